@@ -20,7 +20,6 @@ enum bus_event_type {
     BUS_HISTORY,   /* an older message of a stream that bus_setup.history asked for; no ack */
     BUS_CAUGHT_UP, /* all history has been delivered */
     BUS_PUBACK,    /* the publish `token` was stored (STATUS_OK), refused for good (STATUS_REFUSED) or for now (STATUS_BUSY) */
-    BUS_POSITION,  /* consumer `consumer`: everything up to `sequence` was acked when `time_us` was now */
 };
 
 /* Data and texts belong to the event and live until it is released.  Texts are never NULL. */
@@ -49,7 +48,9 @@ struct bus_message {
     uint64_t token;          /* comes back in BUS_PUBACK */
 };
 
-/* Where a database stands in a consumer's stream: everything up to `sequence` is in it, and was when it was `time_us`. */
+/* Where a database stands in a consumer's stream: the highest sequence that a commit held, and when that message had arrived in the
+ * stream.  If the consumer's ack floor is beyond it (a restored backup), or the stream ends before it or holds another message there (a
+ * lost or cut stream), the consumer is made again to start one minute before `time_us`: what comes twice changes nothing. */
 struct bus_position {
     uint64_t sequence; /* 0: nothing yet */
     int64_t time_us;

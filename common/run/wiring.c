@@ -66,12 +66,12 @@ const struct stream_info stream_table[STREAM_COUNT] = {
 };
 
 const struct consumer_info consumer_table[CONSUMER_COUNT] = {
-    {"feedback", SUBJECT_CALL_ENDED, "feedback_ended", false, false},
-    {"feedback", SUBJECT_CALL_AMENDED, "feedback_amended", false, false},
-    {"feedback", SUBJECT_POLICY_SELECTED, "feedback", false, false},
-    {"reward", SUBJECT_FEEDBACK_STORED, "reward", true, false},
-    {"bandit", SUBJECT_REWARD_COMPUTED, "bandit", false, false},
-    {"guard", SUBJECT_POLICY_SELECTED, "guard", false, true},
+    {"feedback", SUBJECT_CALL_ENDED, "feedback_ended", false},
+    {"feedback", SUBJECT_CALL_AMENDED, "feedback_amended", false},
+    {"feedback", SUBJECT_POLICY_SELECTED, "feedback", false},
+    {"reward", SUBJECT_FEEDBACK_STORED, "reward", true},
+    {"bandit", SUBJECT_REWARD_COMPUTED, "bandit", false},
+    {"guard", SUBJECT_POLICY_SELECTED, "guard", false},
 };
 
 enum subject subject_dlq(const char *service)

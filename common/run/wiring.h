@@ -78,7 +78,6 @@ struct consumer_info {
     enum subject subject;
     const char *durable;
     bool group; /* replicas share it (a deliver group); else one owner, the second instance is refused */
-    bool fold;  /* the service folds the stream in order: bound again at its own position, never redelivered out of order */
 };
 
 enum { MAX_ACK_PENDING = 8192, ACK_WAIT_S = 5, DUPLICATE_WINDOW_S = 120, CONSUMER_COUNT = 6, MAX_PAYLOAD = 64 * 1024 };
