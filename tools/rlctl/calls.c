@@ -102,7 +102,7 @@ static void print_learned(struct ctl *ctl, const BanditStatsReply *r)
     }
 }
 
-/* Under --json it is one object of the two replies. */
+/* Under --json: a line for each of the two replies. */
 int verb_stats(struct ctl *ctl)
 {
     FeedbackStatsRequest none = TOM__RL__V1__FEEDBACK_STATS_REQUEST__INIT;
@@ -111,13 +111,9 @@ int verb_stats(struct ctl *ctl)
 
     if (code != EXIT_OK)
         return code;
-    fputs(ctl->args.json ? "{\"bandit\":" : "", stdout);
     code = ctl_ask(ctl, SUBJECT_BANDIT_STATS, request, &learned);
-    if (code != EXIT_OK)
-        return code;
-    fputs(ctl->args.json ? ",\"feedback\":" : "", stdout);
-    code = ctl_ask(ctl, SUBJECT_FEEDBACK_STATS, &none, &heard);
-    fputs(ctl->args.json ? "}\n" : "", stdout);
+    if (code == EXIT_OK)
+        code = ctl_ask(ctl, SUBJECT_FEEDBACK_STATS, &none, &heard);
     if (code != EXIT_OK || ctl->args.json)
         return code;
     const FeedbackStatsReply *f = heard;

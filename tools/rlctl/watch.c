@@ -9,7 +9,7 @@
 
 enum { WAIT_MS = 200 };
 
-/* What a line says; a field that is absent or empty is left out, of a list stands its length. */
+/* What a line says; a field that is absent or empty is left out. */
 static const struct view {
     enum subject subject;
     const char *fields; /* names, separated by blanks */
@@ -22,22 +22,12 @@ static const struct view {
     {SUBJECT_REWARD_COMPUTED, "reward policy_variant context components retracted"},
     {SUBJECT_BANDIT_UPDATED, "policy_version cells exploration_rate"},
     {SUBJECT_GUARD_UPDATED, "guard_version base_variant groups frozen"},
-    {SUBJECT_DLQ_FEEDBACK, "reason field message subject sequence"},
-    {SUBJECT_DLQ_REWARD, "reason field message subject sequence"},
-    {SUBJECT_DLQ_BANDIT, "reason field message subject sequence"},
-    {SUBJECT_DLQ_GUARD, "reason field message subject sequence"},
-    {SUBJECT_DLQ_ROUTER, "reason field message subject sequence"},
+    {SUBJECT_DLQ_FEEDBACK, /* and all of that stream */ "reason field message subject sequence"},
 };
 
 static void print_field(const ProtobufCMessage *m, const ProtobufCFieldDescriptor *f);
 
-/* The set members of a submessage; of a map entry its key and value. */
-static void print_members(const ProtobufCMessage *m)
-{
-    for (unsigned i = 0; i < m->descriptor->n_fields; i++)
-        print_field(m, &m->descriptor->fields[i]);
-}
-
+/* Of a map its entries, of another list its length. */
 static void print_list(const ProtobufCMessage *m, const ProtobufCFieldDescriptor *f)
 {
     size_t n = *(const size_t *)(const void *)((const char *)m + f->quantifier_offset);
@@ -94,8 +84,9 @@ static void print_field(const ProtobufCMessage *m, const ProtobufCFieldDescripto
         print_list(m, f);
     else if (f->type != PROTOBUF_C_TYPE_MESSAGE)
         print_scalar(at, f);
-    else if (*(ProtobufCMessage *const *)at)
-        print_members(*(ProtobufCMessage *const *)at);
+    else if ((m = *(ProtobufCMessage *const *)at))
+        for (unsigned i = 0; i < m->descriptor->n_fields; i++)
+            print_field(m, &m->descriptor->fields[i]);
 }
 
 static const char **text_of(ProtobufCMessage *m, const char *name)
@@ -121,7 +112,7 @@ static void print_line(enum subject subject, ProtobufCMessage *m)
     if (text_of(m, "call_key"))
         printf(" call=%.8s..", *text_of(m, "call_key"));
     for (size_t i = 0; i < sizeof views / sizeof *views; i++)
-        if (views[i].subject == subject)
+        if (views[i].subject == (subject_table[subject].stream == STREAM_DLQ ? SUBJECT_DLQ_FEEDBACK : subject))
             snprintf(fields, sizeof fields, "%s", views[i].fields);
     while ((name = strsep(&next, " ")) && *name)
         print_field(m, protobuf_c_message_descriptor_get_field_by_name(m->descriptor, name));
