@@ -145,16 +145,6 @@ static void put_series(FILE *out, const struct metrics_family *f, const struct m
         put_sample(out, f, s, "", (double)atomic_load_explicit(&s->sum, memory_order_relaxed) / METRICS_PER_UNIT);
 }
 
-static void put_own(FILE *out, const char *name, const char *type, const char *help, double value)
-{
-    static const struct metrics_family none;
-    struct metrics_family f = none;
-
-    snprintf(f.name, sizeof f.name, "%s", name);
-    put_head(out, name, type, help);
-    put_sample(out, &f, NULL, "", value);
-}
-
 void render(FILE *out, const struct metrics_view *view, const char *service, int64_t now_us)
 {
     static const char *const types[] = {"counter", "gauge", "histogram"};
@@ -168,9 +158,6 @@ void render(FILE *out, const struct metrics_view *view, const char *service, int
     fprintf(out, "\"} %d\n", up);
     if (!h)
         return;
-    put_own(out, "process_start_time_seconds", "gauge", "Unix time at which the service started.", (double)h->started_us / 1e6);
-    put_own(out, "process_cpu_seconds_total", "counter", "Processor time that the service used.", (double)atomic_load(&h->cpu_us) / 1e6);
-    put_own(out, "process_resident_memory_bytes", "gauge", "Memory that the service holds.", (double)atomic_load(&h->resident_bytes));
     for (uint32_t i = 0; i < h->family_count; i++) {
         put_head(out, view->families[i].name, types[view->families[i].type], view->families[i].help);
         for (uint32_t j = 0; j < view->used; j++)

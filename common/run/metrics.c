@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -29,7 +28,6 @@ struct metrics {
     struct metrics_series *series;
     size_t size; /* of the mapping */
     pthread_mutex_t creating;
-    int64_t sampled_us; /* when the process figures were read */
     _Atomic uint32_t slots[SLOTS]; /* series index + 1; 0 free */
 };
 
@@ -39,14 +37,6 @@ struct key {
     uint64_t hash;
     char values[METRIC_LABELS][METRIC_LABEL_SIZE];
 };
-
-static int64_t now_us(clockid_t clock)
-{
-    struct timespec now;
-
-    clock_gettime(clock, &now);
-    return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
-}
 
 /* --- finding a series ------------------------------------------------------------------------------------------------------------- */
 
@@ -178,7 +168,7 @@ static struct metrics *metrics_map(const char *path, uint32_t families)
         return NULL;
     *h = (struct metrics_header){.magic = METRICS_MAGIC, .layout = METRICS_LAYOUT, .family_size = sizeof(struct metrics_family),
                                  .series_size = sizeof(struct metrics_series), .family_count = families, .capacity = capacity,
-                                 .started_us = now_us(CLOCK_REALTIME), .reasons = {"starting"}};
+                                 .reasons = {"starting"}};
     struct metrics *m = xcalloc(1, sizeof *m);
     m->header = h;
     m->size = size;
@@ -209,9 +199,12 @@ enum status metrics_open(const char *dir, const char *service, const char *versi
     for (size_t t = 0; t < count; t++)
         for (size_t i = 0; i < tables[t].count; i++)
             write_family(&m->families[at++], &tables[t].metrics[i]);
-    for (size_t i = 0; i < at; i++)
+    for (size_t i = 0; i < at; i++) {
+        for (size_t j = 0; j < i; j++)
+            assert(strcmp(m->families[i].name, m->families[j].name) != 0);
         if (m->families[i].label_count == 0) /* there from the start */
             metrics_declare(m, i, NULL, NULL, NULL);
+    }
     if (dir && rename(temporary, path) != 0) {
         reason_fail(reason, STATUS_STORE, "", "%s: %s", path, strerror(errno));
         metrics_close(m);
@@ -270,38 +263,19 @@ void metrics_observe(struct metrics *m, size_t metric, double value, const char 
     add_sum(s, value);
 }
 
-/* Reads what the process uses, at most once a second. */
-static void sample(struct metrics *m, int64_t now)
-{
-    struct rusage used;
-    long pages = 0;
-
-    if (m->sampled_us && now - m->sampled_us < 1000000)
-        return;
-    m->sampled_us = now;
-    if (getrusage(RUSAGE_SELF, &used) == 0)
-        atomic_store_explicit(&m->header->cpu_us, (used.ru_utime.tv_sec + used.ru_stime.tv_sec) * INT64_C(1000000) +
-                              used.ru_utime.tv_usec + used.ru_stime.tv_usec, memory_order_relaxed);
-    FILE *f = fopen("/proc/self/statm", "re");
-    if (f && fscanf(f, "%*s %ld", &pages) == 1)
-        atomic_store_explicit(&m->header->resident_bytes, pages * sysconf(_SC_PAGESIZE), memory_order_relaxed);
-    if (f)
-        fclose(f);
-}
-
 void metrics_heartbeat(struct metrics *m, bool ready, const char *reason)
 {
     struct metrics_header *h = m->header;
     uint32_t shown = atomic_load_explicit(&h->reason_slot, memory_order_relaxed);
-    int64_t now = now_us(CLOCK_MONOTONIC);
+    struct timespec now;
 
-    sample(m, now);
+    clock_gettime(CLOCK_MONOTONIC, &now);
     if (strncmp(h->reasons[shown], reason, METRICS_REASON_SIZE - 1) != 0) {
         snprintf(h->reasons[!shown], METRICS_REASON_SIZE, "%s", reason);
         atomic_store_explicit(&h->reason_slot, !shown, memory_order_release);
     }
     atomic_store_explicit(&h->ready, ready, memory_order_relaxed);
-    atomic_store_explicit(&h->heartbeat_us, now, memory_order_release);
+    atomic_store_explicit(&h->heartbeat_us, now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000, memory_order_release);
 }
 
 double metrics_get(const struct metrics *m, size_t metric, const char *l1, const char *l2, const char *l3)

@@ -30,8 +30,6 @@ struct metrics_header {
     _Atomic uint32_t ready;
     _Atomic uint32_t reason_slot; /* which of `reasons` is shown; the other may be half-written */
     _Atomic int64_t heartbeat_us; /* CLOCK_MONOTONIC, the same for all containers of a machine */
-    _Atomic int64_t cpu_us, resident_bytes; /* of the process */
-    int64_t started_us;           /* unix */
     char service[METRIC_LABEL_SIZE], version[METRIC_LABEL_SIZE];
     char reasons[2][METRICS_REASON_SIZE];
 };
