@@ -79,10 +79,35 @@ struct bucket *bucket_next(const struct bucket_table *table, const struct bucket
     return NULL;
 }
 
+static void mark(struct sums *sums, struct bucket *b)
+{
+    if (b->dirty)
+        return;
+    b->dirty = true;
+    if (sums->dirty_count == sums->dirty_capacity) {
+        sums->dirty_capacity = sums->dirty_capacity ? sums->dirty_capacity * 2 : FIRST_CAPACITY;
+        sums->dirty = xrealloc(sums->dirty, sums->dirty_capacity * sizeof *sums->dirty);
+    }
+    sums->dirty[sums->dirty_count++] = b->key;
+}
+
+const struct bucket *sums_take_dirty(struct sums *sums)
+{
+    while (sums->dirty_count) {
+        struct bucket *b = slot_of(&sums->hours, &sums->dirty[--sums->dirty_count]);
+        if (b->used && b->dirty) {
+            b->dirty = false;
+            return b;
+        }
+    }
+    return NULL;
+}
+
 void sums_done(struct sums *sums)
 {
     free(sums->hours.slots);
     free(sums->totals.slots);
+    free(sums->dirty);
     *sums = (struct sums){0};
 }
 
@@ -118,7 +143,7 @@ void sums_add(struct sums *sums, const struct bucket_key *key, const struct stat
     struct bucket *b = bucket_at(&sums->hours, &at);
 
     stats_add(&b->stats, add);
-    b->dirty = true;
+    mark(sums, b);
     stats_add(&bucket_at(&sums->totals, &total)->stats, add);
 }
 
@@ -128,7 +153,7 @@ void sums_sub(struct sums *sums, const struct bucket_key *key, const struct stat
     struct bucket *b = bucket_at(&sums->hours, &at);
 
     stats_sub(&b->stats, sub);
-    b->dirty = true;
+    mark(sums, b);
     stats_sub(&bucket_at(&sums->totals, &total)->stats, sub);
 }
 
@@ -150,12 +175,13 @@ void sums_fold(struct sums *sums, struct borders to)
         struct bucket_key key = folded(&to, b->key);
         bool moved = !key_equal(&key, &b->key);
         if (moved)
-            bucket_at(&fresh, &b->key)->dirty = true;
+            mark(sums, bucket_at(&fresh, &b->key));
         if (!b->dirty && stats_zero(&b->stats))
             continue;
         struct bucket *into = bucket_at(&fresh, &key);
         stats_add(&into->stats, &b->stats);
-        into->dirty |= b->dirty || moved;
+        if (b->dirty || moved)
+            mark(sums, into);
     }
     free(old.slots);
     sums->hours = fresh;
@@ -171,7 +197,7 @@ int64_t sums_clear(struct sums *sums, uint32_t variant)
             continue;
         calls += b->stats.n;
         b->stats = (struct stats){0};
-        b->dirty = true;
+        mark(sums, b);
     }
     for (struct bucket *b = bucket_next(&sums->totals, NULL); b; b = bucket_next(&sums->totals, b))
         if (b->key.variant == variant)

@@ -27,7 +27,7 @@ struct bucket_key {
 struct bucket {
     struct bucket_key key;
     struct stats stats;
-    bool used, dirty; /* dirty: differs from the database */
+    bool used, dirty; /* dirty: differs from the database, and is named in sums.dirty */
 };
 
 struct bucket_table {
@@ -39,6 +39,8 @@ struct sums {
     struct bucket_table hours;  /* the truth */
     struct bucket_table totals; /* the same over all hours; never stored */
     struct borders borders;
+    struct bucket_key *dirty; /* buckets of hours that differ from the database; may name one twice */
+    size_t dirty_count, dirty_capacity;
 };
 
 void sums_done(struct sums *sums); /* a struct of zeros is a valid empty one */
@@ -61,6 +63,9 @@ int64_t sums_clear(struct sums *sums, uint32_t variant);
 
 /* How many buckets differ, empty ones counting as absent; totals too.  ret_first is one that does. */
 int64_t sums_compare(const struct sums *a, const struct sums *b, int64_t *ret_compared, struct bucket_key *ret_first);
+
+/* One bucket that differs from the database, no longer marked so; NULL when there is none. */
+const struct bucket *sums_take_dirty(struct sums *sums);
 
 /* Sums of one bucket, zeros when there is none. */
 struct stats bucket_stats(const struct bucket_table *table, const struct bucket_key *key);
