@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* clk.c - the real clocks, and what part of the day it is. */
+/* clk.c - the real clock, the process's time zone, and the time of day in it. */
 #include "clk.h"
 
 #include <stdio.h>
@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-static int64_t read_clock(clockid_t id)
+static int64_t clock_us(clockid_t id)
 {
     struct timespec t;
 
@@ -15,23 +15,32 @@ static int64_t read_clock(clockid_t id)
     return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
-static wall_time real_wall(void *ctx) { return (void)ctx, (wall_time){read_clock(CLOCK_REALTIME)}; }
-static mono_time real_mono(void *ctx) { return (void)ctx, (mono_time){read_clock(CLOCK_MONOTONIC)}; }
+static wall_time real_wall(void *ctx) { return (void)ctx, (wall_time){clock_us(CLOCK_REALTIME)}; }
+static mono_time real_mono(void *ctx) { return (void)ctx, (mono_time){clock_us(CLOCK_MONOTONIC)}; }
 
 const struct clk clk_real = {.wall = real_wall, .mono = real_mono};
 
-enum status clk_set_zone(const char *name, struct reason *reason)
+/* The C library takes any name and silently means UTC by those it does not know. */
+static bool zone_exists(const char *name)
 {
     char path[256], magic[4] = "";
-    FILE *f = NULL;
 
-    if (name[0] && name[0] != '/' && !strstr(name, "..") && snprintf(path, sizeof path, "/usr/share/zoneinfo/%s", name) < (int)sizeof path)
-        f = fopen(path, "re");
-    bool known = f && fread(magic, 1, sizeof magic, f) == sizeof magic && memcmp(magic, "TZif", 4) == 0;
-    if (f)
-        fclose(f);
-    if (!known)
-        return reason_fail(reason, STATUS_CONFIG, "rl.timezone", "\"%s\" is no time zone of this machine (such as Europe/Berlin; package tzdata)", name);
+    if (!*name || *name == '/' || strstr(name, "..") || strlen(name) > 100)
+        return false;
+    snprintf(path, sizeof path, "/usr/share/zoneinfo/%s", name);
+    FILE *in = fopen(path, "re");
+    if (!in)
+        return false;
+    size_t n = fread(magic, 1, sizeof magic, in);
+    fclose(in);
+    return n == sizeof magic && memcmp(magic, "TZif", 4) == 0;
+}
+
+enum status clk_set_zone(const char *name, struct reason *reason)
+{
+    if (!zone_exists(name))
+        return reason_fail(reason, STATUS_CONFIG, "rl.timezone", "rl.timezone (RL_TIMEZONE): unknown time zone \"%.60s\", "
+                           "want an IANA name such as Europe/Berlin (is tzdata installed?)", name);
     setenv("TZ", name, 1);
     tzset();
     return STATUS_OK;
@@ -40,10 +49,11 @@ enum status clk_set_zone(const char *name, struct reason *reason)
 const char *clk_time_of_day(int64_t ts)
 {
     time_t t = (time_t)ts;
-    struct tm tm;
+    struct tm local;
 
-    localtime_r(&t, &tm);
-    if (tm.tm_hour < 6 || tm.tm_hour >= 22)
+    if (!localtime_r(&t, &local))
         return "night";
-    return tm.tm_hour < 12 ? "morning" : tm.tm_hour < 18 ? "afternoon" : "evening";
+    if (local.tm_hour < 6 || local.tm_hour >= 22)
+        return "night";
+    return local.tm_hour < 12 ? "morning" : local.tm_hour < 18 ? "afternoon" : "evening";
 }

@@ -1,330 +1,398 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* config.c - default, then file, then environment: each through the same parser and range. */
+/* config.c - one way to read a value, used for defaults, file and environment alike. */
 #include "config.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <math.h>
+#include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
+#include "text.h"
 #include "yaml_file.h"
 
-#define K(type, member, ...) CONFIG_##type(struct common_config, member, __VA_ARGS__)
+enum { NAME_SIZE = 128, RULE_SIZE = 160, LIST_ITEM = 40 };
 
-static const char *const log_levels[] = {"debug", "info", "warning", "error", NULL};
+/* Sections of all programs: what one program does not know, another one checks. */
+static const char *const all_sections[] = {"rl",     "nats",  "metrics", "context", "feedback",   "reward",
+                                           "bandit", "guard", "router",  "sidecar", "supervisor", NULL};
 
-const struct config_key common_keys[] = {
-    K(LIST, agents, "context.agents", "TOM, TOM_v1, TOM_v2", NULL, "Assistants that may report calls; the first is assumed when a call names none."),
-    K(LIST, profiles, "context.profiles", "kfz, it, sales, support, general", NULL, "Caller profiles; any other is counted as `other`."),
-    K(BOOL, legacy_names, "metrics.legacy_names", "true", NULL, "Also serve gauges under their old names that end in _total."),
-    K(INT, metrics_port_base, "metrics.port_base", "9101", 1, 65500, "RL_METRICS_PORT_BASE", "Port of feedback's sidecar; reward, bandit, guard, router follow."),
-    K(TEXT, nats_password_file, "nats.password_file", "", "RL_NATS_PASSWORD_FILE", "Empty: <data_dir>/secrets/<user>.password."),
-    K(INT, nats_port, "nats.port", "4222", 1, 65535, "RL_NATS_PORT", "Port of the bus on 127.0.0.1, when nats.url is empty."),
-    K(TEXT, subject_prefix, "nats.subject_prefix", "", "RL_SUBJECT_PREFIX", "Put in front of every subject and stream, such as `sandbox.`."),
-    K(TEXT, nats_url, "nats.url", "", "RL_NATS_URL", "Empty: nats://127.0.0.1:<port>."),
-    K(TEXT, nats_user, "nats.user", "", "RL_NATS_USER", "Empty: the program's own user."),
-    K(TEXT, data_dir, "rl.data_dir", "data", "RL_DATA_DIR", "Where databases, secrets, logs and the bus live."),
-    K(BOOL, enabled, "rl.enabled", "true", "RL_ENABLED", "false: base is served, and what would have been chosen is logged."),
-    K(ENUM, log_level, "rl.log_level", log_levels, "info", "The least level that is logged."),
-    K(TEXT, pseudonym_key_file, "rl.pseudonym_key_file", "", "RL_PSEUDONYM_KEY_FILE", "Empty: <data_dir>/secrets/pseudonym.keys."),
-    K(TEXT, timezone, "rl.timezone", "Europe/Berlin", "RL_TIMEZONE", "Decides what is morning, afternoon, evening and night."),
-    K(TEXT, variants_path, "rl.variants_path", "docs/policies/prompt_variants.yaml", "RL_VARIANTS_PATH", "The policy variants."),
+struct loader {
+    struct arena *arena;
+    const struct config_table *tables;
+    size_t count;
+    const char *const *others;
+    struct yaml_file file;
+    struct reason *reason;
 };
-const size_t common_key_count = sizeof common_keys / sizeof *common_keys;
 
-/* Sections of all programs: those that this one does not read are passed over. */
-static const char *const sections[] = {"rl", "nats", "metrics", "context", "feedback", "reward", "bandit", "guard", "router", NULL};
+/* --- values ----------------------------------------------------------------------------------------------------------------- */
 
-/* ---- one value ------------------------------------------------------------------------------------------------------------------------ */
-
-static enum status set_bool(bool *at, const char *text, struct reason *reason, const char *name)
+static bool is_one_of(const char *text, const char *const *words)
 {
-    bool yes = strcmp(text, "true") == 0, no = strcmp(text, "false") == 0;
-
-    if (!yes && !no)
-        return reason_fail(reason, STATUS_CONFIG, name, "\"%s\" is neither true nor false", text);
-    *at = yes;
-    return STATUS_OK;
+    for (; *words; words++)
+        if (strcasecmp(text, *words) == 0)
+            return true;
+    return false;
 }
 
-static enum status set_number(const struct config_key *k, void *at, const char *text, struct reason *reason)
+static const char *set_bool(const struct config_key *key, void *target, const char *text)
+{
+    static const char *const yes[] = {"true", "yes", "on", "1", NULL}, *const no[] = {"false", "no", "off", "0", NULL};
+    bool value = is_one_of(text, yes);
+
+    (void)key;
+    if (!value && !is_one_of(text, no))
+        return "want true or false";
+    *(bool *)target = value;
+    return NULL;
+}
+
+static const char *set_int(const struct config_key *key, void *target, const char *text)
+{
+    char *end;
+
+    errno = 0;
+    long long value = strtoll(text, &end, 10);
+    if (end == text || *end)
+        return "want a whole number";
+    if (errno || (double)value < key->min || (double)value > key->max)
+        return "out of range";
+    *(int64_t *)target = value;
+    return NULL;
+}
+
+static const char *set_double(const struct config_key *key, void *target, const char *text)
 {
     char *end;
     double value = strtod(text, &end);
 
-    if (!text[0] || *end || !isfinite(value))
-        return reason_fail(reason, STATUS_CONFIG, k->name, "\"%s\" is no number", text);
-    if (k->type == CONFIG_TYPE_INT && value != floor(value))
-        return reason_fail(reason, STATUS_CONFIG, k->name, "%s is no whole number", text);
-    if (value < k->min || value > k->max)
-        return reason_fail(reason, STATUS_CONFIG, k->name, "%s is outside of %g .. %g", text, k->min, k->max);
-    if (k->type == CONFIG_TYPE_INT)
-        *(int64_t *)at = (int64_t)value;
-    else
-        *(double *)at = value;
-    return STATUS_OK;
-}
-
-static enum status set_enum(const struct config_key *k, int *at, const char *text, struct reason *reason)
-{
-    char names[160] = "";
-
-    for (int i = 0; k->choices[i]; i++) {
-        if (strcmp(k->choices[i], text) == 0) {
-            *at = i;
-            return STATUS_OK;
-        }
-        snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", i ? ", " : "", k->choices[i]);
-    }
-    return reason_fail(reason, STATUS_CONFIG, k->name, "\"%s\" is none of %s", text, names);
-}
-
-static enum status set_list(struct arena *arena, const struct config_key *k, struct config_list *at, const char *text, struct reason *reason)
-{
-    const char **items = arena_alloc(arena, ((size_t)k->max + 1) * sizeof *items);
-    char *copy = arena_str(arena, text), *rest = NULL;
-    size_t n = 0;
-
-    for (char *item = strtok_r(copy, ",", &rest); item; item = strtok_r(NULL, ",", &rest)) {
-        item += strspn(item, " ");
-        item[strcspn(item, " ")] = '\0';
-        if (!item[0])
-            continue;
-        if (n >= (size_t)k->max)
-            return reason_fail(reason, STATUS_CONFIG, k->name, "more than %g items", k->max);
-        items[n++] = item;
-    }
-    if (n < (size_t)k->min)
-        return reason_fail(reason, STATUS_CONFIG, k->name, "needs at least %g item", k->min);
-    *at = (struct config_list){.items = items, .count = n};
-    return STATUS_OK;
-}
-
-static enum status set_value(struct arena *arena, const struct config_key *k, void *target, const char *text, struct reason *reason)
-{
-    void *at = (char *)target + k->offset;
-
-    switch (k->type) {
-    case CONFIG_TYPE_BOOL: return set_bool(at, text, reason, k->name);
-    case CONFIG_TYPE_INT: case CONFIG_TYPE_DOUBLE: return set_number(k, at, text, reason);
-    case CONFIG_TYPE_ENUM: return set_enum(k, at, text, reason);
-    case CONFIG_TYPE_LIST: return set_list(arena, k, at, text, reason);
-    case CONFIG_TYPE_TEXT: break;
-    }
-    if (strlen(text) > (size_t)k->max)
-        return reason_fail(reason, STATUS_CONFIG, k->name, "longer than %g characters", k->max);
-    *(const char **)at = arena_str(arena, text);
-    return STATUS_OK;
-}
-
-/* ---- names ------------------------------------------------------------------------------------------------------------------------------ */
-
-/* Levenshtein's distance; names here are short. */
-static size_t distance(const char *a, const char *b)
-{
-    size_t row[80], lb = strlen(b) < 79 ? strlen(b) : 79;
-
-    for (size_t j = 0; j <= lb; j++)
-        row[j] = j;
-    for (size_t i = 1; a[i - 1]; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= lb; j++) {
-            size_t above = row[j], change = diagonal + (a[i - 1] != b[j - 1]);
-            row[j] = above + 1 < row[j - 1] + 1 ? above + 1 : row[j - 1] + 1;
-            if (change < row[j])
-                row[j] = change;
-            diagonal = above;
-        }
-    }
-    return row[lb];
-}
-
-struct nearest {
-    const char *name;
-    size_t distance;
-};
-
-static void consider(struct nearest *best, const char *wrong, const char *name)
-{
-    size_t d = distance(wrong, name);
-
-    if (!best->name || d < best->distance)
-        *best = (struct nearest){name, d};
-}
-
-static const struct config_key *find_key(const struct config_table *tables, size_t count, const char *name, struct nearest *ret, void **ret_target)
-{
-    for (size_t t = 0; t < count; t++)
-        for (size_t i = 0; i < tables[t].count; i++) {
-            if (strcmp(tables[t].keys[i].name, name) == 0) {
-                *ret_target = tables[t].target;
-                return &tables[t].keys[i];
-            }
-            consider(ret, name, tables[t].keys[i].name);
-        }
+    if (end == text || *end || !isfinite(value))
+        return "want a number";
+    if (value < key->min || value > key->max)
+        return "out of range";
+    *(double *)target = value;
     return NULL;
 }
 
-static bool reads_section(const struct config_table *tables, size_t count, const char *section)
+static bool prefix_valid(const char *text)
 {
-    size_t length = strlen(section);
+    for (size_t word; *text; text += word + 1) {
+        word = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_-");
+        if (!word || text[word] != '.')
+            return false;
+    }
+    return true;
+}
 
-    for (size_t t = 0; t < count; t++)
-        for (size_t i = 0; i < tables[t].count; i++)
-            if (strncmp(tables[t].keys[i].name, section, length) == 0 && tables[t].keys[i].name[length] == '.')
+static const char *set_text(const struct config_key *key, void *target, const char *text)
+{
+    if ((double)strlen(text) < key->min || (double)strlen(text) > key->max)
+        return "too long or too short";
+    if (key->type == CONFIG_TYPE_PREFIX && (!prefix_valid(text) || strlen(text) > 32))
+        return "want nothing, or lower-case words that each end in a dot (sandbox.), at most 32 characters";
+    *(const char **)target = text;
+    return NULL;
+}
+
+static const char *set_enum(const struct config_key *key, void *target, const char *text)
+{
+    for (int i = 0; key->choices[i]; i++)
+        if (strcmp(key->choices[i], text) == 0) {
+            *(int *)target = i;
+            return NULL;
+        }
+    return "is none of the choices";
+}
+
+/* Cuts `text` in place at its commas. */
+static const char *set_list(const struct config_key *key, void *target, char *text, struct arena *arena)
+{
+    const char **items = arena_alloc(arena, (strlen(text) + 2) * sizeof *items);
+    size_t count = 0;
+    char *save;
+
+    for (char *item = strtok_r(text, ",", &save); item; item = strtok_r(NULL, ",", &save)) {
+        item += strspn(item, " ");
+        size_t size = strlen(item);
+        while (size && item[size - 1] == ' ')
+            item[--size] = '\0';
+        if (!size || size > LIST_ITEM || strpbrk(item, " \t\n/*"))
+            return "an item has 1 to 40 characters, no space, slash or star";
+        for (size_t i = 0; i < count; i++)
+            if (strcmp(items[i], item) == 0)
+                return "an item stands there twice";
+        items[count++] = item;
+    }
+    if ((double)count < key->min || (double)count > key->max)
+        return "too many or too few items";
+    *(struct config_list *)target = (struct config_list){items, count};
+    return NULL;
+}
+
+/* NULL when `text` was fine, else the rule that it breaks. */
+static const char *set_value(struct arena *arena, const struct config_key *key, void *target, const char *text)
+{
+    void *at = (char *)target + key->offset;
+
+    switch (key->type) {
+    case CONFIG_TYPE_BOOL: return set_bool(key, at, text);
+    case CONFIG_TYPE_INT: return set_int(key, at, text);
+    case CONFIG_TYPE_DOUBLE: return set_double(key, at, text);
+    case CONFIG_TYPE_TEXT:
+    case CONFIG_TYPE_PREFIX: return set_text(key, at, arena_str(arena, text));
+    case CONFIG_TYPE_ENUM: return set_enum(key, at, text);
+    case CONFIG_TYPE_LIST: return set_list(key, at, arena_str(arena, text), arena);
+    }
+    return "has no type";
+}
+
+/* "0 .. 1", "a, b, c", "true, false"; "" when there is nothing to say. */
+static void range_text(const struct config_key *key, char ret[static RULE_SIZE])
+{
+    ret[0] = '\0';
+    if (key->type == CONFIG_TYPE_INT || key->type == CONFIG_TYPE_DOUBLE)
+        snprintf(ret, RULE_SIZE, "%.15g .. %.15g", key->min, key->max);
+    else if (key->type == CONFIG_TYPE_BOOL)
+        snprintf(ret, RULE_SIZE, "true, false");
+    for (int i = 0; key->type == CONFIG_TYPE_ENUM && key->choices[i]; i++) {
+        size_t used = strlen(ret);
+        snprintf(ret + used, RULE_SIZE - used, "%s%s", i ? ", " : "", key->choices[i]);
+    }
+}
+
+/* `rule`, the value, and what is allowed. */
+static void explain(const struct config_key *key, const char *rule, const char *text, char ret[static 2 * RULE_SIZE])
+{
+    char range[RULE_SIZE];
+
+    range_text(key, range);
+    snprintf(ret, 2 * RULE_SIZE, "%s: \"%.40s\"%s%s%s", rule, text, *range ? " (" : "", range, *range ? ")" : "");
+}
+
+/* --- the file ------------------------------------------------------------------------------------------------------------------ */
+
+static const struct config_key *find_key(const struct loader *load, const char *name, void **ret_target)
+{
+    for (size_t t = 0; t < load->count; t++)
+        for (size_t i = 0; i < load->tables[t].count; i++)
+            if (strcmp(load->tables[t].keys[i].name, name) == 0) {
+                *ret_target = load->tables[t].target;
+                return &load->tables[t].keys[i];
+            }
+    return NULL;
+}
+
+static const char *nearest_key(const struct loader *load, const char *name)
+{
+    const char *best = "";
+    size_t least = SIZE_MAX;
+
+    for (size_t t = 0; t < load->count; t++)
+        for (size_t i = 0; i < load->tables[t].count; i++) {
+            size_t distance = text_distance(name, load->tables[t].keys[i].name);
+            if (distance < least) {
+                least = distance;
+                best = load->tables[t].keys[i].name;
+            }
+        }
+    return best;
+}
+
+/* Does a table of ours name a key that begins with "<section>."? */
+static bool is_ours(const struct loader *load, const char *section)
+{
+    size_t size = strlen(section);
+
+    for (size_t t = 0; t < load->count; t++)
+        for (size_t i = 0; i < load->tables[t].count; i++)
+            if (strncmp(load->tables[t].keys[i].name, section, size) == 0 && load->tables[t].keys[i].name[size] == '.')
                 return true;
     return false;
 }
 
-/* ---- the file ---------------------------------------------------------------------------------------------------------------------------- */
-
-struct loading {
-    struct arena *arena;
-    const struct config_table *tables;
-    size_t count;
-    struct yaml_file *file;
-};
-
-static const char *list_text(struct loading *l, const yaml_node_t *node)
+/* The text of a scalar, or of a sequence with commas between; NULL for a mapping or a list of anything but words. */
+static const char *value_text(struct loader *load, const yaml_node_t *node)
 {
-    const char *text = "";
+    char *all = NULL;
+    yaml_node_t *item;
 
-    for (yaml_node_item_t *i = node->data.sequence.items.start; i < node->data.sequence.items.top; i++) {
-        const char *item = yaml_text(yaml_node(l->file, *i));
-        text = arena_printf(l->arena, "%s%s%s", text, text[0] ? ", " : "", item ? item : "");
+    if (node->type != YAML_SEQUENCE_NODE)
+        return yaml_file_text(node);
+    for (size_t i = 0; yaml_file_entry(&load->file, node, i, NULL, &item); i++) {
+        const char *text = yaml_file_text(item);
+        if (!text || strchr(text, ','))
+            return NULL;
+        all = all ? arena_printf(load->arena, "%s,%s", all, text) : arena_str(load->arena, text);
     }
-    return text;
+    return all ? all : "";
 }
 
-static enum status load_key(struct loading *l, const char *section, const yaml_node_t *key, const yaml_node_t *value, struct reason *reason)
+static enum status load_key(struct loader *load, const char *name, const yaml_node_t *key_node, const yaml_node_t *value)
 {
-    const char *name = arena_printf(l->arena, "%s.%s", section, yaml_text(key));
-    struct nearest nearest = {0};
-    struct reason why;
     void *target = NULL;
-    const struct config_key *k = find_key(l->tables, l->count, name, &nearest, &target);
+    const struct config_key *key = find_key(load, name, &target);
+    char why[2 * RULE_SIZE];
 
-    if (!k)
-        return yaml_fail(reason, l->file, key, name, "unknown key; the nearest known one is %s", nearest.name);
-    const char *text = value->type == YAML_SEQUENCE_NODE && k->type == CONFIG_TYPE_LIST ? list_text(l, value) : yaml_text(value);
-    if (!text)
-        return yaml_fail(reason, l->file, value, name, "expected a value");
-    enum status status = set_value(l->arena, k, target, text, &why);
-    return status == STATUS_OK ? status : yaml_fail(reason, l->file, value, name, "%s", why.text);
+    if (!key)
+        return yaml_file_fail(&load->file, key_node, load->reason, name, "unknown key, did you mean %s?", nearest_key(load, name));
+    const char *text = value_text(load, value);
+    if (!text || (value->type == YAML_SEQUENCE_NODE && key->type != CONFIG_TYPE_LIST))
+        return yaml_file_fail(&load->file, key_node, load->reason, name,
+                              key->type == CONFIG_TYPE_LIST ? "want a list of words" : "want one value");
+    const char *rule = set_value(load->arena, key, target, text);
+    if (!rule)
+        return STATUS_OK;
+    explain(key, rule, text, why);
+    return yaml_file_fail(&load->file, key_node, load->reason, name, "%s", why);
 }
 
-static enum status load_section(struct loading *l, const yaml_node_t *key, const yaml_node_t *value, struct reason *reason)
+/* Keys below `path`, which is a section or deeper; a mapping in a mapping is one more part of the name. */
+static enum status load_mapping(struct loader *load, const char *path, const yaml_node_t *mapping)
 {
-    const char *section = yaml_text(key);
-    struct nearest nearest = {0};
-    bool known = false;
+    enum status status = STATUS_OK;
+    yaml_node_t *key, *value;
 
-    for (size_t i = 0; sections[i]; i++) {
-        known |= strcmp(sections[i], section) == 0;
-        consider(&nearest, section, sections[i]);
+    for (size_t i = 0; status == STATUS_OK && yaml_file_entry(&load->file, mapping, i, &key, &value); i++) {
+        const char *name = arena_printf(load->arena, "%s.%s", path, yaml_file_text(key));
+        if (strlen(name) >= NAME_SIZE)
+            return yaml_file_fail(&load->file, key, load->reason, path, "holds a key that is too long or nested too deeply");
+        if (strchr(yaml_file_text(key), '.'))
+            return yaml_file_fail(&load->file, key, load->reason, name, "write sections as nested mappings, not with a dot");
+        status = value->type == YAML_MAPPING_NODE ? load_mapping(load, name, value) : load_key(load, name, key, value);
     }
-    if (!known)
-        return yaml_fail(reason, l->file, key, section, "unknown section; the nearest known one is %s", nearest.name);
-    enum status status = yaml_check_mapping(l->file, value, section, reason);
-    if (status != STATUS_OK || !reads_section(l->tables, l->count, section))
-        return status;
-    for (yaml_node_pair_t *p = value->data.mapping.pairs.start; p < value->data.mapping.pairs.top && status == STATUS_OK; p++)
-        status = load_key(l, section, yaml_node(l->file, p->key), yaml_node(l->file, p->value), reason);
     return status;
 }
 
-static enum status load_file(struct loading *l, const char *path, struct reason *reason)
+static enum status unknown_section(struct loader *load, const yaml_node_t *node, const char *name)
 {
-    struct yaml_file file;
-    enum status status = yaml_file_load(path, &file, reason);
+    const char *best = load->others[0];
+
+    for (const char *const *s = load->others; *s; s++)
+        if (text_distance(name, *s) < text_distance(name, best))
+            best = *s;
+    for (size_t t = 0; t < load->count; t++)
+        for (size_t i = 0; i < load->tables[t].count; i++) {
+            const char *key = load->tables[t].keys[i].name;
+            char *section = arena_printf(load->arena, "%.*s", (int)strcspn(key, "."), key);
+            if (text_distance(name, section) < text_distance(name, best))
+                best = section;
+        }
+    return yaml_file_fail(&load->file, node, load->reason, name, "unknown section, did you mean %s?", best);
+}
+
+static enum status load_section(struct loader *load, const yaml_node_t *key, const yaml_node_t *value)
+{
+    const char *name = yaml_file_text(key), *text = yaml_file_text(value);
+
+    if (!is_ours(load, name))
+        return is_one_of(name, load->others) ? STATUS_OK : unknown_section(load, key, name);
+    if (text && !*text)
+        return STATUS_OK; /* all its keys are comments */
+    if (value->type != YAML_MAPPING_NODE)
+        return yaml_file_fail(&load->file, key, load->reason, name, "is a section, want keys below it");
+    return load_mapping(load, name, value);
+}
+
+static enum status load_file(struct loader *load, const char *path)
+{
+    yaml_node_t *key, *value;
+    enum status status = yaml_file_open(path, &load->file, load->reason);
 
     if (status != STATUS_OK)
         return status;
-    l->file = &file;
-    yaml_node_t *root = yaml_root(&file);
-    status = root ? yaml_check_mapping(&file, root, "", reason) : STATUS_OK;
-    for (yaml_node_pair_t *p = root && status == STATUS_OK ? root->data.mapping.pairs.start : NULL;
-         p && p < root->data.mapping.pairs.top && status == STATUS_OK; p++)
-        status = load_section(l, yaml_node(&file, p->key), yaml_node(&file, p->value), reason);
-    yaml_file_done(&file);
+    for (size_t i = 0; status == STATUS_OK && yaml_file_entry(&load->file, yaml_file_root(&load->file), i, &key, &value); i++)
+        status = load_section(load, key, value);
+    yaml_file_close(&load->file);
     return status;
 }
 
-/* A prefix is lower-case words, each ending in a dot; anything else would change what permissions mean. */
-static enum status check_prefix(const struct config_key *k, const void *target, struct reason *reason)
-{
-    const char *prefix = *(const char *const *)((const char *)target + k->offset);
+/* --- all of it -------------------------------------------------------------------------------------------------------------------- */
 
-    if (strcmp(k->name, "nats.subject_prefix") != 0 || !prefix[0])
-        return STATUS_OK;
-    if (strspn(prefix, "abcdefghijklmnopqrstuvwxyz0123456789_-.") != strlen(prefix) || prefix[0] == '.' || strstr(prefix, "..")
-        || prefix[strlen(prefix) - 1] != '.' || strlen(prefix) > 32)
-        return reason_fail(reason, STATUS_CONFIG, k->name, "\"%s\": expected lower-case words, each ending in a dot, such as \"sandbox.\"", prefix);
-    return STATUS_OK;
+static void load_defaults(struct arena *arena, const struct config_table *table)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        const char *rule = set_value(arena, &table->keys[i], table->target, table->keys[i].initial);
+        assert(!rule && "a default breaks its own rule");
+        (void)rule;
+    }
 }
 
 static enum status load_environment(struct arena *arena, const struct config_table *table, struct reason *reason)
 {
+    char why[2 * RULE_SIZE];
+
+    for (size_t i = 0; i < table->count; i++) {
+        const struct config_key *key = &table->keys[i];
+        const char *text = key->env ? getenv(key->env) : NULL;
+        const char *rule = text && *text ? set_value(arena, key, table->target, text) : NULL;
+        if (!rule)
+            continue;
+        explain(key, rule, text, why);
+        return reason_fail(reason, STATUS_CONFIG, key->name, "%s: %s: %s", key->env, key->name, why);
+    }
+    return STATUS_OK;
+}
+
+enum status config_load_beside(struct arena *arena, const struct config_table *tables, size_t count, const char *path,
+                               const char *const *others, struct reason *reason)
+{
+    struct loader load = {.arena = arena, .tables = tables, .count = count, .others = others, .reason = reason};
     enum status status = STATUS_OK;
 
-    for (size_t i = 0; i < table->count && status == STATUS_OK; i++) {
-        const struct config_key *k = &table->keys[i];
-        const char *text = k->env ? getenv(k->env) : NULL;
-        struct reason why;
-        if (text && set_value(arena, k, table->target, text, &why) != STATUS_OK)
-            return reason_fail(reason, STATUS_CONFIG, k->name, "%s: %s", k->env, why.text);
-        if (k->type == CONFIG_TYPE_TEXT)
-            status = check_prefix(k, table->target, reason);
-    }
+    for (size_t t = 0; t < count; t++)
+        load_defaults(arena, &tables[t]);
+    if (path)
+        status = load_file(&load, path);
+    for (size_t t = 0; status == STATUS_OK && t < count; t++)
+        status = load_environment(arena, &tables[t], reason);
     return status;
 }
 
 enum status config_load(struct arena *arena, const struct config_table *tables, size_t count, const char *path, struct reason *reason)
 {
-    struct loading l = {.arena = arena, .tables = tables, .count = count};
-    enum status status = STATUS_OK;
-
-    for (size_t t = 0; t < count; t++)
-        for (size_t i = 0; i < tables[t].count && status == STATUS_OK; i++)
-            status = set_value(arena, &tables[t].keys[i], tables[t].target, tables[t].keys[i].initial, reason);
-    if (status == STATUS_OK && path)
-        status = load_file(&l, path, reason);
-    for (size_t t = 0; t < count && status == STATUS_OK; t++)
-        status = load_environment(arena, &tables[t], reason);
-    return status;
+    return config_load_beside(arena, tables, count, path, all_sections, reason);
 }
 
-/* ---- printing ------------------------------------------------------------------------------------------------------------------------------ */
+/* --- printing ------------------------------------------------------------------------------------------------------------------------ */
 
-static void range_text(const struct config_key *k, char ret[static 160])
+static bool new_section(const struct config_table *table, size_t i)
 {
-    ret[0] = '\0';
-    if (k->type == CONFIG_TYPE_INT || k->type == CONFIG_TYPE_DOUBLE)
-        snprintf(ret, 160, "%g .. %g", k->min, k->max);
-    if (k->type == CONFIG_TYPE_BOOL)
-        snprintf(ret, 160, "true, false");
-    for (int i = 0; k->type == CONFIG_TYPE_ENUM && k->choices[i]; i++)
-        snprintf(ret + strlen(ret), 160 - strlen(ret), "%s%s", i ? ", " : "", k->choices[i]);
+    const char *name = table->keys[i].name;
+    size_t size = strcspn(name, ".") + 1;
+
+    return i == 0 || strncmp(table->keys[i - 1].name, name, size) != 0;
 }
 
-static void print_rows(const struct config_table *tables, size_t count, const char *format)
+void config_print(const struct config_table *tables, size_t count)
 {
-    char range[160];
+    char range[RULE_SIZE];
 
     for (size_t t = 0; t < count; t++)
         for (size_t i = 0; i < tables[t].count; i++) {
-            const struct config_key *k = &tables[t].keys[i];
-            range_text(k, range);
-            printf(format, k->name, k->initial, range, k->env ? k->env : "", k->help);
+            const struct config_key *key = &tables[t].keys[i];
+            range_text(key, range);
+            if (new_section(&tables[t], i))
+                printf("# %.*s\n", (int)strcspn(key->name, "."), key->name);
+            printf("%-32s  %-14s  %-22s  %-24s  %s\n", key->name, *key->initial ? key->initial : "\"\"", range, key->env ? key->env : "-",
+                   key->help);
         }
 }
 
-void config_print(const struct config_table *tables, size_t count) { print_rows(tables, count, "%-32s %-36s %-22s %-28s %s\n"); }
-
 void config_print_markdown(const struct config_table *tables, size_t count)
 {
-    puts("| key | default | values | environment | |\n| --- | --- | --- | --- | --- |");
-    print_rows(tables, count, "| `%s` | `%s` | %s | %s | %s |\n");
+    char range[RULE_SIZE];
+
+    printf("| key | default | range | variable | meaning |\n| --- | --- | --- | --- | --- |\n");
+    for (size_t t = 0; t < count; t++)
+        for (size_t i = 0; i < tables[t].count; i++) {
+            const struct config_key *key = &tables[t].keys[i];
+            range_text(key, range);
+            printf("| `%s` | `%s` | %s | %s | %s |\n", key->name, *key->initial ? key->initial : "\"\"", range, key->env ? key->env : "",
+                   key->help);
+        }
 }

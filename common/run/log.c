@@ -1,55 +1,55 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* log.c - a line is built in one buffer and leaves in one write, so that lines of several threads never mix. */
+/* log.c - a line is put together on the stack and leaves with one write, so that lines of threads and processes never mix. */
 #include "log.h"
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { LINE_SIZE = 1024 };
+enum { LINE_SIZE = 2048 };
 
-static const char *program_name = "";
+/* Set once, before there is a second thread. */
+static char program_name[32] = "rl";
 static enum log_level least_level = LOG_INFO;
 
 void log_setup(const char *program, enum log_level least)
 {
-    program_name = program;
+    snprintf(program_name, sizeof program_name, "%s", program);
     least_level = least;
 }
 
 bool log_enabled(enum log_level level) { return level >= least_level; }
 
-/* A line stays one line, whatever the values hold. */
-static void flatten(char *text)
+static size_t log_head(char *line, enum log_level level, const char *event)
 {
-    for (; *text; text++)
-        if ((unsigned char)*text < ' ' || *text == 0x7f)
-            *text = ' ';
+    static const char *const names[] = {"debug", "info", "warning", "error"};
+    struct timespec now;
+    struct tm local;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    localtime_r(&now.tv_sec, &local);
+    return (size_t)snprintf(line, LINE_SIZE / 2, "%02d:%02d:%02d.%03ld %-8s  %-7s  %s  ", local.tm_hour, local.tm_min, local.tm_sec,
+                            now.tv_nsec / 1000000, program_name, names[level], event);
 }
 
 void log_event(enum log_level level, const char *event, const char *fmt, ...)
 {
-    static const char *const names[] = {"debug ", "", "warning ", "error "};
-    char line[LINE_SIZE], *values;
-    struct timeval now;
-    struct tm tm;
+    char line[LINE_SIZE];
+    size_t used;
     va_list args;
 
     if (!log_enabled(level))
         return;
-    gettimeofday(&now, NULL);
-    localtime_r(&now.tv_sec, &tm);
-    int n = snprintf(line, sizeof line, "%02d:%02d:%02d.%03d %-9s %s%-17s ", tm.tm_hour, tm.tm_min, tm.tm_sec, (int)(now.tv_usec / 1000),
-                     program_name, names[level], event);
-    values = line + n;
+    used = log_head(line, level, event);
     va_start(args, fmt);
-    vsnprintf(values, sizeof line - (size_t)n - 1, fmt, args);
+    int more = vsnprintf(line + used, sizeof line - used - 1, fmt, args);
     va_end(args);
-    flatten(values);
-    strcat(values, "\n");
-    if (write(STDERR_FILENO, line, strlen(line)) < 0)
-        return; /* nobody listens; there is nowhere to say so */
+    if (more > 0)
+        used += (size_t)more < sizeof line - used - 1 ? (size_t)more : sizeof line - used - 2;
+    for (size_t i = 0; i < used; i++)
+        if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
+            line[i] = '?';
+    line[used++] = '\n';
+    (void)!write(STDERR_FILENO, line, used);
 }

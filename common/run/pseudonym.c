@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pseudonym.c - the key ring, and HMAC-SHA256 with its two inner states computed once per key. */
+/* pseudonym.c - the key ring, and HMAC-SHA256 from libcrypto with one prepared context per key. */
 #include "pseudonym.h"
 
-#include <ctype.h>
+#include <assert.h>
 #include <errno.h>
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/params.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,92 +15,115 @@
 
 #include "arena.h"
 
-enum { SECRET_BYTES = 32, BLOCK_BYTES = 64, MAX_KEYS = 16, KEY_ID_SIZE = 16 };
-
-struct ring_key {
-    char id[KEY_ID_SIZE];
-    EVP_MD_CTX *inner, *outer; /* after the first block: RFC 2104, section 4 */
-};
+enum { MAX_KEYS = 16, SECRET_BYTES = 32, KEY_ID_SIZE = 17 };
 
 struct keyring {
-    struct ring_key keys[MAX_KEYS];
     size_t count;
-    EVP_MD_CTX *work;
+    struct {
+        char id[KEY_ID_SIZE];
+        EVP_MAC_CTX *mac;
+    } keys[MAX_KEYS];
 };
 
-static EVP_MD_CTX *padded(const uint8_t *secret, uint8_t pad)
+static int hex_digit(char c)
 {
-    EVP_MD_CTX *c = EVP_MD_CTX_new();
-    uint8_t block[BLOCK_BYTES];
+    const char *digits = "0123456789abcdef", *at = c ? strchr(digits, c) : NULL;
 
-    for (size_t i = 0; i < BLOCK_BYTES; i++)
-        block[i] = (uint8_t)((i < SECRET_BYTES ? secret[i] : 0) ^ pad);
-    if (!c || !EVP_DigestInit_ex(c, EVP_sha256(), NULL) || !EVP_DigestUpdate(c, block, sizeof block))
-        abort();
-    OPENSSL_cleanse(block, sizeof block);
-    return c;
+    return at ? (int)(at - digits) : -1;
 }
 
-static bool parse_hex(const char *text, size_t bytes, uint8_t *ret)
+static bool hex_parse(const char *text, uint8_t *ret, size_t size)
 {
-    for (size_t i = 0; i < bytes; i++) {
-        unsigned value;
-        if (!isxdigit((unsigned char)text[2 * i]) || !isxdigit((unsigned char)text[2 * i + 1]) || sscanf(text + 2 * i, "%2x", &value) != 1)
-            return false;
-        ret[i] = (uint8_t)value;
-    }
-    return true;
-}
-
-static bool add_line(struct keyring *ring, char *line)
-{
-    char *space = strchr(line, ' ');
-    uint8_t secret[SECRET_BYTES];
-
-    if (!space || space == line || space - line >= KEY_ID_SIZE || ring->count == MAX_KEYS || strlen(space + 1) != 2 * SECRET_BYTES
-        || !parse_hex(space + 1, SECRET_BYTES, secret))
+    if (strlen(text) != 2 * size)
         return false;
-    struct ring_key *k = &ring->keys[ring->count++];
-    *space = '\0';
-    memcpy(k->id, line, (size_t)(space - line) + 1);
-    k->inner = padded(secret, 0x36);
-    k->outer = padded(secret, 0x5c);
-    OPENSSL_cleanse(secret, sizeof secret);
+    for (size_t i = 0; i < 2 * size; i++)
+        if (hex_digit(text[i]) < 0)
+            return false;
+    for (size_t i = 0; i < size; i++)
+        ret[i] = (uint8_t)(hex_digit(text[2 * i]) << 4 | hex_digit(text[2 * i + 1]));
     return true;
 }
 
-static enum status read_lines(struct keyring *ring, FILE *f, const char *path, struct reason *reason)
+/* A context that holds the key; each use starts it again without one. */
+static EVP_MAC_CTX *mac_new(const uint8_t secret[static SECRET_BYTES])
 {
-    static const char key[] = "rl.pseudonym_key_file";
-    char line[256];
+    char digest[] = "SHA256";
+    OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0), OSSL_PARAM_construct_end()};
+    EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    EVP_MAC_CTX *ctx = mac ? EVP_MAC_CTX_new(mac) : NULL;
 
-    for (int number = 1; fgets(line, sizeof line, f); number++) {
-        line[strcspn(line, "\r\n")] = '\0';
-        if (line[0] && line[0] != '#' && !add_line(ring, line))
-            return reason_fail(reason, STATUS_CONFIG, key, "%s:%d: expected \"<key id> <64 hex digits>\", at most %d keys", path, number, MAX_KEYS);
+    EVP_MAC_free(mac);
+    if (!ctx || !EVP_MAC_init(ctx, secret, SECRET_BYTES, params))
+        abort();
+    return ctx;
+}
+
+static bool key_id_valid(const char *id)
+{
+    return *id && strlen(id) < KEY_ID_SIZE && strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789_-") == strlen(id);
+}
+
+/* One line; `why` is NULL when it is fine. */
+static void keyring_add(struct keyring *ring, char *line, const char **why)
+{
+    uint8_t secret[SECRET_BYTES];
+    char *save, *id = strtok_r(line, " \t\r\n", &save), *hex = strtok_r(NULL, " \t\r\n", &save);
+
+    *why = NULL;
+    if (!id || *id == '#')
+        return;
+    if (!key_id_valid(id))
+        *why = "a key id has 1 to 16 of a-z 0-9 _ -";
+    else if (!hex || !hex_parse(hex, secret, sizeof secret) || strtok_r(NULL, " \t\r\n", &save))
+        *why = "want \"<key id> <64 lower-case hex digits>\"";
+    else if (ring->count == MAX_KEYS)
+        *why = "more than 16 keys";
+    for (size_t i = 0; !*why && i < ring->count; i++)
+        if (strcmp(ring->keys[i].id, id) == 0)
+            *why = "this key id was used in an earlier line";
+    if (*why)
+        return;
+    memcpy(ring->keys[ring->count].id, id, strlen(id));
+    ring->keys[ring->count++].mac = mac_new(secret);
+    OPENSSL_cleanse(secret, sizeof secret);
+}
+
+static enum status read_keys(struct keyring *ring, FILE *in, const char *path, struct reason *reason)
+{
+    char line[256];
+    const char *why = NULL;
+    struct stat st;
+    int number = 0;
+
+    if (fstat(fileno(in), &st) != 0)
+        return reason_fail(reason, STATUS_CONFIG, "rl.pseudonym_key_file", "%s: %s", path, strerror(errno));
+    if (st.st_mode & 07777 & ~0640U)
+        return reason_fail(reason, STATUS_CONFIG, "rl.pseudonym_key_file", "%s: mode %04o lets others in, want 0600 (chmod 600)", path,
+                           (unsigned)st.st_mode & 07777);
+    while (!why && fgets(line, sizeof line, in)) {
+        number++;
+        keyring_add(ring, line, &why);
     }
-    return ring->count ? STATUS_OK : reason_fail(reason, STATUS_CONFIG, key, "%s: holds no key", path);
+    OPENSSL_cleanse(line, sizeof line);
+    if (why)
+        return reason_fail(reason, STATUS_CONFIG, "rl.pseudonym_key_file", "%s:%d: %s", path, number, why);
+    if (!ring->count)
+        return reason_fail(reason, STATUS_CONFIG, "rl.pseudonym_key_file", "%s:1: holds no key", path);
+    return STATUS_OK;
 }
 
 enum status keyring_load(const char *path, struct keyring **ret, struct reason *reason)
 {
-    static const char key[] = "rl.pseudonym_key_file";
-    struct stat st;
-    FILE *f = fopen(path, "re");
+    FILE *in = fopen(path, "re");
+    struct keyring *ring;
+    enum status status;
 
-    if (!f || fstat(fileno(f), &st) != 0) {
-        if (f)
-            fclose(f);
-        return reason_fail(reason, STATUS_CONFIG, key, "%s: %s (rl-init keys makes it)", path, strerror(errno));
-    }
-    if (st.st_mode & 0027) {
-        fclose(f);
-        return reason_fail(reason, STATUS_CONFIG, key, "%s: others may read it (mode %04o); chmod 0600", path, (unsigned)st.st_mode & 07777);
-    }
-    struct keyring *ring = xcalloc(1, sizeof *ring);
-    ring->work = EVP_MD_CTX_new();
-    enum status status = read_lines(ring, f, path, reason);
-    fclose(f);
+    if (!in)
+        return reason_fail(reason, STATUS_CONFIG, "rl.pseudonym_key_file", "%s: %s", path, strerror(errno));
+    setvbuf(in, NULL, _IONBF, 0); /* no copy of a secret in a buffer that is freed */
+    ring = xcalloc(1, sizeof *ring);
+    status = read_keys(ring, in, path, reason);
+    fclose(in);
     if (status == STATUS_OK)
         *ret = ring;
     else
@@ -107,13 +133,8 @@ enum status keyring_load(const char *path, struct keyring **ret, struct reason *
 
 struct keyring *keyring_free(struct keyring *ring)
 {
-    if (!ring)
-        return NULL;
-    for (size_t i = 0; i < ring->count; i++) {
-        EVP_MD_CTX_free(ring->keys[i].inner);
-        EVP_MD_CTX_free(ring->keys[i].outer);
-    }
-    EVP_MD_CTX_free(ring->work);
+    for (size_t i = 0; ring && i < ring->count; i++)
+        EVP_MAC_CTX_free(ring->keys[i].mac);
     free(ring);
     return NULL;
 }
@@ -122,48 +143,34 @@ const char *keyring_id(const struct keyring *ring, size_t i) { return i < ring->
 
 void pseudonym(struct keyring *ring, size_t i, const char *domain, const char *id, uint8_t ret_key[static CALL_KEY_BYTES])
 {
-    const struct ring_key *k = &ring->keys[i];
-    uint8_t hash[32];
+    uint8_t full[SECRET_BYTES];
+    size_t size = 0;
 
-    if (!EVP_MD_CTX_copy_ex(ring->work, k->inner) || !EVP_DigestUpdate(ring->work, domain, strlen(domain) + 1)
-        || !EVP_DigestUpdate(ring->work, id, strlen(id)) || !EVP_DigestFinal_ex(ring->work, hash, NULL)
-        || !EVP_MD_CTX_copy_ex(ring->work, k->outer) || !EVP_DigestUpdate(ring->work, hash, sizeof hash)
-        || !EVP_DigestFinal_ex(ring->work, hash, NULL))
+    assert(i < ring->count);
+    EVP_MAC_CTX *mac = ring->keys[i].mac;
+    if (!EVP_MAC_init(mac, NULL, 0, NULL) || !EVP_MAC_update(mac, (const uint8_t *)domain, strlen(domain) + 1) ||
+        !EVP_MAC_update(mac, (const uint8_t *)id, strlen(id)) || !EVP_MAC_final(mac, full, &size, sizeof full))
         abort();
-    memcpy(ret_key, hash, CALL_KEY_BYTES);
+    assert(size == sizeof full);
+    memcpy(ret_key, full, CALL_KEY_BYTES);
 }
 
 double pseudonym_uniform(const uint8_t key[static CALL_KEY_BYTES])
 {
     uint64_t bits = 0;
 
-    for (size_t i = 0; i < 8; i++)
+    for (int i = 0; i < 8; i++)
         bits = bits << 8 | key[i];
     return (double)(bits >> 11) * 0x1p-53;
 }
 
 void call_key_text(const uint8_t key[static CALL_KEY_BYTES], char ret_text[static CALL_KEY_TEXT])
 {
-    static const char digits[] = "0123456789abcdef";
-
     for (size_t i = 0; i < CALL_KEY_BYTES; i++) {
-        ret_text[2 * i] = digits[key[i] >> 4];
-        ret_text[2 * i + 1] = digits[key[i] & 15];
+        ret_text[2 * i] = "0123456789abcdef"[key[i] >> 4];
+        ret_text[2 * i + 1] = "0123456789abcdef"[key[i] & 15];
     }
-    ret_text[2 * CALL_KEY_BYTES] = '\0';
+    ret_text[CALL_KEY_TEXT - 1] = '\0';
 }
 
-static int digit_of(char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1; }
-
-bool call_key_parse(const char *text, uint8_t ret_key[static CALL_KEY_BYTES])
-{
-    if (strlen(text) != 2 * CALL_KEY_BYTES)
-        return false;
-    for (size_t i = 0; i < CALL_KEY_BYTES; i++) {
-        int high = digit_of(text[2 * i]), low = digit_of(text[2 * i + 1]);
-        if (high < 0 || low < 0)
-            return false;
-        ret_key[i] = (uint8_t)(high << 4 | low);
-    }
-    return true;
-}
+bool call_key_parse(const char *text, uint8_t ret_key[static CALL_KEY_BYTES]) { return hex_parse(text, ret_key, CALL_KEY_BYTES); }

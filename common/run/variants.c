@@ -1,29 +1,63 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* variants.c - loads prompt_variants.yaml and refuses whatever it does not understand. */
+/* variants.c - slot definitions first, then each variant against them; the two blocks of numbers go through config. */
 #include "variants.h"
 
-#include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "config.h"
+#include "text.h"
 #include "yaml_file.h"
 
-enum { MAX_SLOTS = 16, MAX_ID = 16 };
+enum { ID_SIZE = 16, MAX_SLOTS = 64, TEXT_LIMIT = 1000 };
+
+/* One slot definition: one of `values`, or a whole number in min .. max, or a text of at most max_length bytes. */
+struct slot {
+    const char *name;
+    const yaml_node_t *values;
+    bool number;
+    long min, max, max_length;
+};
 
 struct loader {
     struct arena *arena;
-    struct yaml_file *file;
-    yaml_node_t *slots; /* the mapping of slot definitions */
-    struct variants *out;
+    struct yaml_file file;
+    struct slot slots[MAX_SLOTS];
+    size_t slot_count;
+    struct reason *reason;
 };
+
+/* What goes through config_load: the numbers, and the base variant's name. */
+struct numbers {
+    struct variants v;
+    const char *base;
+};
+
+static const struct config_key keys[] = {
+    CONFIG_DOUBLE(struct numbers, v.exploration_rate, "bandit_config.exploration_rate", "0.1", 0, 1, NULL,
+                  "Used by the strategies epsilon_greedy and floor; without effect under thompson."),
+    CONFIG_DOUBLE(struct numbers, v.initial_alpha, "bandit_config.initial_alpha", "1.0", 0.01, 1000, NULL, "Prior of each variant: good."),
+    CONFIG_DOUBLE(struct numbers, v.initial_beta, "bandit_config.initial_beta", "1.0", 0.01, 1000, NULL, "Prior of each variant: bad."),
+    CONFIG_INT(struct numbers, v.min_pulls_for_confidence, "bandit_config.min_pulls_for_confidence", "10", 0, 1000000, NULL,
+               "Confidence is 0 below so many calls."),
+    CONFIG_INT(struct numbers, v.blacklist_min_pulls, "deployment.blacklist_threshold.min_pulls", "20", 1, 1000000,
+               "RL_MIN_PULLS_FOR_BLACKLIST", "A variant is new below so many rewarded calls, and is not blacklisted before."),
+    CONFIG_DOUBLE(struct numbers, v.blacklist_reward_mean, "deployment.blacklist_threshold.reward_mean", "-0.2", -1, 1,
+                  "RL_BLACKLIST_THRESHOLD", "A variant is blacklisted below this mean reward."),
+    CONFIG_TEXT(struct numbers, base, "deployment.traffic_split.base_variant", "v1a", NULL, "The variant that is always there."),
+    CONFIG_DOUBLE(struct numbers, v.cap_new, "deployment.traffic_split.new_variants", "0.1", 0, 1, "RL_TRAFFIC_SPLIT_NEW",
+                  "Most traffic for all new variants together."),
+    CONFIG_DOUBLE(struct numbers, v.cap_uncertain, "deployment.traffic_split.uncertain_variants", "0.05", 0, 1,
+                  "RL_TRAFFIC_SPLIT_UNCERTAIN", "Most traffic for all uncertain variants together."),
+};
+_Static_assert(sizeof(long) == sizeof(int64_t), "CONFIG_INT fills an int64_t");
 
 bool variant_id_valid(const char *id)
 {
-    size_t digits = id[0] == 'v' ? strspn(id + 1, "0123456789") : 0;
+    size_t digits = *id == 'v' ? strspn(id + 1, "0123456789") : 0;
 
-    return digits && id[digits + 1] >= 'a' && id[digits + 1] <= 'z' && !id[digits + 2] && digits + 2 <= MAX_ID;
+    return digits && strlen(id) <= ID_SIZE && id[1 + digits] >= 'a' && id[1 + digits] <= 'z' && !id[2 + digits];
 }
 
 int variants_find(const struct variants *variants, const char *id)
@@ -32,260 +66,267 @@ int variants_find(const struct variants *variants, const char *id)
 
     while (low < high) {
         size_t middle = (low + high) / 2;
-        int order = strcmp(variants->items[middle].id, id);
+        int order = strcmp(id, variants->items[middle].id);
         if (order == 0)
             return (int)middle;
         if (order < 0)
-            low = middle + 1;
-        else
             high = middle;
+        else
+            low = middle + 1;
     }
     return -1;
 }
 
-static enum status known_keys(struct loader *l, const yaml_node_t *mapping, const char *field, const char *const *known, struct reason *reason)
+/* --- slot definitions ------------------------------------------------------------------------------------------------------- */
+
+static bool read_long(const yaml_node_t *node, long *ret)
 {
-    enum status status = yaml_check_mapping(l->file, mapping, field, reason);
-
-    if (status != STATUS_OK)
-        return status;
-    for (yaml_node_pair_t *p = mapping->data.mapping.pairs.start; p < mapping->data.mapping.pairs.top; p++) {
-        const yaml_node_t *key = yaml_node(l->file, p->key);
-        bool found = false;
-        for (size_t i = 0; known[i]; i++)
-            found |= strcmp(known[i], yaml_text(key)) == 0;
-        if (!found)
-            return yaml_fail(reason, l->file, key, arena_printf(l->arena, "%s.%s", field, yaml_text(key)), "unknown key");
-    }
-    return STATUS_OK;
-}
-
-/* Text of a required key. */
-static enum status text_of(struct loader *l, const yaml_node_t *mapping, const char *field, const char *key, const char **ret, struct reason *reason)
-{
-    const char *text = yaml_text(yaml_get(l->file, mapping, key));
-
-    if (!text || !text[0])
-        return yaml_fail(reason, l->file, mapping, arena_printf(l->arena, "%s.%s", field, key), "missing or empty");
-    *ret = arena_str(l->arena, text);
-    return STATUS_OK;
-}
-
-struct number_key {
-    const char *section, *key;
-    double min, max;
-    const char *env;
-    double *at;
-};
-
-static enum status number(struct loader *l, const yaml_node_t *mapping, const struct number_key *k, struct reason *reason)
-{
-    const yaml_node_t *node = yaml_get(l->file, mapping, k->key);
-    const char *field = arena_printf(l->arena, "%s.%s", k->section, k->key), *text = yaml_text(node), *env = k->env ? getenv(k->env) : NULL;
+    const char *text = yaml_file_text(node);
     char *end;
 
-    if (!text)
-        return yaml_fail(reason, l->file, node ? node : mapping, field, "missing");
-    *k->at = strtod(env ? env : text, &end);
-    if (end == (env ? env : text) || *end || !isfinite(*k->at) || *k->at < k->min || *k->at > k->max) {
-        if (env)
-            return reason_fail(reason, STATUS_CONFIG, field, "%s: \"%s\" is no number in %g .. %g", k->env, env, k->min, k->max);
-        return yaml_fail(reason, l->file, node, field, "\"%s\" is no number in %g .. %g", text, k->min, k->max);
-    }
+    if (!text || !*text)
+        return false;
+    long value = strtol(text, &end, 10);
+    if (*end || value < -1000000 || value > 1000000)
+        return false;
+    *ret = value;
+    return true;
+}
+
+static enum status read_range(struct loader *load, const yaml_node_t *value, struct slot *slot)
+{
+    yaml_node_t *low = NULL, *high = NULL, *more;
+
+    slot->number = true;
+    if (!yaml_file_entry(&load->file, value, 0, NULL, &low) || !yaml_file_entry(&load->file, value, 1, NULL, &high) ||
+        yaml_file_entry(&load->file, value, 2, NULL, &more) || !read_long(low, &slot->min) || !read_long(high, &slot->max) ||
+        slot->min > slot->max)
+        return yaml_file_fail(&load->file, value, load->reason, slot->name, "range: want [lowest, highest]");
     return STATUS_OK;
 }
 
-/* ---- slots --------------------------------------------------------------------------------------------------------------------------------- */
-
-static bool allows(struct loader *l, const yaml_node_t *values, const char *text)
+static enum status read_values(struct loader *load, const yaml_node_t *value, struct slot *slot)
 {
-    for (yaml_node_item_t *i = values->data.sequence.items.start; i < values->data.sequence.items.top; i++) {
-        const char *value = yaml_text(yaml_node(l->file, *i));
-        if (value && strcmp(value, text) == 0)
-            return true;
-    }
-    return false;
+    yaml_node_t *item;
+
+    for (size_t i = 0; yaml_file_entry(&load->file, value, i, NULL, &item); i++)
+        if (!yaml_file_text(item))
+            return yaml_file_fail(&load->file, item, load->reason, slot->name, "values: want a list of words");
+    if (!yaml_file_entry(&load->file, value, 0, NULL, &item))
+        return yaml_file_fail(&load->file, value, load->reason, slot->name, "values: want a list of words");
+    slot->values = value;
+    return STATUS_OK;
 }
 
-static enum status check_slots(struct loader *l, struct reason *reason)
+static enum status read_slot(struct loader *load, const yaml_node_t *name, const yaml_node_t *body)
 {
-    static const char *const known[] = {"description", "values", NULL};
-    enum status status = yaml_check_mapping(l->file, l->slots, "slots", reason);
+    struct slot *slot = &load->slots[load->slot_count];
+    yaml_node_t *key, *value;
+    int rules = 0;
 
-    if (status != STATUS_OK)
-        return status;
-    if (l->slots->data.mapping.pairs.top - l->slots->data.mapping.pairs.start > MAX_SLOTS)
-        return yaml_fail(reason, l->file, l->slots, "slots", "more than %d", MAX_SLOTS);
-    for (yaml_node_pair_t *p = l->slots->data.mapping.pairs.start; p < l->slots->data.mapping.pairs.top && status == STATUS_OK; p++) {
-        const char *field = arena_printf(l->arena, "slots.%s", yaml_text(yaml_node(l->file, p->key)));
-        yaml_node_t *slot = yaml_node(l->file, p->value), *values = yaml_get(l->file, slot, "values");
-        status = known_keys(l, slot, field, known, reason);
-        if (status == STATUS_OK && values && values->type != YAML_SEQUENCE_NODE)
-            status = yaml_fail(reason, l->file, values, field, "values must be a list");
+    if (load->slot_count == MAX_SLOTS)
+        return yaml_file_fail(&load->file, name, load->reason, yaml_file_text(name), "more than %d slots", MAX_SLOTS);
+    *slot = (struct slot){.name = yaml_file_text(name)};
+    for (size_t i = 0; yaml_file_entry(&load->file, body, i, &key, &value); i++) {
+        const char *word = yaml_file_text(key);
+        enum status status = STATUS_OK;
+        rules += strcmp(word, "description") != 0;
+        if (strcmp(word, "values") == 0)
+            status = read_values(load, value, slot);
+        else if (strcmp(word, "range") == 0)
+            status = read_range(load, value, slot);
+        else if (strcmp(word, "max_length") == 0 && (!read_long(value, &slot->max_length) || slot->max_length < 1))
+            status = yaml_file_fail(&load->file, value, load->reason, slot->name, "max_length: want a whole number above 0");
+        else if (strcmp(word, "max_length") != 0 && strcmp(word, "description") != 0)
+            status = yaml_file_fail(&load->file, key, load->reason, word, "unknown key of slot %s (values, range, max_length, description)",
+                                    slot->name);
+        if (status != STATUS_OK)
+            return status;
     }
+    if (rules != 1)
+        return yaml_file_fail(&load->file, name, load->reason, slot->name, "a slot has one of values, range or max_length");
+    load->slot_count++;
+    return STATUS_OK;
+}
+
+static enum status read_slots(struct loader *load)
+{
+    yaml_node_t *key, *value, *slots = yaml_file_get(&load->file, yaml_file_root(&load->file), "slots");
+    enum status status = STATUS_OK;
+
+    if (!slots || slots->type != YAML_MAPPING_NODE)
+        return yaml_file_fail(&load->file, slots, load->reason, "slots", "missing: what a variant's parameters may be");
+    for (size_t i = 0; status == STATUS_OK && yaml_file_entry(&load->file, slots, i, &key, &value); i++)
+        status = read_slot(load, key, value);
     return status;
 }
 
-static enum status load_parameters(struct loader *l, const yaml_node_t *params, const char *id, struct variant *v, struct reason *reason)
-{
-    struct variant_slot *slots = arena_alloc(l->arena, MAX_SLOTS * sizeof *slots);
-    enum status status = yaml_check_mapping(l->file, params, id, reason);
+/* --- variants ------------------------------------------------------------------------------------------------------------------ */
 
-    if (status != STATUS_OK)
-        return status;
-    for (yaml_node_pair_t *p = params->data.mapping.pairs.start; p < params->data.mapping.pairs.top; p++) {
-        const yaml_node_t *key = yaml_node(l->file, p->key);
-        if (!yaml_get(l->file, l->slots, yaml_text(key)))
-            return yaml_fail(reason, l->file, key, arena_printf(l->arena, "%s.%s", id, yaml_text(key)), "no such slot is defined under slots");
+static bool slot_accepts(struct loader *load, const struct slot *slot, const yaml_node_t *node)
+{
+    const char *text = yaml_file_text(node);
+    yaml_node_t *item;
+    long number;
+
+    if (!text || !*text)
+        return false;
+    if (slot->number)
+        return read_long(node, &number) && number >= slot->min && number <= slot->max;
+    if (!slot->values)
+        return (long)strlen(text) <= slot->max_length;
+    for (size_t i = 0; yaml_file_entry(&load->file, slot->values, i, NULL, &item); i++)
+        if (strcmp(yaml_file_text(item), text) == 0)
+            return true;
+    return false;
+}
+
+static enum status slot_refuse(struct loader *load, const struct slot *slot, const yaml_node_t *node)
+{
+    const char *text = yaml_file_text(node), *sep = "";
+    char all[120] = "";
+    yaml_node_t *item;
+
+    for (size_t i = 0; slot->values && yaml_file_entry(&load->file, slot->values, i, NULL, &item); i++, sep = ", ") {
+        size_t used = strlen(all);
+        snprintf(all + used, sizeof all - used, "%s%s", sep, yaml_file_text(item));
     }
-    for (yaml_node_pair_t *p = l->slots->data.mapping.pairs.start; p < l->slots->data.mapping.pairs.top; p++) {
-        const char *name = yaml_text(yaml_node(l->file, p->key)), *field = arena_printf(l->arena, "%s.%s", id, name);
-        const yaml_node_t *values = yaml_get(l->file, yaml_node(l->file, p->value), "values"), *node = yaml_get(l->file, params, name);
-        const char *text = yaml_text(node);
-        if (!text || !text[0])
-            return yaml_fail(reason, l->file, node ? node : params, field, "the slot is missing or empty");
-        if (values && !allows(l, values, text))
-            return yaml_fail(reason, l->file, node, field, "\"%s\" is not among the values of slot %s", text, name);
-        slots[v->slot_count++] = (struct variant_slot){arena_str(l->arena, name), arena_str(l->arena, text)};
+    if (slot->number)
+        snprintf(all, sizeof all, "a whole number, %ld to %ld", slot->min, slot->max);
+    else if (!slot->values)
+        snprintf(all, sizeof all, "1 to %ld bytes of text", slot->max_length);
+    return yaml_file_fail(&load->file, node, load->reason, slot->name, "\"%.30s\" is not allowed: %s", text ? text : "(a list)", all);
+}
+
+static enum status unknown_slot(struct loader *load, const yaml_node_t *key)
+{
+    const char *name = yaml_file_text(key), *best = load->slots[0].name;
+
+    for (size_t i = 0; i < load->slot_count; i++)
+        if (text_distance(name, load->slots[i].name) < text_distance(name, best))
+            best = load->slots[i].name;
+    return yaml_file_fail(&load->file, key, load->reason, name, "unknown slot, did you mean %s?", best);
+}
+
+static enum status read_parameters(struct loader *load, yaml_node_t *node, struct variant *v)
+{
+    struct variant_slot *slots = arena_alloc(load->arena, load->slot_count * sizeof *slots);
+    yaml_node_t *key, *value;
+    bool known;
+
+    for (size_t i = 0; yaml_file_entry(&load->file, node, i, &key, &value); i++) {
+        known = false;
+        for (size_t s = 0; s < load->slot_count; s++)
+            known |= strcmp(load->slots[s].name, yaml_file_text(key)) == 0;
+        if (!known)
+            return unknown_slot(load, key);
+    }
+    for (size_t s = 0; s < load->slot_count; s++) {
+        value = yaml_file_get(&load->file, node, load->slots[s].name);
+        if (!value)
+            return yaml_file_fail(&load->file, node, load->reason, load->slots[s].name, "slot missing in variant %s", v->id);
+        if (!slot_accepts(load, &load->slots[s], value))
+            return slot_refuse(load, &load->slots[s], value);
+        slots[s] = (struct variant_slot){arena_str(load->arena, load->slots[s].name), arena_str(load->arena, yaml_file_text(value))};
     }
     v->slots = slots;
+    v->slot_count = load->slot_count;
     return STATUS_OK;
 }
 
-/* ---- variants -------------------------------------------------------------------------------------------------------------------------------- */
-
-static enum status load_variant(struct loader *l, const yaml_node_t *node, struct variant *v, struct reason *reason)
+static enum status read_text(struct loader *load, const yaml_node_t *variant, const char *key, const char **ret)
 {
-    static const char *const known[] = {"id", "name", "description", "parameters", NULL};
-    enum status status = known_keys(l, node, "variants", known, reason);
+    yaml_node_t *node = yaml_file_get(&load->file, variant, key);
+    const char *text = yaml_file_text(node);
 
-    if (status == STATUS_OK)
-        status = text_of(l, node, "variants", "id", &v->id, reason);
+    if (!text || !*text || strlen(text) > TEXT_LIMIT)
+        return yaml_file_fail(&load->file, node ? node : variant, load->reason, key, "missing or not a text");
+    *ret = arena_str(load->arena, text);
+    return STATUS_OK;
+}
+
+static enum status read_variant(struct loader *load, const yaml_node_t *node, struct variant *v)
+{
+    static const char *const known[] = {"id", "name", "description", "parameters"};
+    yaml_node_t *key, *value;
+    enum status status = read_text(load, node, "id", &v->id);
+
     if (status == STATUS_OK && !variant_id_valid(v->id))
-        status = yaml_fail(reason, l->file, node, "variants.id", "\"%s\" does not look like v1a", v->id);
+        return yaml_file_fail(&load->file, node, load->reason, "id", "\"%.30s\" is no id: v, digits, one lower-case letter", v->id);
+    for (size_t i = 0; status == STATUS_OK && yaml_file_entry(&load->file, node, i, &key, &value); i++) {
+        bool found = false;
+        for (size_t k = 0; k < sizeof known / sizeof *known; k++)
+            found |= strcmp(known[k], yaml_file_text(key)) == 0;
+        if (!found)
+            status = yaml_file_fail(&load->file, key, load->reason, yaml_file_text(key),
+                                    "unknown key of a variant (id, name, description, parameters)");
+    }
     if (status == STATUS_OK)
-        status = text_of(l, node, v->id, "name", &v->name, reason);
+        status = read_text(load, node, "name", &v->name);
     if (status == STATUS_OK)
-        status = text_of(l, node, v->id, "description", &v->description, reason);
-    if (status != STATUS_OK)
-        return status;
-    const yaml_node_t *params = yaml_get(l->file, node, "parameters");
-    return params ? load_parameters(l, params, v->id, v, reason) : yaml_fail(reason, l->file, node, v->id, "parameters are missing");
+        status = read_text(load, node, "description", &v->description);
+    value = yaml_file_get(&load->file, node, "parameters");
+    if (status == STATUS_OK && (!value || value->type != YAML_MAPPING_NODE))
+        status = yaml_file_fail(&load->file, node, load->reason, "parameters", "missing in variant %s", v->id);
+    return status == STATUS_OK ? read_parameters(load, value, v) : status;
 }
 
 static int by_id(const void *a, const void *b) { return strcmp(((const struct variant *)a)->id, ((const struct variant *)b)->id); }
 
-static enum status load_variants(struct loader *l, const yaml_node_t *list, struct reason *reason)
+static enum status read_variants(struct loader *load, struct variants *ret)
 {
-    if (!list || list->type != YAML_SEQUENCE_NODE)
-        return yaml_fail(reason, l->file, list, "variants", "expected a list of variants");
-    size_t count = (size_t)(list->data.sequence.items.top - list->data.sequence.items.start);
-    if (count < 1 || count > MAX_VARIANTS)
-        return yaml_fail(reason, l->file, list, "variants", "%zu variants; 1 .. %d are possible", count, MAX_VARIANTS);
-    struct variant *items = arena_alloc(l->arena, count * sizeof *items);
-    for (size_t i = 0; i < count; i++) {
-        const yaml_node_t *node = yaml_node(l->file, list->data.sequence.items.start[i]);
-        enum status status = load_variant(l, node, &items[i], reason);
-        for (size_t k = 0; k < i && status == STATUS_OK; k++)
-            if (strcmp(items[k].id, items[i].id) == 0)
-                status = yaml_fail(reason, l->file, node, "variants.id", "%s is there twice", items[i].id);
-        if (status != STATUS_OK)
-            return status;
+    yaml_node_t *node, *list = yaml_file_get(&load->file, yaml_file_root(&load->file), "variants");
+    struct variant *items = arena_alloc(load->arena, MAX_VARIANTS * sizeof *items);
+    enum status status = STATUS_OK;
+    size_t count = 0;
+
+    for (; status == STATUS_OK && yaml_file_entry(&load->file, list, count, NULL, &node); count++) {
+        if (count == MAX_VARIANTS)
+            return yaml_file_fail(&load->file, node, load->reason, "variants", "more than %d", MAX_VARIANTS);
+        status = read_variant(load, node, &items[count]);
+        for (size_t i = 0; status == STATUS_OK && i < count; i++)
+            if (strcmp(items[i].id, items[count].id) == 0)
+                status = yaml_file_fail(&load->file, node, load->reason, "id", "variant %s stands there twice", items[i].id);
     }
+    if (status == STATUS_OK && !count)
+        return yaml_file_fail(&load->file, list, load->reason, "variants", "missing: a list of variants");
     qsort(items, count, sizeof *items, by_id);
-    l->out->items = items;
-    l->out->count = count;
-    return STATUS_OK;
-}
-
-/* ---- numbers ---------------------------------------------------------------------------------------------------------------------------------- */
-
-static enum status load_bandit(struct loader *l, const yaml_node_t *node, struct reason *reason)
-{
-    static const char *const known[] = {"initial_alpha", "initial_beta", "exploration_rate", "min_pulls_for_confidence", NULL};
-    double min_pulls = 0;
-    const struct number_key keys[] = {
-        {"bandit_config", "initial_alpha", 1e-3, 1e6, NULL, &l->out->initial_alpha},
-        {"bandit_config", "initial_beta", 1e-3, 1e6, NULL, &l->out->initial_beta},
-        {"bandit_config", "exploration_rate", 0, 1, NULL, &l->out->exploration_rate},
-        {"bandit_config", "min_pulls_for_confidence", 0, 1e9, NULL, &min_pulls},
-    };
-    enum status status = known_keys(l, node, "bandit_config", known, reason);
-
-    for (size_t i = 0; i < sizeof keys / sizeof *keys && status == STATUS_OK; i++)
-        status = number(l, node, &keys[i], reason);
-    l->out->min_pulls_for_confidence = (long)min_pulls;
+    ret->items = items;
+    ret->count = count;
     return status;
 }
 
-static enum status load_split(struct loader *l, const yaml_node_t *split, struct reason *reason)
+static enum status find_base(struct loader *load, struct numbers *all)
 {
-    static const char *const known[] = {"new_variants", "uncertain_variants", "base_variant", NULL};
-    const struct number_key keys[] = {
-        {"traffic_split", "new_variants", 0, 1, "RL_TRAFFIC_SPLIT_NEW", &l->out->cap_new},
-        {"traffic_split", "uncertain_variants", 0, 1, "RL_TRAFFIC_SPLIT_UNCERTAIN", &l->out->cap_uncertain},
-    };
-    const char *base = NULL;
-    enum status status = known_keys(l, split, "traffic_split", known, reason);
+    yaml_node_t *split = yaml_file_get(&load->file, yaml_file_get(&load->file, yaml_file_root(&load->file), "deployment"), "traffic_split");
+    int base = variants_find(&all->v, all->base);
 
-    for (size_t i = 0; i < sizeof keys / sizeof *keys && status == STATUS_OK; i++)
-        status = number(l, split, &keys[i], reason);
-    if (status == STATUS_OK)
-        status = text_of(l, split, "traffic_split", "base_variant", &base, reason);
-    if (status != STATUS_OK)
-        return status;
-    int index = variants_find(l->out, base);
-    if (index < 0)
-        return yaml_fail(reason, l->file, yaml_get(l->file, split, "base_variant"), "traffic_split.base_variant", "there is no variant %s", base);
-    l->out->base = (size_t)index;
+    if (base < 0)
+        return yaml_file_fail(&load->file, yaml_file_get(&load->file, split, "base_variant"), load->reason,
+                              "deployment.traffic_split.base_variant", "there is no variant \"%.30s\"", all->base);
+    all->v.base = (size_t)base;
     return STATUS_OK;
-}
-
-static enum status load_deployment(struct loader *l, const yaml_node_t *node, struct reason *reason)
-{
-    static const char *const known[] = {"traffic_split", "blacklist_threshold", NULL};
-    static const char *const threshold_keys[] = {"reward_mean", "min_pulls", NULL};
-    double min_pulls = 0;
-    const struct number_key keys[] = {
-        {"blacklist_threshold", "reward_mean", -1, 1, "RL_BLACKLIST_THRESHOLD", &l->out->blacklist_reward_mean},
-        {"blacklist_threshold", "min_pulls", 1, 1e9, "RL_MIN_PULLS_FOR_BLACKLIST", &min_pulls},
-    };
-    const yaml_node_t *threshold = yaml_get(l->file, node, "blacklist_threshold");
-    enum status status = known_keys(l, node, "deployment", known, reason);
-
-    if (status == STATUS_OK)
-        status = load_split(l, yaml_get(l->file, node, "traffic_split"), reason);
-    if (status == STATUS_OK)
-        status = known_keys(l, threshold, "blacklist_threshold", threshold_keys, reason);
-    for (size_t i = 0; i < sizeof keys / sizeof *keys && status == STATUS_OK; i++)
-        status = number(l, threshold, &keys[i], reason);
-    l->out->blacklist_min_pulls = (long)min_pulls;
-    return status;
 }
 
 enum status variants_load(struct arena *arena, const char *path, struct variants *ret, struct reason *reason)
 {
-    static const char *const known[] = {"slots", "variants", "bandit_config", "deployment", NULL};
-    struct variants loaded = {0};
-    struct yaml_file file;
-    struct loader l = {.arena = arena, .file = &file, .out = &loaded};
-    enum status status = yaml_file_load(path, &file, reason);
+    static const char *const others[] = {"slots", "variants", NULL};
+    struct loader load = {.arena = arena, .reason = reason};
+    struct numbers all = {0};
+    struct config_table table = {keys, sizeof keys / sizeof *keys, &all};
+    enum status status = config_load_beside(arena, &table, 1, path, others, reason);
 
+    if (status == STATUS_OK)
+        status = yaml_file_open(path, &load.file, reason);
     if (status != STATUS_OK)
         return status;
-    yaml_node_t *root = yaml_root(&file);
-    status = known_keys(&l, root, "", known, reason);
-    l.slots = yaml_get(&file, root, "slots");
+    status = read_slots(&load);
     if (status == STATUS_OK)
-        status = check_slots(&l, reason);
+        status = read_variants(&load, &all.v);
     if (status == STATUS_OK)
-        status = load_variants(&l, yaml_get(&file, root, "variants"), reason);
+        status = find_base(&load, &all);
+    yaml_file_close(&load.file);
     if (status == STATUS_OK)
-        status = load_bandit(&l, yaml_get(&file, root, "bandit_config"), reason);
-    if (status == STATUS_OK)
-        status = load_deployment(&l, yaml_get(&file, root, "deployment"), reason);
-    yaml_file_done(&file);
-    if (status == STATUS_OK)
-        *ret = loaded;
+        *ret = all.v;
     return status;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* yaml_file.h - a YAML file as a tree whose nodes know their lines; errors name file, line and key. */
+/* yaml_file.h - a YAML file as a tree of nodes that know their line; what config and variants read.  Only here is yaml.h included. */
 #ifndef RL_YAML_FILE_H
 #define RL_YAML_FILE_H
 
@@ -12,22 +12,25 @@ struct yaml_file {
     yaml_document_t document;
 };
 
-/* STATUS_CONFIG: "path:line: reason".  A file that is empty is a mapping without keys: root NULL. */
-enum status yaml_file_load(const char *path, struct yaml_file *ret, struct reason *reason) MUST_CHECK;
-void yaml_file_done(struct yaml_file *file);
+/* One document whose top is a mapping (or nothing at all); every key is a plain word that its mapping holds once, and nothing holds itself.
+ * STATUS_CONFIG says file, line and rule; then there is nothing to close. */
+enum status yaml_file_open(const char *path, struct yaml_file *ret, struct reason *reason) MUST_CHECK;
+void yaml_file_close(struct yaml_file *file);
 
-yaml_node_t *yaml_root(struct yaml_file *file);
-yaml_node_t *yaml_node(struct yaml_file *file, int index);
-const char *yaml_text(const yaml_node_t *node); /* of a scalar; NULL when it is none */
+/* The top mapping; NULL when the file says nothing. */
+yaml_node_t *yaml_file_root(struct yaml_file *file);
 
-/* "path:line: ..." with status STATUS_CONFIG; field is the key. */
-enum status yaml_fail(struct reason *reason, const struct yaml_file *file, const yaml_node_t *node, const char *field, const char *fmt, ...)
-    PRINTF_LIKE(5, 6);
+/* The value of a key; NULL when `mapping` is NULL, no mapping, or has no such key. */
+yaml_node_t *yaml_file_get(struct yaml_file *file, const yaml_node_t *mapping, const char *key);
 
-/* Value of a key of a mapping, or NULL. */
-yaml_node_t *yaml_get(struct yaml_file *file, const yaml_node_t *mapping, const char *key);
+/* Walks a mapping or a sequence: entry number `i`.  Mappings give the key too (ret_key NULL: sequences).  False beyond the last. */
+bool yaml_file_entry(struct yaml_file *file, const yaml_node_t *node, size_t i, yaml_node_t **ret_key, yaml_node_t **ret_value);
 
-/* A mapping whose keys are text, each once. */
-enum status yaml_check_mapping(struct yaml_file *file, const yaml_node_t *node, const char *field, struct reason *reason) MUST_CHECK;
+/* A scalar's text; NULL for anything else. */
+const char *yaml_file_text(const yaml_node_t *node);
+
+/* STATUS_CONFIG with field `key` and text "file:line: key: rule"; node NULL: line 1. */
+enum status yaml_file_fail(const struct yaml_file *file, const yaml_node_t *node, struct reason *reason, const char *key,
+                           const char *fmt, ...) PRINTF_LIKE(5, 6);
 
 #endif

@@ -85,7 +85,7 @@ static enum status read_request(const struct router *r, PolicySelectRequest *q, 
 
     for (size_t i = 0; i < r->variants->count; i++)
         mask[i] = q->n_eligible == 0;
-    if (status == STATUS_OK && q->time_of_day[0] && !context_is_time_of_day(q->time_of_day))
+    if (status == STATUS_OK && q->time_of_day[0] && strcmp(context_time_of_day(q->time_of_day), q->time_of_day) != 0)
         status = reason_set(reason, "time_of_day", "\"%.32s\" is none of morning, afternoon, evening, night", q->time_of_day);
     if (status == STATUS_OK)
         status = mark(r, q->eligible, q->n_eligible, "eligible", true, mask, reason);
@@ -120,7 +120,7 @@ static void make(struct router *r, const PolicySelectRequest *q, const bool *mas
     char cell[CELL_SIZE];
     struct decide_output out;
 
-    snprintf(ret->profile, sizeof ret->profile, "%s", context_profile(&r->common->profiles, q->profile));
+    snprintf(ret->profile, sizeof ret->profile, "%s", context_profile(&r->common->profiles, q->profile[0] ? q->profile : "general"));
     snprintf(ret->time_of_day, sizeof ret->time_of_day, "%s", q->time_of_day[0] ? q->time_of_day : clk_time_of_day(now.us / 1000000));
     context_cell(ret->profile, ret->time_of_day, cell);
     decide(&(struct decide_input){.variants = r->variants, .policy = r->policy, .limits = r->has_limits ? &r->limits : NULL,
