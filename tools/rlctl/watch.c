@@ -149,7 +149,7 @@ static void print_message(struct ctl *ctl, struct arena *arena, const struct cli
 
 int verb_watch(struct ctl *ctl)
 {
-    static const char *const usual[] = {"call.>", "policy.selected", "feedback.stored", "reward.computed", "bandit.updated", "guard.updated", "rl.dlq.>"};
+    static const char *const usual[] = {"call.*", "policy.selected", "feedback.stored", "reward.computed", "bandit.updated", "guard.updated", "rl.dlq.>"};
     const char *const *subjects = ctl->args.word_count ? ctl->args.words : usual;
     size_t count = ctl->args.word_count ? ctl->args.word_count : sizeof usual / sizeof *usual;
     struct client_message in;
