@@ -63,8 +63,8 @@ static void print_scalar(const void *at, const ProtobufCFieldDescriptor *f)
         break;
     case PROTOBUF_C_TYPE_ENUM:
         v = protobuf_c_enum_descriptor_get_value(f->descriptor, *(const int *)at);
-        if (v && v->value)
-            printf(" %s=%s", f->name, v->name);
+        if (v && v->value) /* without the prefix that all its names share with X_UNSPECIFIED */
+            printf(" %s=%s", f->name, v->name + strlen(((const ProtobufCEnumDescriptor *)f->descriptor)->values[0].name) - strlen("UNSPECIFIED"));
         break;
     case PROTOBUF_C_TYPE_INT32: printf(" %s=%d", f->name, *(const int32_t *)at); break;
     case PROTOBUF_C_TYPE_UINT32: printf(" %s=%u", f->name, *(const uint32_t *)at); break;
