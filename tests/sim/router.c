@@ -224,9 +224,8 @@ TEST(sim_router, a_dry_run_leaves_no_trace)
     const PolicySelectReply *dry = choose(&d, "{\"call_id\":\"c-1\",\"dry_run\":true}");
     CHECK_INT(sim_stored(d.sim, SUBJECT_POLICY_SELECTED), 0);
     const RouterSessionReply *s = ask(&d, SUBJECT_ROUTER_SESSION, "{\"call_id\":\"c-1\"}");
-    CHECK(s->error);
-    CHECK_STR(s->error->code, "not_found");
-    CHECK_STR(s->error->field, "call_id");
+    CHECK_STR(s->error ? s->error->code : "", "not_found");
+    CHECK_STR(s->error ? s->error->field : "", "call_id");
     same_answer(dry, choose(&d, "{\"call_id\":\"c-1\"}"));
     s = ask(&d, SUBJECT_ROUTER_SESSION, "{\"call_id\":\"c-1\"}");
     CHECK(!s->error);
@@ -252,7 +251,6 @@ TEST(sim_router, every_bad_request_is_answered_with_the_field)
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         const PolicySelectReply *r = choose(&d, cases[i][0]);
-        CHECK(r->error);
         CHECK_STR(r->error ? r->error->code : "", "invalid");
         CHECK_STR(r->error ? r->error->field : "", cases[i][1]);
     }
