@@ -35,11 +35,9 @@ static void print_list(const ProtobufCMessage *m, const ProtobufCFieldDescriptor
     const ProtobufCMessageDescriptor *type = f->type == PROTOBUF_C_TYPE_MESSAGE ? f->descriptor : NULL;
     bool map = type && type->n_fields == 2 && strcmp(type->fields[0].name, "key") == 0;
 
-    if (!map || n == 0) {
+    if (!map)
         printf(" %s=%zu", f->name, n);
-        return;
-    }
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; map && i < n; i++) {
         const char *key = *(char *const *)(const void *)((const char *)items[i] + type->fields[0].offset);
         ProtobufCFieldDescriptor named = type->fields[1];
         named.name = key;
