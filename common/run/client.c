@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <time.h>
 
 enum { SUBJECT_SIZE = 320, CONNECT_MS = 3000, ACK_MS = 10000, FLUSH_MS = 10000, MAX_LISTENS = 16, MAX_ITEMS = 1 << 20 };
@@ -147,7 +148,10 @@ enum status client_connect(const struct client_options *options, struct client *
     struct client *c = xcalloc(1, sizeof *c);
     c->last = &c->first;
     snprintf(c->prefix, sizeof c->prefix, "%s", options->prefix);
-    snprintf(c->inbox, sizeof c->inbox, "_INBOX_%s", options->user);
+    uint64_t own = 0; /* several clients of one user must not hear each other's answers */
+    if (getrandom(&own, sizeof own, 0) != (ssize_t)sizeof own)
+        abort();
+    snprintf(c->inbox, sizeof c->inbox, "_INBOX_%s.%016llx", options->user, (unsigned long long)own);
     pthread_mutex_init(&c->lock, NULL);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
