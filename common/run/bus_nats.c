@@ -15,7 +15,7 @@ enum { RECONNECT_BUFFER = 32 << 20, LOCKED_GRACE_US = 3 * SECOND_US, RETRY_US = 
 
 static struct bus_nats *self(struct bus *bus) { return (struct bus_nats *)bus; }
 
-/* ---- the connection --------------------------------------------------------------------------------------------------------------------- */
+/* ---- the connection -------------------------------------------------------------------------------------------------------- */
 
 void bus_kick(struct bus_nats *b)
 {
@@ -144,8 +144,8 @@ enum status bus_connect(struct bus_nats *b, bool temporary, natsConnection **ret
         s = natsConnection_Connect(ret, o);
         if (s != NATS_OK) {
             atomic_fetch_sub(&b->references, 1);
-            status = reason_fail(reason, s == NATS_CONNECTION_AUTH_FAILED ? STATUS_DENIED : STATUS_UNAVAILABLE, "nats.url", "%s: %s", b->url,
-                                 natsStatus_GetText(s));
+            status = reason_fail(reason, s == NATS_CONNECTION_AUTH_FAILED ? STATUS_DENIED : STATUS_UNAVAILABLE, "nats.url",
+                                 "%s: %s", b->url, natsStatus_GetText(s));
         }
     }
     natsOptions_Destroy(o);
@@ -161,7 +161,8 @@ struct bus_link *bus_link(struct bus_nats *b, enum subject subject, int consumer
     return l;
 }
 
-enum status bus_subscribe(struct bus_nats *b, struct bus_link *link, const char *subject, const char *group, natsMsgHandler handle)
+enum status bus_subscribe(struct bus_nats *b, struct bus_link *link, const char *subject, const char *group,
+                          natsMsgHandler handle)
 {
     natsStatus s = group ? natsConnection_QueueSubscribe(&link->sub, b->nc, subject, group, handle, link)
                          : natsConnection_Subscribe(&link->sub, b->nc, subject, handle, link);
@@ -176,7 +177,7 @@ enum status bus_subscribe(struct bus_nats *b, struct bus_link *link, const char 
     return natsSubscription_SetPendingLimits(link->sub, -1, -1) == NATS_OK ? STATUS_OK : STATUS_UNAVAILABLE;
 }
 
-/* ---- start -------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- start ----------------------------------------------------------------------------------------------------------------- */
 
 static enum status wait_for_server(struct bus_nats *b, struct reason *reason)
 {
@@ -202,7 +203,8 @@ static enum status subscribe_all(struct bus_nats *b, enum subject_kind kind)
         if (subject_table[s].kind != kind)
             continue;
         bool request = kind == KIND_REQUEST;
-        status = bus_subscribe(b, bus_link(b, s, -1), b->wire[s], request ? b->setup.service : NULL, request ? bus_on_request : bus_on_snapshot);
+        status = bus_subscribe(b, bus_link(b, s, -1), b->wire[s], request ? b->setup.service : NULL,
+                               request ? bus_on_request : bus_on_snapshot);
         b->snapshot_wanted[s] = !request;
     }
     return status;
@@ -244,7 +246,7 @@ static enum status nats_start(struct bus *bus, const struct bus_setup *setup, st
     return STATUS_OK;
 }
 
-/* ---- the other ops ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- the other ops --------------------------------------------------------------------------------------------------------- */
 
 static natsStatus publish_with_headers(struct bus_nats *b, const struct bus_message *m, const char *reply)
 {
@@ -274,12 +276,14 @@ static enum status nats_publish(struct bus *bus, const struct bus_message *m)
         s = natsConnection_PublishRequest(b->nc, b->wire[m->subject], reply, m->data, (int)m->size);
     if (s != NATS_MAX_PAYLOAD)
         return s == NATS_OK ? STATUS_OK : STATUS_UNAVAILABLE;
-    bus_push(b, &(struct bus_event){.type = BUS_PUBACK, .subject = m->subject, .consumer = -1, .status = STATUS_REFUSED, .reply = "",
-                                    .traceparent = "", .error = "larger than the server's max_payload", .token = m->token});
+    bus_push(b, &(struct bus_event){.type = BUS_PUBACK, .subject = m->subject, .consumer = -1, .status = STATUS_REFUSED,
+                                    .reply = "", .traceparent = "", .error = "larger than the server's max_payload",
+                                    .token = m->token});
     return STATUS_OK;
 }
 
-/* Without a connection an ack is dropped, the message comes again: kept for a server that has lost its end, it could ack another one. */
+/* Without a connection an ack is dropped and the message comes again: kept for a server that has lost the end of its stream,
+ * it could ack another message. */
 static void nats_ack(struct bus *bus, const char *reply)
 {
     if (atomic_load_explicit(&self(bus)->connected, memory_order_relaxed))
@@ -341,19 +345,20 @@ static void nats_drain(struct bus *bus)
     }
 }
 
-/* ---- life ---------------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------------------------------------ */
 
 struct bus *bus_nats_new(const struct bus_nats_options *options)
 {
-    static const struct bus_ops ops = {nats_start, bus_take, bus_release, nats_publish, nats_ack, nats_respond, nats_flush, nats_figures,
-                                       nats_drain};
+    static const struct bus_ops ops = {nats_start, bus_take, bus_release, nats_publish, nats_ack, nats_respond, nats_flush,
+                                       nats_figures, nats_drain};
     struct bus_nats *b = xcalloc(1, sizeof *b);
     pthread_condattr_t mono;
     natsInbox *inbox = NULL;
 
     *b = (struct bus_nats){.base.ops = &ops, .url = xstrdup(options->url), .user = xstrdup(options->user ? options->user : ""),
                            .password_file = xstrdup(options->password_file ? options->password_file : ""),
-                           .prefix = xstrdup(options->prefix ? options->prefix : ""), .name = xstrdup(options->name ? options->name : ""),
+                           .prefix = xstrdup(options->prefix ? options->prefix : ""),
+                               .name = xstrdup(options->name ? options->name : ""),
                            .send_asap = options->send_asap, .connect_timeout_s = options->connect_timeout_s, .references = 1};
     pthread_condattr_init(&mono);
     pthread_condattr_setclock(&mono, CLOCK_MONOTONIC);

@@ -16,7 +16,7 @@ enum { LONGEST_TRACEPARENT = 64 };
 /* JetStream's error numbers that time or an operator heals; every other refusal is for good. */
 static const int passing_errors[] = {10002, 10008, 10009, 10023, 10028, 10039, 10047, 10059, 10076, 10077};
 
-/* ---- two rings -------------------------------------------------------------------------------------------------------------------- */
+/* ---- two rings ------------------------------------------------------------------------------------------------------------- */
 
 static void ring_put(struct event_ring *r, const struct bus_event *event)
 {
@@ -100,7 +100,7 @@ void bus_forget_events(struct bus_nats *b)
     ring_done(&b->messages);
 }
 
-/* ---- what arrives becomes events ------------------------------------------------------------------------------------------------------ */
+/* ---- what arrives becomes events ------------------------------------------------------------------------------------------- */
 
 /* $JS.ACK.<stream>.<consumer>.<deliveries>.<sequence>.<consumer sequence>.<ns>.<pending>; newer servers have domain and account
  * before the stream, and a random token at the end. */
@@ -119,8 +119,9 @@ bool bus_delivery(const char *reply, struct delivery *ret)
     if (n != 9 && n < 11)
         return false;
     const char **t = tokens + (n == 9 ? 4 : 6);
-    *ret = (struct delivery){strtoull(t[0], NULL, 10), strtoull(t[1], NULL, 10), strtoull(t[2], NULL, 10), strtoull(t[3], NULL, 10),
-                             strtoull(t[4], NULL, 10)};
+    *ret = (struct delivery){.deliveries = strtoull(t[0], NULL, 10), .sequence = strtoull(t[1], NULL, 10),
+                             .consumer_sequence = strtoull(t[2], NULL, 10), .time_ns = strtoull(t[3], NULL, 10),
+                             .pending = strtoull(t[4], NULL, 10)};
     return true;
 }
 

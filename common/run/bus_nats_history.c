@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* bus_nats_history.c - the decisions of the last hours, read once: an ephemeral consumer on a connection of its own.
  *
- * The consumer needs no acks and counts what it sends: a gap in its numbers, or silence of more than two heartbeats, and the reading
- * starts over behind the last message that came.  The connection is closed before anything else goes (nats.c 3.4.1). */
+ * The consumer needs no acks and counts what it sends: a gap in its numbers, or silence of more than two heartbeats, and the
+ * reading starts over behind the last message that came.  The connection is closed before anything else goes (nats.c 3.4.1). */
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,7 +52,9 @@ static void on_control(struct history *h, natsConnection *nc, natsMsg *msg)
 {
     const char *last = NULL;
 
-    if (natsMsgHeader_Get(msg, "Nats-Last-Consumer", &last) == NATS_OK && last && strtoull(last, NULL, 10) != h->consumer_sequence)
+    bool told = natsMsgHeader_Get(msg, "Nats-Last-Consumer", &last) == NATS_OK && last;
+
+    if (told && strtoull(last, NULL, 10) != h->consumer_sequence)
         atomic_store(&h->broken, true);
     bus_answer_control(nc, msg);
     natsMsg_Destroy(msg);
@@ -91,10 +93,12 @@ static char *request_of(const struct bus_nats *b, const struct history *h, const
     char since[40];
 
     keeper_time_text(b->history_since_us, since);
-    json_t *request = json_pack("{s:s, s:{s:s, s:s, s:s, s:i, s:s, s:b, s:I, s:s, s:b}}", "stream_name", h->stream, "config", "deliver_subject",
-                                deliver, "ack_policy", "none", "replay_policy", "instant", "max_deliver", 1, "filter_subject",
-                                b->wire[SUBJECT_POLICY_SELECTED], "flow_control", 1, "idle_heartbeat", (json_int_t)HEARTBEAT_S * 1000000000,
-                                "deliver_policy", b->history_next ? "by_start_sequence" : "by_start_time", "mem_storage", 1);
+    json_t *request = json_pack("{s:s, s:{s:s, s:s, s:s, s:i, s:s, s:b, s:I, s:s, s:b}}", "stream_name", h->stream, "config",
+                                "deliver_subject", deliver, "ack_policy", "none", "replay_policy", "instant", "max_deliver", 1,
+                                "filter_subject",
+                                b->wire[SUBJECT_POLICY_SELECTED], "flow_control", 1, "idle_heartbeat",
+                                (json_int_t)HEARTBEAT_S * 1000000000, "deliver_policy",
+                                b->history_next ? "by_start_sequence" : "by_start_time", "mem_storage", 1);
     json_t *config = json_object_get(request, "config");
     if (b->history_next)
         json_object_set_new(config, "opt_start_seq", json_integer((json_int_t)b->history_next));

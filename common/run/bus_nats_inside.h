@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* bus_nats_inside.h - what the files of the NATS bus share.
  *
- * Threads.  The service's thread calls the ops and owns what `take` gave it.  nats.c's delivery threads, one per subscription, turn a
- * message into an event and put it into one of two rings (bus_nats_events.c).  The keeper's thread alone talks to the JetStream API and owns
- * consumers, snapshots and history (bus_nats_keeper.c, bus_nats_history.c); `start` does its work before that thread exists.  What
- * they share lies under `mutex` or is atomic.
+ * Threads.  The service's thread calls the ops and owns what `take` gave it.  nats.c's delivery threads, one per subscription,
+ * turn a message into an event and put it into one of two rings (bus_nats_events.c).  The keeper's thread alone talks to the
+ * JetStream API and
+ * owns consumers, snapshots and history (bus_nats_keeper.c, bus_nats_history.c); `start` does its work before that thread exists.
+ * What they share lies under `mutex` or is atomic.
  *
  * Ownership.  An event's natsMsg lives until it is released.  nats.c may call back after a connection was closed, so the bus is
  * counted: one reference for the owner, one per connection until its closed callback, one per subscription until it is complete.
@@ -114,7 +115,8 @@ void bus_on_puback(natsConnection *nc, natsSubscription *sub, natsMsg *msg, void
 void bus_kick(struct bus_nats *b);
 void bus_unref(void *bus);
 enum status bus_connect(struct bus_nats *b, bool temporary, natsConnection **ret, struct reason *reason);
-enum status bus_subscribe(struct bus_nats *b, struct bus_link *link, const char *subject, const char *group, natsMsgHandler handle);
+enum status bus_subscribe(struct bus_nats *b, struct bus_link *link, const char *subject, const char *group,
+                          natsMsgHandler handle);
 struct bus_link *bus_link(struct bus_nats *b, enum subject subject, int consumer);
 
 /* bus_nats_keeper.c */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* bus_nats_keeper.c - keeps the durable consumers right and reads snapshots, by plain JSON requests to the JetStream API.
  *
- * At bind, after each reconnect and every 5 s it asks for each consumer.  One that is gone, stands elsewhere than the database, or may
- * stand beyond the end of its stream (another server answers than before) is made again, from where nothing can be missed: what comes
- * twice changes nothing. */
+ * At bind, after each reconnect and every 5 s it asks for each consumer.  One that is gone, stands elsewhere than the
+ * database, or may stand beyond the end of its stream (another server answers than before) is made again, from where nothing
+ * can be missed: what comes twice changes nothing. */
 #include <assert.h>
 #include <jansson.h>
 #include <openssl/evp.h>
@@ -19,7 +19,7 @@
 
 enum { NO_CONSUMER = 10014, NO_MESSAGE = 10037, NO_STREAM = 10059, ROUND_S = 5, TROUBLED_ROUND_S = 1, API_TIMEOUT_MS = 2000 };
 
-/* ---- the JetStream API ------------------------------------------------------------------------------------------------------------ */
+/* ---- the JetStream API ----------------------------------------------------------------------------------------------------- */
 
 void keeper_problem(struct bus_nats *b, const char *fmt, ...)
 {
@@ -44,7 +44,8 @@ json_t *keeper_ask(struct bus_nats *b, const char *body, int *ret_error, const c
     json_t *root = s == NATS_OK ? json_loadb(natsMsg_GetData(msg), (size_t)natsMsg_GetDataLength(msg), 0, NULL) : NULL;
     natsMsg_Destroy(msg);
     if (!root) {
-        keeper_problem(b, "no answer to %s%s", name, s == NATS_NO_RESPONDERS ? ": no JetStream" : s == NATS_TIMEOUT ? ": not permitted?" : "");
+        keeper_problem(b, "no answer to %s%s", name,
+                       s == NATS_NO_RESPONDERS ? ": no JetStream" : s == NATS_TIMEOUT ? ": not permitted?" : "");
         return NULL;
     }
     *ret_error = (int)json_integer_value(json_object_get(json_object_get(root, "error"), "err_code"));
@@ -106,7 +107,7 @@ static enum status stored_time(struct bus_nats *b, const char *stream, json_t *q
     return status;
 }
 
-/* ---- one consumer ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- one consumer ---------------------------------------------------------------------------------------------------------- */
 
 /* What the server says of it. */
 struct look {
@@ -128,8 +129,9 @@ static const struct consumer_info *info_of(const struct kept_consumer *c) { retu
 
 static json_t *wanted(const struct bus_nats *b, const struct kept_consumer *c)
 {
-    json_t *config = json_pack("{s:s, s:s, s:s, s:I, s:i, s:i, s:s, s:s}", "durable_name", c->durable, "deliver_subject", c->deliver, "ack_policy",
-                               "explicit", "ack_wait", (json_int_t)ACK_WAIT_S * 1000000000, "max_deliver", -1, "max_ack_pending", MAX_ACK_PENDING,
+    json_t *config = json_pack("{s:s, s:s, s:s, s:I, s:i, s:i, s:s, s:s}", "durable_name", c->durable, "deliver_subject",
+                               c->deliver, "ack_policy", "explicit", "ack_wait", (json_int_t)ACK_WAIT_S * 1000000000,
+                               "max_deliver", -1, "max_ack_pending", MAX_ACK_PENDING,
                                "filter_subject", b->wire[info_of(c)->subject], "replay_policy", "instant");
 
     if (info_of(c)->group)
@@ -184,15 +186,16 @@ static enum status stream_state(struct bus_nats *b, const struct kept_consumer *
     bool ok = info && !error && created;
 
     if (ok) {
-        *ret = (struct stream_state){.first = number_at(info, "state", "first_seq"), .last = number_at(info, "state", "last_seq")};
+        ret->first = number_at(info, "state", "first_seq");
+        ret->last = number_at(info, "state", "last_seq");
         snprintf(ret->created, sizeof ret->created, "%s", created);
     }
     json_decref(info);
     return ok ? STATUS_OK : STATUS_UNAVAILABLE;
 }
 
-/* The server may have lost the end of the stream and filled it again up to the floor or beyond.  A message at or after the floor that is
- * older than `since` shows that the floor is sound; else everything since then comes again. */
+/* The server may have lost the end of the stream and filled it again up to the floor or beyond.  A message at or after the
+ * floor that is older than `since` shows that the floor is sound; else everything since then comes again. */
 static enum status origin_after_restart(struct bus_nats *b, const struct kept_consumer *c, uint64_t floor, struct origin *ret)
 {
     int64_t time_us = 0;
@@ -209,8 +212,8 @@ static enum status origin_after_restart(struct bus_nats *b, const struct kept_co
 }
 
 /* bus.h, struct bus_position: why the consumer does not fit the database; NULL: it stands where that does, or before it. */
-static enum status database_differs(struct bus_nats *b, const struct kept_consumer *c, const struct look *l, const struct stream_state *stream,
-                                    const char **ret_why)
+static enum status database_differs(struct bus_nats *b, const struct kept_consumer *c, const struct look *l,
+                                    const struct stream_state *stream, const char **ret_why)
 {
     const struct bus_position *p = &b->setup.positions[c->index];
     int64_t time_us = 0;
@@ -228,7 +231,8 @@ static enum status database_differs(struct bus_nats *b, const struct kept_consum
 }
 
 /* Once, before it is bound.  `*ret_why` stays NULL when it is right as it is. */
-static enum status compare_position(struct bus_nats *b, const struct kept_consumer *c, const struct look *l, struct origin *ret, const char **ret_why)
+static enum status compare_position(struct bus_nats *b, const struct kept_consumer *c, const struct look *l, struct origin *ret,
+                                    const char **ret_why)
 {
     const struct bus_position *p = &b->setup.positions[c->index];
     struct stream_state stream;
@@ -264,7 +268,8 @@ static enum status origin_of_missing(struct bus_nats *b, const struct kept_consu
 }
 
 /* Why it must be made again, and from where; NULL: it is right as it is. */
-static enum status judge(struct bus_nats *b, const struct kept_consumer *c, const struct look *l, struct origin *ret, const char **ret_why)
+static enum status judge(struct bus_nats *b, const struct kept_consumer *c, const struct look *l, struct origin *ret,
+                         const char **ret_why)
 {
     enum status status = STATUS_OK;
 
@@ -292,7 +297,8 @@ static enum status make(struct bus_nats *b, struct kept_consumer *c, const struc
     char text[40];
     int error = 0;
 
-    json_object_set_new(config, "deliver_policy", json_string(from->sequence ? "by_start_sequence" : from->time_us ? "by_start_time" : "all"));
+    json_object_set_new(config, "deliver_policy",
+                        json_string(from->sequence ? "by_start_sequence" : from->time_us ? "by_start_time" : "all"));
     if (from->sequence)
         json_object_set_new(config, "opt_start_seq", json_integer((json_int_t)from->sequence));
     if (!from->sequence && from->time_us) {
@@ -311,7 +317,8 @@ static enum status make(struct bus_nats *b, struct kept_consumer *c, const struc
     return reply && !error ? STATUS_OK : STATUS_UNAVAILABLE;
 }
 
-static enum status make_again(struct bus_nats *b, struct kept_consumer *c, const char *why, const struct origin *from, struct look *l)
+static enum status make_again(struct bus_nats *b, struct kept_consumer *c, const char *why, const struct origin *from,
+                              struct look *l)
 {
     bool first = l->missing && !c->placed && !b->setup.positions[c->index].sequence;
     enum status status = make(b, c, from, l);
@@ -321,7 +328,8 @@ static enum status make_again(struct bus_nats *b, struct kept_consumer *c, const
     c->since_us = 0;
     if (first)
         why = "it is the first";
-    log_info("bus.consumer_made", "stream=%s consumer=%s why=\"%s\" sequence=%llu", c->stream, c->durable, why, (unsigned long long)from->sequence);
+    log_info("bus.consumer_made", "stream=%s consumer=%s why=\"%s\" sequence=%llu", c->stream, c->durable, why,
+             (unsigned long long)from->sequence);
     pthread_mutex_lock(&b->mutex);
     b->shown.recreated[c->index] += !first;
     pthread_mutex_unlock(&b->mutex);
@@ -365,7 +373,7 @@ static enum status keep(struct bus_nats *b, struct kept_consumer *c)
     return c->placed && c->link && !why ? STATUS_OK : bind_consumer(b, c);
 }
 
-/* ---- snapshots ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- snapshots ------------------------------------------------------------------------------------------------------------- */
 
 static void push_snapshot(struct bus_nats *b, enum subject subject, const char *base64)
 {
@@ -399,7 +407,7 @@ static void read_snapshot(struct bus_nats *b, enum subject subject)
     json_decref(root);
 }
 
-/* ---- the thread -------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- the thread ------------------------------------------------------------------------------------------------------------ */
 
 void keeper_init(struct bus_nats *b)
 {
@@ -415,7 +423,8 @@ void keeper_init(struct bus_nats *b)
     b->history_since_us = bus_clock_us(CLOCK_REALTIME) - b->setup.history_s * SECOND_US;
 }
 
-/* After a reconnect: snapshots are read again, and if it is another server, what consumers remember may lie beyond their streams. */
+/* After a reconnect: snapshots are read again, and if it is another server, what consumers remember may lie beyond their
+ * streams. */
 static void notice_reconnect(struct bus_nats *b)
 {
     char id[64] = "";
@@ -466,7 +475,8 @@ void *keeper_main(void *bus)
 
     pthread_mutex_lock(&b->mutex);
     while (!b->stop) {
-        int64_t next = bus_clock_us(CLOCK_MONOTONIC) + (b->problem[0] || b->history_wanted ? TROUBLED_ROUND_S : ROUND_S) * SECOND_US;
+        bool soon = b->problem[0] || b->history_wanted;
+        int64_t next = bus_clock_us(CLOCK_MONOTONIC) + (soon ? TROUBLED_ROUND_S : ROUND_S) * SECOND_US;
         struct timespec deadline = {.tv_sec = next / SECOND_US, .tv_nsec = next % SECOND_US * 1000};
         int waited = 0;
         while (!b->stop && !b->kick && waited == 0)

@@ -14,7 +14,8 @@
 
 static struct sockaddr_in address(int port)
 {
-    return (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    return (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)port),
+                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 }
 
 static int free_port(void)
@@ -115,7 +116,8 @@ static bool read_message(int fd, char *reply, size_t size)
 
 static const char *ask(struct server *s, const char *subject, const char *headers, const char *payload)
 {
-    static const char hello[] = "CONNECT {\"verbose\":false,\"headers\":true,\"no_responders\":true,\"protocol\":1}\r\nSUB _INBOX.test 1\r\n";
+    static const char hello[] = "CONNECT {\"verbose\":false,\"headers\":true,\"no_responders\":true,\"protocol\":1}\r\n"
+                                "SUB _INBOX.test 1\r\n";
     char block[512] = "";
     int fd = dial(s->port);
 
@@ -126,7 +128,8 @@ static const char *ask(struct server *s, const char *subject, const char *header
         snprintf(block, sizeof block, "NATS/1.0\r\n%s\r\n\r\n", headers);
     dprintf(fd, "%s", hello);
     if (*headers)
-        dprintf(fd, "HPUB %s _INBOX.test %zu %zu\r\n%s%s\r\n", subject, strlen(block), strlen(block) + strlen(payload), block, payload);
+        dprintf(fd, "HPUB %s _INBOX.test %zu %zu\r\n%s%s\r\n", subject, strlen(block), strlen(block) + strlen(payload), block,
+                payload);
     else
         dprintf(fd, "PUB %s _INBOX.test %zu\r\n%s\r\n", subject, strlen(payload), payload);
     if (!read_message(fd, s->reply, sizeof s->reply))
@@ -147,7 +150,8 @@ bool server_stream(struct server *s, const char *name, const char *subject, cons
     char api[128], body[512];
 
     snprintf(api, sizeof api, "$JS.API.STREAM.CREATE.%s", name);
-    snprintf(body, sizeof body, "{\"name\":\"%s\",\"subjects\":[\"%s\"],\"storage\":\"file\",\"retention\":\"limits\",\"num_replicas\":1%s}", name,
+    snprintf(body, sizeof body,
+             "{\"name\":\"%s\",\"subjects\":[\"%s\"],\"storage\":\"file\",\"retention\":\"limits\",\"num_replicas\":1%s}", name,
              subject, more);
     return strstr(server_ask(s, api, body), "\"created\"") != NULL;
 }
