@@ -101,12 +101,11 @@ enum status calls_by_id(struct feedback *f, struct outbox *out, const char *call
 
 /* ---- saying ---------------------------------------------------------------------------------------------------------------------------------- */
 
-void calls_say(struct feedback *f, struct outbox *out, const struct call *c, int64_t revision, bool first, const char *id)
+void calls_say(struct outbox *out, const struct call *c, int64_t revision, bool first, const char *id)
 {
     FeedbackStored *m = outbox_new(out, SUBJECT_FEEDBACK_STORED);
     char key[CALL_KEY_TEXT];
 
-    (void)f;
     call_key_text(c->key, key);
     join_message(outbox_arena(out), c->record, m);
     m->call_key = key;
@@ -114,6 +113,23 @@ void calls_say(struct feedback *f, struct outbox *out, const struct call *c, int
     m->revision = c->revision;
     m->first = first;
     outbox_say(out, SUBJECT_FEEDBACK_STORED, &m->base, id, revision, c->record->traceparent);
+}
+
+/* The original still lies in CALLS under the sequence that is named; its raw id is not kept here. */
+void calls_say_no_decision(struct outbox *out, const struct call *c)
+{
+    DeadLetter *d = outbox_new(out, subject_dlq("feedback"));
+    struct arena *arena = outbox_arena(out);
+
+    d->subject = arena_str(arena, subject_table[SUBJECT_CALL_ENDED].name);
+    d->stream = arena_str(arena, stream_table[STREAM_CALLS].name);
+    d->sequence = c->record->end->sequence;
+    d->time = (double)c->record->end->arrived_us / 1e6;
+    d->reason = arena_str(arena, "no_decision");
+    d->field = arena_str(arena, "policy_variant");
+    d->message = arena_str(arena, "the call names no variant and no decision came; one that comes later still completes it");
+    d->traceparent = c->record->traceparent;
+    outbox_dead_letter(out, d, arena_printf(arena, "no_decision/%lld", (long long)c->id), c->revision);
 }
 
 static void count_first(struct feedback *f, const CallRecord *r)
@@ -146,21 +162,26 @@ static void log_stored(const struct feedback *f, const struct call *c)
 static enum status write_call(struct feedback *f, struct outbox *out, struct call *c)
 {
     enum call_state before = c->state;
-    bool first = c->revision == 0;
+    bool first = !call_complete(before);
 
     c->state = join_state(c->record, before);
     c->waiting_us = !call_waits(c->state) ? 0 : call_waits(before) && c->waiting_us ? c->waiting_us : outbox_now(out).us;
-    if (call_complete(c->state))
+    bool speaks = call_complete(c->state) || (c->gave_up && c->state == CALL_NO_DECISION);
+    if (speaks)
         c->revision = feedback_store_next_revision(&f->store, outbox_now(out));
     enum status status = feedback_store_put(&f->store, outbox_arena(out), c);
-    if (status != STATUS_OK || !call_complete(c->state))
+    if (status != STATUS_OK || !speaks)
         return status;
+    if (c->state == CALL_NO_DECISION) {
+        calls_say_no_decision(out, c);
+        return STATUS_OK;
+    }
     if (c->state == CALL_STORED)
         feedback_store_count(&f->store, c->record, +1);
     if (first)
         count_first(f, c->record);
     log_stored(f, c);
-    calls_say(f, out, c, c->revision, first, "");
+    calls_say(out, c, c->revision, first, "");
     return STATUS_OK;
 }
 

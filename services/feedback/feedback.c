@@ -11,7 +11,7 @@
 
 #include "log.h"
 
-enum { HOUR_S = 3600, DAY_S = 86400, IDLE_US = 60000000 };
+enum { HOUR_S = 3600 };
 
 #define K(type, member, ...) CONFIG_##type(struct feedback, member, __VA_ARGS__)
 
@@ -21,6 +21,7 @@ static const struct config_key keys[] = {
     K(BOOL, allow_unknown_resolution, "feedback.allow_unknown_resolution", "false", NULL, "Take calls whose resolution is told later, by an amendment."),
     K(INT, amendment_window_days, "feedback.amendment_window_days", "30", 1, 365, NULL, "How long after its first message a call may be amended."),
     K(TEXT, db_path, "feedback.db_path", "", "RL_FEEDBACK_DB_PATH", "The database; empty: <data_dir>/rl/feedback.db."),
+    K(INT, join_idle_s, "feedback.join_idle_s", "60", 0, 3600, NULL, "... and gives up only when no decision was on its way for so long."),
     K(INT, join_wait_s, "feedback.join_wait_s", "600", 1, 86400, NULL, "How long a call that names no variant waits for its decision."),
     K(ENUM, out_of_range, "feedback.out_of_range", out_of_range, "reject", "What happens to a signal beyond its range: refused, or moved into it and counted."),
     K(INT, outcome_wait_h, "feedback.outcome_wait_h", "24", 1, 720, NULL, "How long a call waits for its resolution."),
@@ -180,24 +181,7 @@ static bool decisions_idle(struct feedback *f, const struct outbox *out)
         f->idle_since_us = 0;
     else if (!f->idle_since_us)
         f->idle_since_us = now;
-    return idle && now - f->idle_since_us >= IDLE_US;
-}
-
-/* The original still lies in CALLS under the sequence that is named; its raw id is not kept here. */
-static void say_no_decision(struct outbox *out, const struct call *c)
-{
-    DeadLetter *d = outbox_new(out, subject_dlq("feedback"));
-    struct arena *arena = outbox_arena(out);
-
-    d->subject = arena_str(arena, subject_table[SUBJECT_CALL_ENDED].name);
-    d->stream = arena_str(arena, stream_table[STREAM_CALLS].name);
-    d->sequence = c->record->end->sequence;
-    d->time = (double)c->record->end->arrived_us / 1e6;
-    d->reason = arena_str(arena, "no_decision");
-    d->field = arena_str(arena, "policy_variant");
-    d->message = arena_str(arena, "the call names no variant and no decision came; one that comes later still completes it");
-    d->traceparent = c->record->traceparent;
-    outbox_dead_letter(out, d, arena_printf(arena, "no_decision/%lld", (long long)c->id), 0);
+    return idle && now - f->idle_since_us >= f->join_idle_s * 1000000;
 }
 
 static enum status give_up(struct feedback *f, struct outbox *out, enum call_state waits, enum call_state becomes, int64_t before_us)
@@ -214,9 +198,8 @@ static enum status give_up(struct feedback *f, struct outbox *out, enum call_sta
             continue;
         c->state = becomes;
         c->changed = true;
-        metrics_add(f->metrics, METRIC_OWN(becomes == CALL_NO_DECISION ? FEEDBACK_NO_DECISION : FEEDBACK_DROPPED), 1, NULL, NULL, NULL);
-        if (becomes == CALL_NO_DECISION)
-            say_no_decision(out, c);
+        c->gave_up = becomes == CALL_NO_DECISION;
+        metrics_add(f->metrics, METRIC_OWN(c->gave_up ? FEEDBACK_NO_DECISION : FEEDBACK_DROPPED), 1, NULL, NULL, NULL);
     }
     query_reset(q);
     return status;
@@ -237,7 +220,10 @@ static enum status say_again(struct feedback *f, struct outbox *out)
     int64_t last = f->say_again_to;
     size_t room = outbox_room(out), said = 0;
     while ((status = feedback_store_step(q, outbox_arena(out), &row)) == STATUS_OK && row) {
-        calls_say(f, out, row, row->revision, false, "");
+        if (call_complete(row->state))
+            calls_say(out, row, row->revision, false, "");
+        else if (row->state == CALL_NO_DECISION)
+            calls_say_no_decision(out, row);
         last = row->revision;
         said++;
     }

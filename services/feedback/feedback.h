@@ -15,7 +15,7 @@ enum feedback_metric {
 };
 
 struct feedback {
-    int64_t join_wait_s, outcome_wait_h, amendment_window_days;
+    int64_t join_wait_s, join_idle_s, outcome_wait_h, amendment_window_days;
     bool allow_unknown_resolution;
     int out_of_range;
     const char *db_path;
@@ -48,8 +48,11 @@ struct call *calls_adopt(struct feedback *f, struct call *row);
 /* Writes what changed and says what is complete. */
 enum status calls_flush(struct feedback *f, struct outbox *out) MUST_CHECK;
 
-/* Says one complete call. */
-void calls_say(struct feedback *f, struct outbox *out, const struct call *call, int64_t revision, bool first, const char *id);
+/* Says one complete call; `revision` moves the published floor, 0 leaves it. */
+void calls_say(struct outbox *out, const struct call *call, int64_t revision, bool first, const char *id);
+
+/* Says that a call gave up waiting for its decision. */
+void calls_say_no_decision(struct outbox *out, const struct call *call);
 
 /* ---- requests.c ---- */
 

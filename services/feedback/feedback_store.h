@@ -22,7 +22,7 @@ struct call {
     int64_t waiting_us;
     enum call_state state;
     CallRecord *record;
-    bool changed;
+    bool changed, gave_up; /* gave_up: this batch ended its wait for a decision */
     struct call *same_slot;
 };
 

@@ -164,7 +164,7 @@ enum status replay_some(struct feedback *f, struct outbox *out)
     query_bind_int(q, 4, room);
     while ((status = feedback_store_step(q, outbox_arena(out), &row)) == STATUS_OK && row) {
         call_key_text(row->key, key);
-        calls_say(f, out, row, 0, false, arena_printf(outbox_arena(out), "feedback.stored/%s/%lld/r%lld", key, (long long)row->revision, (long long)f->replay_run));
+        calls_say(out, row, 0, false, arena_printf(outbox_arena(out), "feedback.stored/%s/%lld/r%lld", key, (long long)row->revision, (long long)f->replay_run));
         f->replay_next = row->id + 1;
         said++;
     }
