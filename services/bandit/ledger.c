@@ -11,7 +11,7 @@
 enum { FIRST_ROWS = 64, SECONDS_PER_HOUR = 3600, SECONDS_PER_DAY = 86400 };
 
 #define X(member) ", " #member " INTEGER NOT NULL"
-const char *const ledger_migrations[] = {
+const char *const ledger_migrations[LEDGER_MIGRATIONS] = {
     "CREATE TABLE name (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);"
     "CREATE TABLE ledger (id INTEGER PRIMARY KEY, day INTEGER NOT NULL, call_key BLOB NOT NULL, revision INTEGER NOT NULL,"
     " version INTEGER NOT NULL, cell INTEGER NOT NULL, variant INTEGER NOT NULL, hour INTEGER NOT NULL, p INTEGER NOT NULL,"
@@ -23,7 +23,6 @@ const char *const ledger_migrations[] = {
     "INSERT INTO facts VALUES (0, 0, 0, 0, 0, 0)",
 };
 #undef X
-const size_t ledger_migration_count = sizeof ledger_migrations / sizeof *ledger_migrations;
 
 /* --- names ------------------------------------------------------------------------------------------------------------------------------ */
 
@@ -178,7 +177,7 @@ static enum status row_of_call(struct ledger *l, const struct call *call, const 
 
 enum status ledger_learn(struct ledger *l, const struct call *call, int64_t now, enum learned *ret)
 {
-    struct row *row, changed;
+    struct row *row = NULL, changed;
     struct bucket_key key;
     struct stats stats;
     enum status status = find_row(l, call, &row);

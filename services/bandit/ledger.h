@@ -43,8 +43,8 @@ enum learned {
 
 struct ledger;
 
-extern const char *const ledger_migrations[];
-extern const size_t ledger_migration_count;
+enum { LEDGER_MIGRATIONS = 1 };
+extern const char *const ledger_migrations[LEDGER_MIGRATIONS];
 
 /* Reads names, facts and sums of an opened store, which must outlive the ledger. */
 enum status ledger_open(struct store *store, struct ledger **ret) MUST_CHECK;
@@ -82,6 +82,9 @@ struct grid {
     const struct stats *all; /* [variant], over all cells */
 };
 struct grid ledger_grid(const struct ledger *ledger, const char *version, const struct variants *variants, struct arena *arena);
+
+/* Zeros for a cell without data or a variant that is not configured. */
+struct stats grid_own(const struct grid *grid, const struct variants *variants, const char *cell, const char *variant);
 
 bool ledger_knows(const struct ledger *ledger, const char *name); /* has anything of this name been learned? */
 const struct sums *ledger_sums(const struct ledger *ledger);

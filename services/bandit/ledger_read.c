@@ -69,6 +69,16 @@ struct grid ledger_grid(const struct ledger *l, const char *version, const struc
     return g;
 }
 
+struct stats grid_own(const struct grid *g, const struct variants *variants, const char *cell, const char *variant)
+{
+    int v = variants_find(variants, variant);
+
+    for (size_t c = 0; v >= 0 && c < g->cell_count; c++)
+        if (strcmp(g->cells[c], cell) == 0)
+            return g->own[c * g->variant_count + (size_t)v];
+    return (struct stats){0};
+}
+
 /* --- check -------------------------------------------------------------------------------------------------------------------------------- */
 
 static enum status fold_all(struct ledger *l, struct sums *into, int64_t *ret_rows)

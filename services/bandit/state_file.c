@@ -2,14 +2,11 @@
 /* state_file.c - the keys that users of the described system know.  Never read: bandit.db is the truth. */
 #include "state_file.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
-#include <libgen.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "atomic_file.h"
 
 enum { FORMAT = JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(15) };
 
@@ -35,58 +32,11 @@ static char *render(const struct model *m, const struct stats *all, int64_t now)
     return text;
 }
 
-static bool write_all(int fd, const char *text)
-{
-    size_t size = strlen(text);
-
-    while (size) {
-        ssize_t n = write(fd, text, size);
-        if (n < 0 && errno != EINTR)
-            return false;
-        if (n > 0) {
-            text += n;
-            size -= (size_t)n;
-        }
-    }
-    return fsync(fd) == 0;
-}
-
-/* The rename itself must reach the disk, too. */
-static bool sync_folder(const char *path)
-{
-    char *copy = xstrdup(path);
-    int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool ok = fd >= 0 && fsync(fd) == 0;
-
-    if (fd >= 0)
-        close(fd);
-    free(copy);
-    return ok;
-}
-
-static bool replace(const char *path, const char *temporary, const char *text)
-{
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-
-    if (fd < 0)
-        return false;
-    bool ok = write_all(fd, text);
-    ok &= close(fd) == 0;
-    return ok && rename(temporary, path) == 0 && sync_folder(path);
-}
-
 enum status state_file_write(const char *path, const struct model *m, const struct stats *all, int64_t now, struct reason *reason)
 {
-    char temporary[4096], *text;
+    char *text = render(m, all, now);
+    enum status status = atomic_file_write(path, text, strlen(text), 0640, reason);
 
-    if (snprintf(temporary, sizeof temporary, "%s.tmp", path) >= (int)sizeof temporary)
-        return reason_fail(reason, STATUS_STORE, "bandit.state_path", "%.200s..: name too long", path);
-    text = render(m, all, now);
-    enum status status = STATUS_OK;
-    if (!replace(path, temporary, text)) {
-        status = reason_fail(reason, STATUS_STORE, "bandit.state_path", "%.200s: %s", path, strerror(errno));
-        unlink(temporary);
-    }
     free(text);
     return status;
 }
