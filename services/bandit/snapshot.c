@@ -117,7 +117,7 @@ void snapshot_message(const struct estimates *e, wall_time now, struct arena *ar
     const struct variants *variants = e->model->variants;
     int64_t seconds = now.us / US;
 
-    m->model = (char *)"beta";
+    m->model = arena_str(arena, "beta");
     m->as_of = seconds - seconds % SECONDS_PER_HOUR;
     m->ts = (double)now.us / US;
     m->context_fields = (char **)fields;
@@ -233,7 +233,7 @@ void snapshot_stats(const struct estimates *e, const BanditStatsRequest *q, stru
     const struct variants *variants = e->model->variants;
     struct view view = view_cells(e, q, arena);
 
-    ret->model = (char *)"beta";
+    ret->model = arena_str(arena, "beta");
     ret->cell = (char *)view.cell;
     ret->exploration_rate = view.exploration;
     ret->variants = arena_alloc(arena, variants->count * sizeof *ret->variants);
