@@ -312,6 +312,18 @@ TEST(unit_ledger, a_clock_that_jumps_ahead_folds_nothing_early)
     done(&f);
 }
 
+TEST(unit_ledger, a_restart_knows_how_far_time_has_come)
+{
+    struct fixture f = open_at(file());
+
+    learn(&f, call_number(1));
+    done(&f);
+    f = open_at(file());
+    ledger_fold(f.ledger, NOW);
+    CHECK_INT(ledger_sums(f.ledger)->borders.day, (NOW / HOUR - HOURS_KEPT) / 24 * 24);
+    done(&f);
+}
+
 /* --- reset ------------------------------------------------------------------------------------------------------------------------------- */
 
 TEST(unit_ledger, reset_then_amend_then_rebuild)
