@@ -145,9 +145,25 @@ static void put_series(FILE *out, const struct metrics_family *f, const struct m
         put_sample(out, f, s, "", (double)atomic_load_explicit(&s->sum, memory_order_relaxed) / METRICS_PER_UNIT);
 }
 
-void render(FILE *out, const struct metrics_view *view, const char *service, int64_t now_us)
+/* A family that nothing was set of is not there. */
+static void put_family(FILE *out, const struct metrics_view *view, uint32_t family)
 {
     static const char *const types[] = {"counter", "gauge", "histogram"};
+    const struct metrics_family *f = &view->families[family];
+    bool head = false;
+
+    for (uint32_t i = 0; i < view->used; i++) {
+        if (view->series[i].family != family)
+            continue;
+        if (!head)
+            put_head(out, f->name, types[f->type], f->help);
+        head = true;
+        put_series(out, f, &view->series[i]);
+    }
+}
+
+void render(FILE *out, const struct metrics_view *view, const char *service, int64_t now_us)
+{
     const struct metrics_header *h = view->header;
     const char *why;
     bool up = metrics_view_up(view, now_us, &why);
@@ -158,10 +174,6 @@ void render(FILE *out, const struct metrics_view *view, const char *service, int
     fprintf(out, "\"} %d\n", up);
     if (!h)
         return;
-    for (uint32_t i = 0; i < h->family_count; i++) {
-        put_head(out, view->families[i].name, types[view->families[i].type], view->families[i].help);
-        for (uint32_t j = 0; j < view->used; j++)
-            if (view->series[j].family == i)
-                put_series(out, &view->families[i], &view->series[j]);
-    }
+    for (uint32_t i = 0; i < h->family_count; i++)
+        put_family(out, view, i);
 }

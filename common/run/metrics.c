@@ -178,6 +178,17 @@ static struct metrics *metrics_map(const char *path, uint32_t families)
     return m;
 }
 
+/* What has no labels is there from the start. */
+static void declare_plain(struct metrics *m, const struct metric_table *tables, size_t count)
+{
+    size_t at = 0;
+
+    for (size_t t = 0; t < count; t++)
+        for (size_t i = 0; i < tables[t].count; i++, at++)
+            if (m->families[at].label_count == 0 && !tables[t].metrics[i].optional)
+                metrics_declare(m, at, NULL, NULL, NULL);
+}
+
 enum status metrics_open(const char *dir, const char *service, const char *version, const struct metric_table *tables, size_t count,
                          struct metrics **ret, struct reason *reason)
 {
@@ -202,9 +213,8 @@ enum status metrics_open(const char *dir, const char *service, const char *versi
     for (size_t i = 0; i < at; i++) {
         for (size_t j = 0; j < i; j++)
             assert(strcmp(m->families[i].name, m->families[j].name) != 0);
-        if (m->families[i].label_count == 0) /* there from the start */
-            metrics_declare(m, i, NULL, NULL, NULL);
     }
+    declare_plain(m, tables, count);
     if (dir && rename(temporary, path) != 0) {
         reason_fail(reason, STATUS_STORE, "", "%s: %s", path, strerror(errno));
         metrics_close(m);

@@ -20,6 +20,7 @@ struct metric {
     const char *labels[METRIC_LABELS]; /* names; the first NULL ends them */
     double bounds[METRIC_BOUNDS];      /* histogram: ascending, without +Inf */
     size_t bound_count;
+    bool optional;                     /* without labels, too, it is not there until it is set */
 };
 
 struct metrics;

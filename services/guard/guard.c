@@ -47,8 +47,8 @@ enum { ACTIVE, BLACKLISTED, ACTIVE_LEGACY, BLACKLISTED_LEGACY, SNAPSHOT_AGE, VAR
 static const struct metric metrics[] = {
     [ACTIVE] = {"rl_active_variants", METRIC_GAUGE, "Variants that may get traffic, base included.", {NULL}},
     [BLACKLISTED] = {"rl_blacklisted_variants", METRIC_GAUGE, "Variants that get none until released.", {NULL}},
-    [ACTIVE_LEGACY] = {"rl_active_variants_total", METRIC_GAUGE, "Old name of rl_active_variants.", {NULL}},
-    [BLACKLISTED_LEGACY] = {"rl_blacklisted_variants_total", METRIC_GAUGE, "Old name of rl_blacklisted_variants.", {NULL}},
+    [ACTIVE_LEGACY] = {"rl_active_variants_total", METRIC_GAUGE, "Old name of rl_active_variants.", {NULL}, .optional = true},
+    [BLACKLISTED_LEGACY] = {"rl_blacklisted_variants_total", METRIC_GAUGE, "Old name of rl_blacklisted_variants.", {NULL}, .optional = true},
     [SNAPSHOT_AGE] = {"rl_bandit_snapshot_age_seconds", METRIC_GAUGE, "Age of the bandit's snapshot; -1: none yet.", {NULL}},
     [VARIANT_STAGE] = {"rl_variant_stage", METRIC_GAUGE, "Stage: 1 base, 2 new, 3 uncertain, 4 established, 5 parole, 6 blacklisted, 7 inactive.",
                        {"policy_variant"}},

@@ -10,12 +10,13 @@
 
 #include "test.h"
 
-enum { CALLS, SECONDS, LEVEL, SIZE_LIMIT = 4 << 20 };
+enum { CALLS, SECONDS, LEVEL, OLD_LEVEL, TABLE_SIZE, SIZE_LIMIT = 4 << 20 };
 
 static const struct metric table[] = {
     {.name = "t_calls_total", .type = METRIC_COUNTER, .help = "Calls \\ per\nline.", .labels = {"variant", "agent"}},
     {.name = "t_seconds", .type = METRIC_HISTOGRAM, .help = "Time.", .labels = {"step"}, .bounds = {0.1, 1, 2.5}, .bound_count = 3},
     {.name = "t_level", .type = METRIC_GAUGE, .help = "Level."},
+    {.name = "t_level_total", .type = METRIC_GAUGE, .help = "Old name.", .optional = true},
 };
 
 /* A service's file, read whole into `bytes` as the sidecar would map it. */
@@ -30,7 +31,7 @@ static struct fixture *fixture_new(void)
     struct fixture *f = calloc(1, sizeof *f);
     struct reason reason = {0};
 
-    if (metrics_open(test_dir(), "unit", "1.0", &(struct metric_table){table, 3}, 1, &f->m, &reason) != STATUS_OK)
+    if (metrics_open(test_dir(), "unit", "1.0", &(struct metric_table){table, TABLE_SIZE}, 1, &f->m, &reason) != STATUS_OK)
         test_fail(__FILE__, __LINE__, "%s", reason.text);
     return f;
 }
@@ -100,6 +101,23 @@ TEST(unit_render, series_come_out_under_one_head)
     CHECK_HAS(text, "# TYPE t_level gauge\nt_level 0.1\n");
     CHECK_INT(times(text, "# TYPE t_calls_total"), 1);
     CHECK(text[strlen(text) - 1] == '\n');
+    free(text);
+    fixture_free(f);
+}
+
+TEST(unit_render, an_optional_metric_is_there_once_it_is_set)
+{
+    struct fixture *f = fixture_new();
+    struct metrics_view view = read_file(f);
+    char *text = text_of(&view, now_us());
+
+    CHECK_HAS(text, "t_level 0\n");
+    CHECK_INT(times(text, "t_level_total"), 0);
+    free(text);
+    metrics_set(f->m, OLD_LEVEL, 2, NULL, NULL, NULL);
+    view = read_file(f);
+    text = text_of(&view, now_us());
+    CHECK_HAS(text, "# TYPE t_level_total gauge\nt_level_total 2\n");
     free(text);
     fixture_free(f);
 }
