@@ -72,7 +72,7 @@ e2e() {
 
 sanitized() { # PRESET NAME
   build "$1" || return
-  ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS="halt_on_error=0 suppressions=$root/tests/tsan.supp"
+  ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=0
   export ASAN_OPTIONS UBSAN_OPTIONS TSAN_OPTIONS
   for r in unit sim integration; do ring "$1" $r "$2"; done
 }

@@ -16,7 +16,7 @@
 #include <sys/random.h>
 #include <time.h>
 
-enum { SUBJECT_SIZE = 320, CONNECT_MS = 3000, ACK_MS = 10000, FLUSH_MS = 10000, MAX_LISTENS = 16, MAX_ITEMS = 1 << 20 };
+enum { SUBJECT_SIZE = 320, CONNECT_MS = 3000, ACK_MS = 10000, FLUSH_MS = 10000, CLOSE_MS = 5000, MAX_LISTENS = 16, MAX_ITEMS = 1 << 20 };
 
 struct item {
     natsMsg *msg;
@@ -31,6 +31,7 @@ struct client {
     unsigned long long asked;
     pthread_mutex_t lock;
     pthread_cond_t arrived;
+    bool closed; /* the library's last word: no callback follows */
     struct item *first, **last;
     natsMsg *answer;            /* to the open question */
     char wanted[SUBJECT_SIZE];  /* its inbox; "" none is open */
@@ -71,6 +72,17 @@ static void on_error(natsConnection *nc, natsSubscription *sub, natsStatus err, 
     pthread_mutex_unlock(&c->lock);
 }
 
+static void on_closed(natsConnection *nc, void *closure)
+{
+    struct client *c = closure;
+
+    (void)nc;
+    pthread_mutex_lock(&c->lock);
+    c->closed = true;
+    pthread_cond_signal(&c->arrived);
+    pthread_mutex_unlock(&c->lock);
+}
+
 static enum status read_password(const char *path, char ret[static 128], struct reason *reason)
 {
     FILE *f = fopen(path, "re");
@@ -103,6 +115,8 @@ static natsStatus set_options(natsOptions *o, const struct client_options *optio
         s = natsOptions_SetReconnectWait(o, 250);
     if (s == NATS_OK)
         s = natsOptions_SetMaxPendingMsgs(o, MAX_ITEMS);
+    if (s == NATS_OK)
+        s = natsOptions_SetClosedCB(o, on_closed, c);
     return s == NATS_OK ? natsOptions_SetErrorHandler(o, on_error, c) : s;
 }
 
@@ -165,12 +179,36 @@ enum status client_connect(const struct client_options *options, struct client *
     return status;
 }
 
+static struct timespec deadline_in(int64_t ms)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    t.tv_sec += ms / 1000;
+    t.tv_nsec += ms % 1000 * 1000000;
+    t.tv_sec += t.tv_nsec / 1000000000;
+    t.tv_nsec %= 1000000000;
+    return t;
+}
+
+/* Errors are reported by a thread of the library; what comes after this would find no client. */
+static void close_connection(struct client *c)
+{
+    struct timespec deadline = deadline_in(CLOSE_MS);
+
+    natsConnection_Close(c->nc);
+    pthread_mutex_lock(&c->lock);
+    while (!c->closed && pthread_cond_timedwait(&c->arrived, &c->lock, &deadline) != ETIMEDOUT)
+        ;
+    pthread_mutex_unlock(&c->lock);
+}
+
 struct client *client_free(struct client *c)
 {
     if (!c)
         return NULL;
     if (c->nc)
-        natsConnection_Close(c->nc); /* before its subscriptions go: 3.4.1 reads them until then */
+        close_connection(c); /* before its subscriptions go: 3.4.1 reads them until then */
     for (size_t i = 0; i < c->sub_count; i++)
         natsSubscription_Destroy(c->subs[i]);
     natsConnection_Destroy(c->nc);
@@ -225,18 +263,6 @@ static bool names(const char *error, const char *subject)
 
     snprintf(quoted, sizeof quoted, "\"%s\"", subject);
     return strstr(error, quoted) != NULL;
-}
-
-static struct timespec deadline_in(int64_t ms)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    t.tv_sec += ms / 1000;
-    t.tv_nsec += ms % 1000 * 1000000;
-    t.tv_sec += t.tv_nsec / 1000000000;
-    t.tv_nsec %= 1000000000;
-    return t;
 }
 
 static enum status await(struct client *c, const char *subject, int64_t timeout_ms, natsMsg **ret, struct reason *reason)

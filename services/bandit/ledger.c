@@ -19,8 +19,8 @@ const char *const ledger_migrations[LEDGER_MIGRATIONS] = {
     "CREATE TABLE sums (version INTEGER NOT NULL, cell INTEGER NOT NULL, variant INTEGER NOT NULL, hour INTEGER NOT NULL" STATS_MEMBERS(X)
     ", PRIMARY KEY (version, cell, variant, hour)) WITHOUT ROWID;"
     "CREATE TABLE facts (id INTEGER PRIMARY KEY CHECK (id = 0), row_total INTEGER NOT NULL, changes INTEGER NOT NULL,"
-    " newest_ts INTEGER NOT NULL, day_border INTEGER NOT NULL, opening_border INTEGER NOT NULL);"
-    "INSERT INTO facts VALUES (0, 0, 0, 0, 0, 0)",
+    " newest_ts INTEGER NOT NULL, day_border INTEGER NOT NULL, opening_border INTEGER NOT NULL, rows_from INTEGER NOT NULL);"
+    "INSERT INTO facts VALUES (0, 0, 0, 0, 0, 0, 0)",
 };
 #undef X
 
@@ -190,7 +190,7 @@ enum status ledger_learn(struct ledger *l, const struct call *call, int64_t now,
         *ret = LEARNED_STALE;
         return STATUS_OK;
     }
-    if (is_new && call->ts / SECONDS_PER_HOUR < l->sums.borders.opening) {
+    if (is_new && call->ts / SECONDS_PER_HOUR < l->rows_from) {
         *ret = LEARNED_CLOSED;
         return STATUS_OK;
     }
@@ -340,7 +340,7 @@ static enum status read_names(struct ledger *l)
 
 static enum status read_facts(struct ledger *l)
 {
-    struct query *q = store_query(l->store, "SELECT row_total, changes, newest_ts, day_border, opening_border FROM facts");
+    struct query *q = store_query(l->store, "SELECT row_total, changes, newest_ts, day_border, opening_border, rows_from FROM facts");
     bool row = false;
     enum status status = query_step(q, &row);
 
@@ -350,6 +350,7 @@ static enum status read_facts(struct ledger *l)
     l->changes = query_int(q, 1);
     l->newest_ts = query_int(q, 2);
     l->sums.borders = (struct borders){.day = query_int(q, 3), .opening = query_int(q, 4)};
+    l->rows_from = query_int(q, 5);
     query_reset(q);
     return STATUS_OK;
 }

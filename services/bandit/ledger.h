@@ -37,7 +37,7 @@ enum learned {
     LEARNED_NEW,
     LEARNED_AMENDED,
     LEARNED_STALE,  /* not newer than what is known: nothing changed */
-    LEARNED_CLOSED, /* older than the opening border and without a row: it may be in the opening balance already, nothing changed */
+    LEARNED_CLOSED, /* unknown, and from before the rows that are kept: it may be in the opening balance already, nothing changed */
     LEARNED_OUTCOMES
 };
 

@@ -30,6 +30,7 @@ struct ledger {
     uint32_t *slots;      /* 1 + index into rows, hashed by call key; 0: free */
     size_t slot_capacity;
     int64_t row_total, changes, newest_ts;
+    int64_t rows_from; /* unix hour before which rows were given up for their sums; 0: none were */
     bool facts_dirty;
 };
 

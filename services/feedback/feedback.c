@@ -19,12 +19,12 @@ static const char *const out_of_range[] = {"reject", "clamp", NULL};
 
 static const struct config_key keys[] = {
     K(BOOL, allow_unknown_resolution, "feedback.allow_unknown_resolution", "false", NULL, "Take calls whose resolution is told later, by an amendment."),
-    K(INT, amendment_window_days, "feedback.amendment_window_days", "30", 1, 365, NULL, "How long after its first message a call may be amended."),
+    K(INT, amendment_window_days, "feedback.amendment_window_days", "30", 1, 365, NULL, "How long after its first message a call may be amended, days."),
     K(TEXT, db_path, "feedback.db_path", "", "RL_FEEDBACK_DB_PATH", "The database; empty: <data_dir>/rl/feedback.db."),
-    K(INT, join_idle_s, "feedback.join_idle_s", "60", 0, 3600, NULL, "... and gives up only when no decision was on its way for so long."),
-    K(INT, join_wait_s, "feedback.join_wait_s", "600", 1, 86400, NULL, "How long a call that names no variant waits for its decision."),
+    K(INT, join_idle_s, "feedback.join_idle_s", "60", 0, 3600, NULL, "It gives up only when no decision was on its way for so many seconds."),
+    K(INT, join_wait_s, "feedback.join_wait_s", "600", 1, 86400, NULL, "How long a call that names no variant waits for its decision, seconds."),
     K(ENUM, out_of_range, "feedback.out_of_range", out_of_range, "reject", "What happens to a signal beyond its range: refused, or moved into it and counted."),
-    K(INT, outcome_wait_h, "feedback.outcome_wait_h", "24", 1, 720, NULL, "How long a call waits for its resolution."),
+    K(INT, outcome_wait_h, "feedback.outcome_wait_h", "24", 1, 720, NULL, "How long a call waits for its resolution, hours."),
 };
 
 static const struct metric metrics[] = {

@@ -281,24 +281,38 @@ TEST(unit_ledger, folding_while_time_passes_equals_a_fresh_fold)
     done(&f);
 }
 
-TEST(unit_ledger, an_unknown_call_from_before_the_opening_border_is_closed)
+TEST(unit_ledger, a_call_from_before_the_opening_border_is_learned_while_all_rows_are_kept)
 {
     struct fixture f = open_at(file());
     struct call old = call_number(7);
 
-    old.ts = NOW - 300 * DAY;
-    CHECK_INT(learn(&f, old), LEARNED_NEW); /* a new database takes all */
     learn(&f, call_number(1));
     ledger_fold(f.ledger, NOW);
-    struct call other = call_number(8);
+    old.ts = NOW - 300 * DAY;
+    CHECK_INT(learn(&f, old), LEARNED_NEW);
+    CHECK_INT(everything(&f).n, 2);
+    commit(&f);
+    check_exact(&f, 2);
+    done(&f);
+}
+
+TEST(unit_ledger, an_unknown_call_from_before_the_rows_that_are_kept_is_closed)
+{
+    struct fixture f = open_at(file());
+    struct call old = call_number(7), other = call_number(8);
+
+    old.ts = NOW - 300 * DAY;
+    CHECK_INT(learn(&f, old), LEARNED_NEW);
+    struct query *q = store_query(f.store, "UPDATE facts SET rows_from = ?");
+    query_bind_int(q, 1, NOW / HOUR - 24);
+    CHECK_INT(query_run(q, NULL), STATUS_OK);
+    done(&f);
+    f = open_at(file());
     other.ts = NOW - 300 * DAY;
     CHECK_INT(learn(&f, other), LEARNED_CLOSED);
     old.revision = 2;
     CHECK_INT(learn(&f, old), LEARNED_AMENDED); /* has its row */
-    CHECK_INT(everything(&f).n, 2);
-    commit(&f);
-    check_exact(&f, 2);
-    CHECK_INT(ledger_rows(f.ledger), 2);
+    CHECK_INT(ledger_rows(f.ledger), 1);
     done(&f);
 }
 

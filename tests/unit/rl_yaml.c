@@ -5,7 +5,7 @@
 #include "service.h"
 #include "test.h"
 
-extern const struct service reward_service, bandit_service, guard_service, router_service;
+extern const struct service feedback_service, reward_service, bandit_service, guard_service, router_service;
 
 static bool same(const struct config_key *key, const void *a, const void *b)
 {
@@ -63,7 +63,7 @@ static void check_table(struct arena *arena, const char *file, const struct conf
 
 TEST(unit_rl_yaml, every_setting_stands_there_at_its_default_below_its_help)
 {
-    const struct service *const services[] = {&reward_service, &bandit_service, &guard_service, &router_service};
+    const struct service *const services[] = {&feedback_service, &reward_service, &bandit_service, &guard_service, &router_service};
     char text[65536] = "";
     struct arena arena = {0};
     FILE *in = fopen(RL_SOURCE_DIR "/config/rl.yaml", "r");
