@@ -73,7 +73,7 @@ const known = (call_id) => ({
   signals: { resolution: true, user_rating: 4, barge_in_count: 1, handover: false, duration_sec: 120, repeats: 0, escalation: false, satisfaction: 0.5 },
 });
 
-// A call of now.  The known event is old: beside newer calls it would lie before the bandit's opening balance, and change nothing.
+// A call of now.
 const recent = (call_id, policy_variant = 'v1a') => ({ ...known(call_id), ts: undefined, policy_variant });
 
 // All that has been learned: over all, in the cell of the known event, and in one that never saw a call.
@@ -227,7 +227,10 @@ async function main(parts) {
   const counts = { passed: 0, failed: 0, skipped: 0 };
   for (const [name, body] of sentences)
     if (!parts.length || parts.some((part) => name.includes(part))) await runOne(name, body, counts);
-  await stopAll();
+  await stopAll().catch((error) => {
+    console.log(`FAILED e2e.stop\n  ${error.message}`);
+    counts.failed++;
+  });
   console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
   return counts.failed ? 1 : 0;
 }
