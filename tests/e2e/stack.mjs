@@ -125,6 +125,7 @@ export class Stack {
       await stack.stop();
       throw new Error(`./rl up -d ended with ${up.code}:\n${up.output}`);
     }
+    stack.supervisor = await stack.pid('supervisor');
     return stack;
   }
 
@@ -133,6 +134,10 @@ export class Stack {
     for (const client of this.clients.values()) await client.connection.close();
     const down = await run('./rl', ['down'], { env: this.env });
     if (down.code !== 0) throw new Error(`./rl down ended with ${down.code}:\n${down.output}`);
+    if (this.supervisor && down.output.startsWith('Nothing runs')) { // its folder is gone, so ./rl could not know of it
+      process.kill(this.supervisor);
+      throw new Error(`${this.dir} was taken away while its stack ran; supervisor ${this.supervisor} was told to stop`);
+    }
     const metrics = await readlink(join(this.dir, 'run/metrics')).catch(() => undefined);
     if (metrics) await rm(metrics, { recursive: true, force: true });
     await rm(this.dir, { recursive: true, force: true });

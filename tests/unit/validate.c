@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* validate.c - the service accepts and refuses what tests/data/call_ended_cases.json says; tests/e2e holds the JSON schema to the same table. */
+/* validate.c - the service accepts and refuses what tests/data/call_ended_cases.json says.
+ *
+ * tests/e2e holds the JSON schema to the same table. */
 #include "validate.h"
 
 #include <jansson.h>
@@ -10,8 +12,12 @@
 
 enum { CAP = 65536 };
 
+#define CALL(rest) "{\"call_id\":\"c\"" rest "}"
+#define RESOLVED ",\"signals\":{\"resolution\":true}"
+
 static const wall_time now = {1763900000000000};
-static const char *const agents[] = {"TOM", "TOM_v1", "TOM_v2", NULL}, *const profiles[] = {"kfz", "it", "sales", "support", "general", NULL};
+static const char *const agents[] = {"TOM", "TOM_v1", "TOM_v2", NULL};
+static const char *const profiles[] = {"kfz", "it", "sales", "support", "general", NULL};
 static const struct config_list agent_list = {agents, 3}, profile_list = {profiles, 5};
 
 static struct validate_rules rules_with(int out_of_range)
@@ -19,9 +25,10 @@ static struct validate_rules rules_with(int out_of_range)
     return (struct validate_rules){.agents = &agent_list, .profiles = &profile_list, .out_of_range = out_of_range};
 }
 
-/* The path of each message: decoded, then checked. */
-static enum status ended(const struct validate_rules *rules, struct arena *arena, const char *json, CallEnded **ret, unsigned *ret_clamped,
-                         struct reason *reason)
+/* The path of each message: decoded, then checked; how many signals were clamped is left in `clamped`. */
+static unsigned clamped;
+
+static enum status ended(const struct validate_rules *rules, struct arena *arena, const char *json, CallEnded **ret, struct reason *reason)
 {
     ProtobufCMessage *m;
     bool is_json;
@@ -30,14 +37,13 @@ static enum status ended(const struct validate_rules *rules, struct arena *arena
     if (status != STATUS_OK)
         return status;
     *ret = (CallEnded *)m;
-    return validate_call_ended(rules, *ret, now, ret_clamped, reason);
+    return validate_call_ended(rules, *ret, now, &clamped, reason);
 }
 
 static enum status amended(struct arena *arena, const char *json, struct reason *reason)
 {
     struct validate_rules rules = rules_with(OUT_OF_RANGE_REJECT);
     ProtobufCMessage *m;
-    unsigned clamped;
     bool is_json;
     enum status status = codec_decode(arena, &tom__rl__v1__call_amended__descriptor, json, strlen(json), CAP, &is_json, &m, reason);
 
@@ -52,8 +58,7 @@ static void check_case(const json_t *row)
     struct arena arena = {0};
     struct reason reason = {0};
     CallEnded *m;
-    unsigned clamped;
-    bool accepted = ended(&rules, &arena, event, &m, &clamped, &reason) == STATUS_OK;
+    bool accepted = ended(&rules, &arena, event, &m, &reason) == STATUS_OK;
 
     if (accepted != json_is_true(json_object_get(row, "accept")) || strcmp(accepted ? "" : reason.field, field) != 0)
         test_fail(__FILE__, __LINE__, "%s: %s, field \"%s\": %s", name, accepted ? "accepted" : "refused", reason.field, reason.text);
@@ -78,17 +83,16 @@ TEST(unit_validate, clamp_moves_signals_into_their_range_and_counts_them)
     struct arena arena = {0};
     struct reason reason = {0};
     CallEnded *m = NULL;
-    unsigned clamped = 0;
 
-    CHECK_INT(ended(&rules, &arena, "{\"call_id\":\"c\",\"signals\":{\"resolution\":true,\"user_rating\":9,\"barge_in_count\":-2,\"repeats\":5,"
-                                    "\"duration_sec\":7200,\"satisfaction\":-1.5}}", &m, &clamped, &reason), STATUS_OK);
+    CHECK_INT(ended(&rules, &arena, CALL(",\"signals\":{\"resolution\":true,\"user_rating\":9,\"barge_in_count\":-2,\"repeats\":5,"
+                                         "\"duration_sec\":7200,\"satisfaction\":-1.5}"), &m, &reason), STATUS_OK);
     CHECK_INT(clamped, 4);
     CHECK_INT(m->signals->user_rating, 5);
     CHECK_INT(m->signals->barge_in_count, 0);
     CHECK_INT(m->signals->repeats, 5);
     CHECK_NEAR(m->signals->duration_sec, 3600, 0);
     CHECK_NEAR(m->signals->satisfaction, -1, 0);
-    CHECK_INT(ended(&rules, &arena, "{\"call_id\":\"c\",\"agent\":\"JERRY\",\"signals\":{\"resolution\":true}}", &m, &clamped, &reason), STATUS_INVALID);
+    CHECK_INT(ended(&rules, &arena, CALL(",\"agent\":\"JERRY\"" RESOLVED), &m, &reason), STATUS_INVALID);
     arena_done(&arena);
 }
 
@@ -98,14 +102,13 @@ TEST(unit_validate, a_time_in_milliseconds_is_named_as_such)
     struct arena arena = {0};
     struct reason reason = {0};
     CallEnded *m;
-    unsigned clamped;
 
-    CHECK_INT(ended(&rules, &arena, "{\"call_id\":\"c\",\"ts\":1763900000000,\"signals\":{\"resolution\":true}}", &m, &clamped, &reason), STATUS_INVALID);
+    CHECK_INT(ended(&rules, &arena, CALL(",\"ts\":1763900000000" RESOLVED), &m, &reason), STATUS_INVALID);
     CHECK_STR(reason.field, "ts");
     CHECK(strstr(reason.text, "milliseconds?"));
-    CHECK_INT(ended(&rules, &arena, "{\"call_id\":\"c\",\"ts\":1763986401,\"signals\":{\"resolution\":true}}", &m, &clamped, &reason), STATUS_INVALID);
+    CHECK_INT(ended(&rules, &arena, CALL(",\"ts\":1763986401" RESOLVED), &m, &reason), STATUS_INVALID);
     CHECK(!strstr(reason.text, "milliseconds?"));
-    CHECK_INT(ended(&rules, &arena, "{\"call_id\":\"c\",\"ts\":1763986400,\"signals\":{\"resolution\":true}}", &m, &clamped, &reason), STATUS_OK);
+    CHECK_INT(ended(&rules, &arena, CALL(",\"ts\":1763986400" RESOLVED), &m, &reason), STATUS_OK);
     arena_done(&arena);
 }
 
@@ -115,12 +118,11 @@ TEST(unit_validate, an_unknown_resolution_is_taken_where_the_operator_allows_it)
     struct arena arena = {0};
     struct reason reason = {0};
     CallEnded *m;
-    unsigned clamped;
 
     rules.allow_unknown_resolution = true;
-    CHECK_INT(ended(&rules, &arena, "{\"call_id\":\"c\"}", &m, &clamped, &reason), STATUS_OK);
-    CHECK_INT(ended(&rules, &arena, "{\"call_id\":\"c\",\"signals\":{\"user_rating\":4}}", &m, &clamped, &reason), STATUS_OK);
-    CHECK_INT(ended(&rules, &arena, "{\"call_id\":\"c\",\"signals\":{\"user_rating\":0}}", &m, &clamped, &reason), STATUS_INVALID);
+    CHECK_INT(ended(&rules, &arena, "{\"call_id\":\"c\"}", &m, &reason), STATUS_OK);
+    CHECK_INT(ended(&rules, &arena, "{\"call_id\":\"c\",\"signals\":{\"user_rating\":4}}", &m, &reason), STATUS_OK);
+    CHECK_INT(ended(&rules, &arena, "{\"call_id\":\"c\",\"signals\":{\"user_rating\":0}}", &m, &reason), STATUS_INVALID);
     arena_done(&arena);
 }
 

@@ -24,7 +24,7 @@
 #include "log.h"
 
 enum { MAX_ARGS = 10, CHILDREN = 12, SECOND = 1000000, FIRST_DELAY = 100000, LONGEST_DELAY = 2 * SECOND, STEADY = 5 * SECOND, PROBE = 5 * SECOND,
-       SILENT_LIMIT = 30 * SECOND };
+       SILENT_LIMIT = 30 * SECOND, LOCK_TRIES = 50 };
 enum stage { STAGE_SERVICE, STAGE_HELPER, STAGE_BUS }; /* in the order of stopping */
 
 struct child {
@@ -233,6 +233,17 @@ static void supervise(struct supervisor *s)
     stop_stage(s, STAGE_BUS, 3 * SECOND);
 }
 
+/* ./rl asks whether a supervisor lives by taking this lock for a moment: one that is held for longer has an owner. */
+static bool lock(int fd)
+{
+    for (int tries = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; tries++) {
+        if (tries == LOCK_TRIES)
+            return false;
+        nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+    }
+    return true;
+}
+
 static enum status own(struct supervisor *s, int *ret_fd, struct reason *reason)
 {
     static const char *const folders[] = {"run", "log"};
@@ -247,7 +258,7 @@ static enum status own(struct supervisor *s, int *ret_fd, struct reason *reason)
     *ret_fd = open(path(s, "run/rl-supervisor.pid"), O_RDWR | O_CREAT | O_CLOEXEC, 0640);
     if (*ret_fd < 0)
         return reason_fail(reason, STATUS_CONFIG, "", "%s: %s", path(s, "run/rl-supervisor.pid"), strerror(errno));
-    if (flock(*ret_fd, LOCK_EX | LOCK_NB) != 0)
+    if (!lock(*ret_fd))
         return reason_fail(reason, STATUS_LOCKED, "", "a supervisor already runs on %s", s->common.data_dir);
     if (ftruncate(*ret_fd, 0) != 0 || dprintf(*ret_fd, "%d\n", (int)getpid()) < 0)
         return reason_fail(reason, STATUS_STORE, "", "%s: %s", path(s, "run/rl-supervisor.pid"), strerror(errno));
