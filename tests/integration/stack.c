@@ -286,10 +286,27 @@ static void show_logs(struct stack *s)
         puts("  not kept");
 }
 
+/* Where messages wait, when something did not arrive. */
+static void show_consumers(struct stack *s)
+{
+    static const char *const consumers[] = {"CALLS.feedback_ended", "DECISIONS.feedback", "FEEDBACK.reward", "REWARDS.bandit"};
+
+    for (size_t i = 0; i < sizeof consumers / sizeof *consumers; i++) {
+        json_t *info = stack_ask(s, arena_printf(&s->arena, "$JS.API.CONSUMER.INFO.%s", consumers[i]), "");
+        json_object_del(info, "config");
+        char *text = json_dumps(info, JSON_COMPACT);
+        printf("  -- %s %s\n", consumers[i], text ? text : "no answer");
+        free(text);
+        json_decref(info);
+    }
+}
+
 struct stack *stack_free(struct stack *s)
 {
     if (!s)
         return NULL;
+    if (test_failed() && s->operator)
+        show_consumers(s);
     client_free(s->operator);
     client_free(s->voice);
     if (s->supervisor)
