@@ -25,6 +25,7 @@ static const struct config_key keys[] = {
     K(INT, join_wait_s, "feedback.join_wait_s", "600", 1, 86400, NULL, "How long a call that names no variant waits for its decision, seconds."),
     K(ENUM, out_of_range, "feedback.out_of_range", out_of_range, "reject", "What happens to a signal beyond its range: refused, or moved into it and counted."),
     K(INT, outcome_wait_h, "feedback.outcome_wait_h", "24", 1, 720, NULL, "How long a call waits for its resolution, hours."),
+    K(INT, retention_days, "feedback.retention_days", "90", MIN_RETENTION_DAYS, MAX_RETENTION_DAYS, NULL, "How long a call is kept after its first message, days."),
 };
 
 static const struct metric metrics[] = {
@@ -42,6 +43,7 @@ static const struct metric metrics[] = {
     [FEEDBACK_CLAMPED] = {"rl_clamped_signals_total", METRIC_COUNTER, "Signals moved into their range.", {NULL}},
     [FEEDBACK_NO_DECISION] = {"rl_no_decision_total", METRIC_COUNTER, "Calls that gave up waiting for a decision.", {NULL}},
     [FEEDBACK_DROPPED] = {"rl_no_outcome_total", METRIC_COUNTER, "Calls that gave up waiting for an outcome.", {NULL}},
+    [FEEDBACK_DELETED] = {"rl_calls_deleted_total", METRIC_COUNTER, "Calls forgotten at the end of their retention or on request.", {NULL}},
     [FEEDBACK_WAITING] = {"rl_calls_waiting", METRIC_GAUGE, "Calls that ended and wait for a decision or an outcome.", {NULL}},
 };
 
@@ -258,6 +260,8 @@ static enum status tick(void *state, struct outbox *out)
     if (status == STATUS_OK)
         status = give_up(f, out, CALL_WAITING_OUTCOME, CALL_DROPPED, now - f->outcome_wait_h * HOUR_S * 1000000);
     if (status == STATUS_OK)
+        status = f->say_again_from < f->say_again_to ? STATUS_OK : cleanup_some(f, out);
+    if (status == STATUS_OK)
         status = feedback_store_number(&f->store, "SELECT count(*) FROM call WHERE waiting_us > 0", &waiting);
     metrics_set(f->metrics, METRIC_OWN(FEEDBACK_WAITING), (double)waiting, NULL, NULL, NULL);
     show(f);
@@ -267,7 +271,7 @@ static enum status tick(void *state, struct outbox *out)
 static mono_time next_tick(void *state, mono_time now)
 {
     const struct feedback *f = state;
-    bool busy = f->say_again_from < f->say_again_to || f->replay_run;
+    bool busy = f->say_again_from < f->say_again_to || f->replay_run || f->cleanup_moves;
 
     return busy ? now : mono_after(now, 1000000);
 }
@@ -276,7 +280,8 @@ static mono_time next_tick(void *state, mono_time now)
 
 static void declare_series(struct feedback *f)
 {
-    static const size_t plain[] = {FEEDBACK_DUPLICATE, FEEDBACK_OVERRIDDEN, FEEDBACK_NO_CONSENT, FEEDBACK_CLAMPED, FEEDBACK_NO_DECISION, FEEDBACK_DROPPED};
+    static const size_t plain[] = {FEEDBACK_DUPLICATE, FEEDBACK_OVERRIDDEN, FEEDBACK_NO_CONSENT, FEEDBACK_CLAMPED, FEEDBACK_NO_DECISION, FEEDBACK_DROPPED,
+                                   FEEDBACK_DELETED};
 
     for (size_t v = 0; v < f->variants->count; v++) {
         const char *id = f->variants->items[v].id;
@@ -309,6 +314,8 @@ static enum status open_feedback(void *state, const struct service_env *env, str
     status = feedback_store_open(&f->store, env->store);
     if (status == STATUS_OK)
         status = replay_resume(f);
+    if (status == STATUS_OK)
+        status = cleanup_resume(f);
     f->say_again_from = env->published;
     f->say_again_to = f->store.last_revision;
     if (status != STATUS_OK)
@@ -339,12 +346,13 @@ static const struct subject_handler handles[] = {
     {SUBJECT_FEEDBACK_STATS, on_stats, HANDLE_READ},
     {SUBJECT_FEEDBACK_BY_POLICY, on_by_policy, HANDLE_READ},
     {SUBJECT_FEEDBACK_REPLAY, on_replay, HANDLE_BATCH},
+    {SUBJECT_FEEDBACK_CLEANUP, on_cleanup, HANDLE_BATCH},
 };
 
 extern const struct service feedback_service;
 const struct service feedback_service = {
     .name = "feedback", .what = "joins what is known of each call", .state_size = sizeof(struct feedback), .keys = keys, .key_count = COUNT_OF(keys),
     .metrics = metrics, .metric_count = COUNT_OF(metrics), .handles = handles, .handle_count = COUNT_OF(handles),
-    .migrations = feedback_migrations, .migration_count = 1, .database_path = offsetof(struct feedback, db_path), .needs_keys = true,
+    .migrations = feedback_migrations, .migration_count = 2, .database_path = offsetof(struct feedback, db_path), .needs_keys = true,
     .open = open_feedback, .close = close_feedback, .resume = tick, .tick = tick, .next_tick = next_tick, .flush = flush,
 };

@@ -23,6 +23,7 @@ const char *const feedback_migrations[] = {
     "CREATE TABLE tally(variant TEXT NOT NULL, profile TEXT NOT NULL, n INTEGER NOT NULL, resolved INTEGER NOT NULL, latest_ts INTEGER NOT NULL,"
     " PRIMARY KEY(variant, profile));"
     "CREATE TABLE replay(run INTEGER PRIMARY KEY, from_ts INTEGER NOT NULL, next_id INTEGER NOT NULL, last_id INTEGER NOT NULL);",
+    "CREATE TABLE cleanup(id INTEGER PRIMARY KEY, before_day INTEGER NOT NULL, deleted INTEGER NOT NULL);",
 };
 const size_t feedback_migration_count = sizeof feedback_migrations / sizeof *feedback_migrations;
 
@@ -50,6 +51,17 @@ static void note_day(struct feedback_store *f, int32_t day)
         f->days[at] = f->days[at - 1];
     f->days[at] = day;
     f->day_count++;
+}
+
+void feedback_store_drop_days(struct feedback_store *f, int32_t before)
+{
+    size_t gone = 0;
+
+    while (gone < f->day_count && f->days[gone] < before)
+        gone++;
+    f->day_count -= gone;
+    if (f->day_count)
+        memmove(f->days, f->days + gone, f->day_count * sizeof *f->days);
 }
 
 /* From one day to the next by the index: never a scan. */
@@ -100,6 +112,16 @@ void feedback_store_count(struct feedback_store *f, const CallRecord *record, in
         t->latest_ts = record->end->ts;
     t->dirty = true;
     assert(t->n >= 0 && t->resolved >= 0);
+}
+
+int64_t feedback_store_latest_ts(const struct feedback_store *f)
+{
+    int64_t latest = 0;
+
+    for (size_t i = 0; i < f->tally_count; i++)
+        if (f->tallies[i].latest_ts > latest)
+            latest = f->tallies[i].latest_ts;
+    return latest;
 }
 
 static enum status load_tallies(struct feedback_store *f)

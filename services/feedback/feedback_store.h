@@ -58,6 +58,12 @@ int64_t feedback_store_next_revision(struct feedback_store *f, wall_time now);
 void feedback_store_count(struct feedback_store *f, const CallRecord *record, int n);
 enum status feedback_store_flush(struct feedback_store *f) MUST_CHECK;
 
+/* Unix seconds of the newest call that ever counted, a full hour; 0: none did. */
+int64_t feedback_store_latest_ts(const struct feedback_store *f);
+
+/* No row of a day before this one is left. */
+void feedback_store_drop_days(struct feedback_store *f, int32_t before);
+
 /* Rows in order: `sql` selects the columns of FEEDBACK_COLUMNS; bind, then step until *ret is NULL. */
 #define FEEDBACK_COLUMNS "id, day, call_key, revision, state, waiting_us, record"
 enum status feedback_store_step(struct query *q, struct arena *arena, struct call **ret) MUST_CHECK;
