@@ -256,6 +256,31 @@ TEST(sim_cleanup, a_promise_to_forget_survives_a_kill)
     world_free(w);
 }
 
+/* Both in the same batches: an amended call counts until it goes, and goes once. */
+TEST(sim_cleanup, calls_that_are_amended_while_they_go_leave_the_counts_right)
+{
+    enum { OLD = 4000, YOUNG = 100, AMENDED = 400 };
+    struct world *w = world_new(9);
+
+    for (int i = 0; i < OLD; i += 500)
+        end_calls(w, i, i + 500);
+    days_pass(w, 10);
+    end_calls(w, OLD, OLD + YOUNG);
+    FeedbackCleanupRequest ask = TOM__RL__V1__FEEDBACK_CLEANUP_REQUEST__INIT;
+    ask.older_than_days = 9;
+    ask.force = true;
+    sim_request(w->sim, SUBJECT_FEEDBACK_CLEANUP, &ask.base);
+    world_run(w, 20000);
+    CHECK_INT(number(w, "SELECT count(*) FROM cleanup"), 1);
+    for (int i = 0; i < AMENDED; i++)
+        amend(w, i, false);
+    world_run(w, 10000000);
+    check_counts(w, YOUNG);
+    CHECK_INT(number(w, "SELECT count(*) FROM call WHERE day < (SELECT max(day) FROM call)"), 0);
+    check_bandit(w);
+    world_free(w);
+}
+
 /* The amendment is committed but never published; the next life, in which the calls should go, ends as early. */
 TEST(sim_cleanup, what_was_not_yet_said_of_a_call_is_said_before_it_is_forgotten)
 {
