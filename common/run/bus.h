@@ -33,9 +33,11 @@ struct bus_event {
     const char *traceparent;
     const char *error;        /* BUS_PUBACK: what the server said */
     uint64_t sequence;        /* in the stream */
-    int64_t time_us;          /* when it arrived in the stream, unix microseconds; a replayed dead letter carries its first time along */
+    int64_t time_us;          /* when it first arrived in the stream, unix microseconds: a replayed dead letter carries that time along */
+    int64_t stream_time_us;   /* when it arrived in the stream under this sequence */
     uint32_t deliveries;      /* 1: the first */
     uint64_t token;
+    enum status status;       /* BUS_PUBACK */
     void *owner;              /* of the implementation */
 };
 

@@ -110,14 +110,14 @@ struct service {
     void (*caught_up)(void *state);                               /* history has been delivered */
 };
 
-#define SERVICE_TABLE(field, table) .field = (table)
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
 
 /* Names of metrics that every service has (first table of metrics_open). */
 enum common_metric {
     METRIC_RECEIVED, METRIC_FAILED, METRIC_BATCH_SIZE, METRIC_HANDLING_SECONDS, METRIC_CONSUMER_LAG, METRIC_OPEN_ACKS,
     METRIC_REDELIVERIES, METRIC_RECONNECTS, METRIC_RECREATED, METRIC_DEAD_LETTERS, METRIC_PUBLISHED, METRIC_RESENT, METRIC_BUILD_INFO,
-    METRIC_CONNECTED, METRIC_COMMIT_SECONDS, METRIC_COMMON_COUNT
+    METRIC_CONNECTED, METRIC_COMMIT_SECONDS, METRIC_PROCESS_CPU, METRIC_PROCESS_MEMORY, METRIC_PROCESS_FDS, METRIC_PROCESS_START,
+    METRIC_COMMON_COUNT
 };
 
 /* A service's own metric number `i` of its table. */
