@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "utf8.h"
+
 const char *status_text(enum status status)
 {
     switch (status) {
@@ -23,6 +25,8 @@ static void reason_fill(struct reason *reason, const char *field, const char *fm
         return;
     snprintf(reason->field, sizeof reason->field, "%s", field ? field : "");
     vsnprintf(reason->text, sizeof reason->text, fmt, args);
+    utf8_clean(reason->field); /* also what the cut left of a last character */
+    utf8_clean(reason->text);
 }
 
 enum status reason_set(struct reason *reason, const char *field, const char *fmt, ...)

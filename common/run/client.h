@@ -43,6 +43,7 @@ struct client_publish {
     const char *subject;
     const void *data;
     size_t size;
+    const char *reply;       /* client_send only: where answers go (the whole subject, `_INBOX_<user>....`); NULL none */
     const char *id;          /* Nats-Msg-Id; NULL or "" none */
     const char *traceparent; /* NULL or "" none */
     int64_t time_us;         /* of the first arrival (header Rl-Time), for a replayed dead letter; 0 none */

@@ -31,6 +31,16 @@ char *codec_pretty(struct arena *arena, const ProtobufCMessage *message);
 /* Presence of a one-member oneof, by the case value protobuf-c keeps. */
 #define HAS(message, case_member) ((message)->case_member != 0)
 
+/* Adds {k, v} to a map whose array has room.  protobuf-c makes a struct of its own for the entries of each map, all alike: `type`Entry
+ * and `type`_descriptor name it. */
+#define MAP_ADD(arena, message, member, type, k, v)                   \
+    do {                                                              \
+        type##Entry *map_entry = codec_new(arena, &type##_descriptor); \
+        map_entry->key = (char *)(k);                                 \
+        map_entry->value = (v);                                       \
+        (message)->member[(message)->n_##member++] = map_entry;       \
+    } while (0)
+
 /* Fills the reply's field `error` (number 15, every reply has one). */
 void codec_set_error(struct arena *arena, ProtobufCMessage *reply, enum status status, const struct reason *reason);
 

@@ -12,7 +12,8 @@
 #include "arena.h"
 #include "status.h"
 
-enum config_type { CONFIG_TYPE_BOOL, CONFIG_TYPE_INT, CONFIG_TYPE_DOUBLE, CONFIG_TYPE_TEXT, CONFIG_TYPE_ENUM, CONFIG_TYPE_LIST };
+enum config_type { CONFIG_TYPE_BOOL, CONFIG_TYPE_INT, CONFIG_TYPE_DOUBLE, CONFIG_TYPE_TEXT, CONFIG_TYPE_ENUM, CONFIG_TYPE_LIST,
+                   CONFIG_TYPE_PREFIX /* a text: nothing, or lower-case words that each end in a dot */ };
 
 struct config_list {
     const char *const *items; /* ends with NULL */
@@ -24,7 +25,7 @@ struct config_key {
     enum config_type type;
     size_t offset;       /* of a bool, int64_t, double, const char *, int (index into choices) or struct config_list */
     const char *initial; /* the default, as it would stand in the file; list items joined by ", " */
-    double min, max;     /* numbers: value; text and list: length */
+    double min, max;     /* numbers: value; text: length; list: how many items, each 1 to 40 bytes without space , / * */
     const char *const *choices; /* enum: ends with NULL */
     const char *env;     /* environment variable that overrides, or NULL */
     const char *help;    /* one sentence */
@@ -45,8 +46,13 @@ struct config_table {
 };
 
 /* Fills every target: defaults, then the file (NULL: none), then the environment.  Texts and lists live in `arena`.
- * STATUS_CONFIG: field is the key, text is "file:line: reason" or "VARIABLE: reason". */
+ * An empty variable counts as not set.  STATUS_CONFIG: field is the key, text is all that a person needs: "file:line: key: reason" or
+ * "VARIABLE: key: reason". */
 enum status config_load(struct arena *arena, const struct config_table *tables, size_t count, const char *path, struct reason *reason) MUST_CHECK;
+
+/* The same for a file that is not rl.yaml: `others` (ends with NULL) are the sections to pass over. */
+enum status config_load_beside(struct arena *arena, const struct config_table *tables, size_t count, const char *path,
+                               const char *const *others, struct reason *reason) MUST_CHECK;
 
 /* What every program shares: sections `rl`, `nats`, `metrics`, `context`. */
 struct common_config {

@@ -38,7 +38,7 @@ static enum status decode(struct running *run, struct arena *arena, const struct
     ProtobufCMessage *body = NULL;
 
     *ret_in = (struct in_msg){.subject = event->subject, .traceparent = event->traceparent, .sequence = event->sequence,
-                              .time_us = event->time_us, .deliveries = event->deliveries, .history = event->type == BUS_HISTORY,
+                              .time_us = event->time_us, .stream_time_us = event->stream_time_us, .deliveries = event->deliveries, .history = event->type == BUS_HISTORY,
                               .reply = event->reply};
     metrics_add(run->metrics, METRIC_RECEIVED, 1, info->name, NULL, NULL);
     enum status status = codec_decode(arena, info->message, event->data, event->size, cap, &ret_in->json, &body, reason);

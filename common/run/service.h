@@ -29,6 +29,7 @@ struct in_msg {
     const char *traceparent;      /* "" none */
     uint64_t sequence;            /* in its stream; 0 for requests */
     int64_t time_us;              /* of its arrival in the stream; requests: now */
+    int64_t stream_time_us;       /* of its arrival under this sequence */
     uint32_t deliveries;
     bool history;                 /* BUS_HISTORY: for the memory only, has been acted on */
     const char *reply;            /* requests */

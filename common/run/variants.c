@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* variants.c - slot definitions first, then each variant against them; the two blocks of numbers go through config. */
+#include "variants.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config.h"
+#include "text.h"
+#include "yaml_file.h"
+
+enum { ID_SIZE = 16, MAX_SLOTS = 64, TEXT_LIMIT = 1000 };
+
+/* One slot definition: one of `values`, or a whole number in min .. max, or a text of at most max_length bytes. */
+struct slot {
+    const char *name;
+    const yaml_node_t *values;
+    bool number;
+    long min, max, max_length;
+};
+
+struct loader {
+    struct arena *arena;
+    struct yaml_file file;
+    struct slot slots[MAX_SLOTS];
+    size_t slot_count;
+    struct reason *reason;
+};
+
+/* What goes through config_load: the numbers, and the base variant's name. */
+struct numbers {
+    struct variants v;
+    const char *base;
+};
+
+static const struct config_key keys[] = {
+    CONFIG_DOUBLE(struct numbers, v.exploration_rate, "bandit_config.exploration_rate", "0.1", 0, 1, NULL,
+                  "Used by the strategies epsilon_greedy and floor; without effect under thompson."),
+    CONFIG_DOUBLE(struct numbers, v.initial_alpha, "bandit_config.initial_alpha", "1.0", 0.01, 1000, NULL, "Prior of each variant: good."),
+    CONFIG_DOUBLE(struct numbers, v.initial_beta, "bandit_config.initial_beta", "1.0", 0.01, 1000, NULL, "Prior of each variant: bad."),
+    CONFIG_INT(struct numbers, v.min_pulls_for_confidence, "bandit_config.min_pulls_for_confidence", "10", 0, 1000000, NULL,
+               "Confidence is 0 below so many calls."),
+    CONFIG_INT(struct numbers, v.blacklist_min_pulls, "deployment.blacklist_threshold.min_pulls", "20", 1, 1000000,
+               "RL_MIN_PULLS_FOR_BLACKLIST", "A variant is new below so many rewarded calls, and is not blacklisted before."),
+    CONFIG_DOUBLE(struct numbers, v.blacklist_reward_mean, "deployment.blacklist_threshold.reward_mean", "-0.2", -1, 1,
+                  "RL_BLACKLIST_THRESHOLD", "A variant is blacklisted below this mean reward."),
+    CONFIG_TEXT(struct numbers, base, "deployment.traffic_split.base_variant", "v1a", NULL, "The variant that is always there."),
+    CONFIG_DOUBLE(struct numbers, v.cap_new, "deployment.traffic_split.new_variants", "0.1", 0, 1, "RL_TRAFFIC_SPLIT_NEW",
+                  "Most traffic for all new variants together."),
+    CONFIG_DOUBLE(struct numbers, v.cap_uncertain, "deployment.traffic_split.uncertain_variants", "0.05", 0, 1,
+                  "RL_TRAFFIC_SPLIT_UNCERTAIN", "Most traffic for all uncertain variants together."),
+};
+_Static_assert(sizeof(long) == sizeof(int64_t), "CONFIG_INT fills an int64_t");
+
+bool variant_id_valid(const char *id)
+{
+    size_t digits = *id == 'v' ? strspn(id + 1, "0123456789") : 0;
+
+    return digits && strlen(id) <= ID_SIZE && id[1 + digits] >= 'a' && id[1 + digits] <= 'z' && !id[2 + digits];
+}
+
+int variants_find(const struct variants *variants, const char *id)
+{
+    size_t low = 0, high = variants->count;
+
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        int order = strcmp(id, variants->items[middle].id);
+        if (order == 0)
+            return (int)middle;
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return -1;
+}
+
+/* --- slot definitions ------------------------------------------------------------------------------------------------------- */
+
+static bool read_long(const yaml_node_t *node, long *ret)
+{
+    const char *text = yaml_file_text(node);
+    char *end;
+
+    if (!text || !*text)
+        return false;
+    long value = strtol(text, &end, 10);
+    if (*end || value < -1000000 || value > 1000000)
+        return false;
+    *ret = value;
+    return true;
+}
+
+static enum status read_range(struct loader *load, const yaml_node_t *value, struct slot *slot)
+{
+    yaml_node_t *low = NULL, *high = NULL, *more;
+
+    slot->number = true;
+    if (!yaml_file_entry(&load->file, value, 0, NULL, &low) || !yaml_file_entry(&load->file, value, 1, NULL, &high) ||
+        yaml_file_entry(&load->file, value, 2, NULL, &more) || !read_long(low, &slot->min) || !read_long(high, &slot->max) ||
+        slot->min > slot->max)
+        return yaml_file_fail(&load->file, value, load->reason, slot->name, "range: want [lowest, highest]");
+    return STATUS_OK;
+}
+
+static enum status read_values(struct loader *load, const yaml_node_t *value, struct slot *slot)
+{
+    yaml_node_t *item;
+
+    for (size_t i = 0; yaml_file_entry(&load->file, value, i, NULL, &item); i++)
+        if (!yaml_file_text(item))
+            return yaml_file_fail(&load->file, item, load->reason, slot->name, "values: want a list of words");
+    if (!yaml_file_entry(&load->file, value, 0, NULL, &item))
+        return yaml_file_fail(&load->file, value, load->reason, slot->name, "values: want a list of words");
+    slot->values = value;
+    return STATUS_OK;
+}
+
+static enum status read_slot(struct loader *load, const yaml_node_t *name, const yaml_node_t *body)
+{
+    struct slot *slot = &load->slots[load->slot_count];
+    yaml_node_t *key, *value;
+    int rules = 0;
+
+    if (load->slot_count == MAX_SLOTS)
+        return yaml_file_fail(&load->file, name, load->reason, yaml_file_text(name), "more than %d slots", MAX_SLOTS);
+    *slot = (struct slot){.name = yaml_file_text(name)};
+    for (size_t i = 0; yaml_file_entry(&load->file, body, i, &key, &value); i++) {
+        const char *word = yaml_file_text(key);
+        enum status status = STATUS_OK;
+        rules += strcmp(word, "description") != 0;
+        if (strcmp(word, "values") == 0)
+            status = read_values(load, value, slot);
+        else if (strcmp(word, "range") == 0)
+            status = read_range(load, value, slot);
+        else if (strcmp(word, "max_length") == 0 && (!read_long(value, &slot->max_length) || slot->max_length < 1))
+            status = yaml_file_fail(&load->file, value, load->reason, slot->name, "max_length: want a whole number above 0");
+        else if (strcmp(word, "max_length") != 0 && strcmp(word, "description") != 0)
+            status = yaml_file_fail(&load->file, key, load->reason, word, "unknown key of slot %s (values, range, max_length, description)",
+                                    slot->name);
+        if (status != STATUS_OK)
+            return status;
+    }
+    if (rules != 1)
+        return yaml_file_fail(&load->file, name, load->reason, slot->name, "a slot has one of values, range or max_length");
+    load->slot_count++;
+    return STATUS_OK;
+}
+
+static enum status read_slots(struct loader *load)
+{
+    yaml_node_t *key, *value, *slots = yaml_file_get(&load->file, yaml_file_root(&load->file), "slots");
+    enum status status = STATUS_OK;
+
+    if (!slots || slots->type != YAML_MAPPING_NODE)
+        return yaml_file_fail(&load->file, slots, load->reason, "slots", "missing: what a variant's parameters may be");
+    for (size_t i = 0; status == STATUS_OK && yaml_file_entry(&load->file, slots, i, &key, &value); i++)
+        status = read_slot(load, key, value);
+    return status;
+}
+
+/* --- variants ------------------------------------------------------------------------------------------------------------------ */
+
+static bool slot_accepts(struct loader *load, const struct slot *slot, const yaml_node_t *node)
+{
+    const char *text = yaml_file_text(node);
+    yaml_node_t *item;
+    long number;
+
+    if (!text || !*text)
+        return false;
+    if (slot->number)
+        return read_long(node, &number) && number >= slot->min && number <= slot->max;
+    if (!slot->values)
+        return (long)strlen(text) <= slot->max_length;
+    for (size_t i = 0; yaml_file_entry(&load->file, slot->values, i, NULL, &item); i++)
+        if (strcmp(yaml_file_text(item), text) == 0)
+            return true;
+    return false;
+}
+
+static enum status slot_refuse(struct loader *load, const struct slot *slot, const yaml_node_t *node)
+{
+    const char *text = yaml_file_text(node), *sep = "";
+    char all[120] = "";
+    yaml_node_t *item;
+
+    for (size_t i = 0; slot->values && yaml_file_entry(&load->file, slot->values, i, NULL, &item); i++, sep = ", ") {
+        size_t used = strlen(all);
+        snprintf(all + used, sizeof all - used, "%s%s", sep, yaml_file_text(item));
+    }
+    if (slot->number)
+        snprintf(all, sizeof all, "a whole number, %ld to %ld", slot->min, slot->max);
+    else if (!slot->values)
+        snprintf(all, sizeof all, "1 to %ld bytes of text", slot->max_length);
+    return yaml_file_fail(&load->file, node, load->reason, slot->name, "\"%.30s\" is not allowed: %s", text ? text : "(a list)", all);
+}
+
+static enum status unknown_slot(struct loader *load, const yaml_node_t *key)
+{
+    const char *name = yaml_file_text(key), *best = load->slots[0].name;
+
+    for (size_t i = 0; i < load->slot_count; i++)
+        if (text_distance(name, load->slots[i].name) < text_distance(name, best))
+            best = load->slots[i].name;
+    return yaml_file_fail(&load->file, key, load->reason, name, "unknown slot, did you mean %s?", best);
+}
+
+static enum status read_parameters(struct loader *load, yaml_node_t *node, struct variant *v)
+{
+    struct variant_slot *slots = arena_alloc(load->arena, load->slot_count * sizeof *slots);
+    yaml_node_t *key, *value;
+    bool known;
+
+    for (size_t i = 0; yaml_file_entry(&load->file, node, i, &key, &value); i++) {
+        known = false;
+        for (size_t s = 0; s < load->slot_count; s++)
+            known |= strcmp(load->slots[s].name, yaml_file_text(key)) == 0;
+        if (!known)
+            return unknown_slot(load, key);
+    }
+    for (size_t s = 0; s < load->slot_count; s++) {
+        value = yaml_file_get(&load->file, node, load->slots[s].name);
+        if (!value)
+            return yaml_file_fail(&load->file, node, load->reason, load->slots[s].name, "slot missing in variant %s", v->id);
+        if (!slot_accepts(load, &load->slots[s], value))
+            return slot_refuse(load, &load->slots[s], value);
+        slots[s] = (struct variant_slot){arena_str(load->arena, load->slots[s].name), arena_str(load->arena, yaml_file_text(value))};
+    }
+    v->slots = slots;
+    v->slot_count = load->slot_count;
+    return STATUS_OK;
+}
+
+static enum status read_text(struct loader *load, const yaml_node_t *variant, const char *key, const char **ret)
+{
+    yaml_node_t *node = yaml_file_get(&load->file, variant, key);
+    const char *text = yaml_file_text(node);
+
+    if (!text || !*text || strlen(text) > TEXT_LIMIT)
+        return yaml_file_fail(&load->file, node ? node : variant, load->reason, key, "missing or not a text");
+    *ret = arena_str(load->arena, text);
+    return STATUS_OK;
+}
+
+static enum status read_variant(struct loader *load, const yaml_node_t *node, struct variant *v)
+{
+    static const char *const known[] = {"id", "name", "description", "parameters"};
+    yaml_node_t *key, *value;
+    enum status status = read_text(load, node, "id", &v->id);
+
+    if (status == STATUS_OK && !variant_id_valid(v->id))
+        return yaml_file_fail(&load->file, node, load->reason, "id", "\"%.30s\" is no id: v, digits, one lower-case letter", v->id);
+    for (size_t i = 0; status == STATUS_OK && yaml_file_entry(&load->file, node, i, &key, &value); i++) {
+        bool found = false;
+        for (size_t k = 0; k < sizeof known / sizeof *known; k++)
+            found |= strcmp(known[k], yaml_file_text(key)) == 0;
+        if (!found)
+            status = yaml_file_fail(&load->file, key, load->reason, yaml_file_text(key),
+                                    "unknown key of a variant (id, name, description, parameters)");
+    }
+    if (status == STATUS_OK)
+        status = read_text(load, node, "name", &v->name);
+    if (status == STATUS_OK)
+        status = read_text(load, node, "description", &v->description);
+    value = yaml_file_get(&load->file, node, "parameters");
+    if (status == STATUS_OK && (!value || value->type != YAML_MAPPING_NODE))
+        status = yaml_file_fail(&load->file, node, load->reason, "parameters", "missing in variant %s", v->id);
+    return status == STATUS_OK ? read_parameters(load, value, v) : status;
+}
+
+static int by_id(const void *a, const void *b) { return strcmp(((const struct variant *)a)->id, ((const struct variant *)b)->id); }
+
+static enum status read_variants(struct loader *load, struct variants *ret)
+{
+    yaml_node_t *node, *list = yaml_file_get(&load->file, yaml_file_root(&load->file), "variants");
+    struct variant *items = arena_alloc(load->arena, MAX_VARIANTS * sizeof *items);
+    enum status status = STATUS_OK;
+    size_t count = 0;
+
+    for (; status == STATUS_OK && yaml_file_entry(&load->file, list, count, NULL, &node); count++) {
+        if (count == MAX_VARIANTS)
+            return yaml_file_fail(&load->file, node, load->reason, "variants", "more than %d", MAX_VARIANTS);
+        status = read_variant(load, node, &items[count]);
+        for (size_t i = 0; status == STATUS_OK && i < count; i++)
+            if (strcmp(items[i].id, items[count].id) == 0)
+                status = yaml_file_fail(&load->file, node, load->reason, "id", "variant %s stands there twice", items[i].id);
+    }
+    if (status == STATUS_OK && !count)
+        return yaml_file_fail(&load->file, list, load->reason, "variants", "missing: a list of variants");
+    qsort(items, count, sizeof *items, by_id);
+    ret->items = items;
+    ret->count = count;
+    return status;
+}
+
+static enum status find_base(struct loader *load, struct numbers *all)
+{
+    yaml_node_t *split = yaml_file_get(&load->file, yaml_file_get(&load->file, yaml_file_root(&load->file), "deployment"), "traffic_split");
+    int base = variants_find(&all->v, all->base);
+
+    if (base < 0)
+        return yaml_file_fail(&load->file, yaml_file_get(&load->file, split, "base_variant"), load->reason,
+                              "deployment.traffic_split.base_variant", "there is no variant \"%.30s\"", all->base);
+    all->v.base = (size_t)base;
+    return STATUS_OK;
+}
+
+enum status variants_load(struct arena *arena, const char *path, struct variants *ret, struct reason *reason)
+{
+    static const char *const others[] = {"slots", "variants", NULL};
+    struct loader load = {.arena = arena, .reason = reason};
+    struct numbers all = {0};
+    struct config_table table = {keys, sizeof keys / sizeof *keys, &all};
+    enum status status = config_load_beside(arena, &table, 1, path, others, reason);
+
+    if (status == STATUS_OK)
+        status = yaml_file_open(path, &load.file, reason);
+    if (status != STATUS_OK)
+        return status;
+    status = read_slots(&load);
+    if (status == STATUS_OK)
+        status = read_variants(&load, &all.v);
+    if (status == STATUS_OK)
+        status = find_base(&load, &all);
+    yaml_file_close(&load.file);
+    if (status == STATUS_OK)
+        *ret = all.v;
+    return status;
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* decisions.c - a hash by call key, and a queue by age. */
+#include "decisions.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { BUCKETS = 1 << 16 };
+
+struct decisions {
+    size_t variants, capacity, count;
+    struct held_decision **buckets;
+    struct held_decision *oldest, *youngest;
+};
+
+/* A pseudonym is random already. */
+static struct held_decision **bucket_of(const struct decisions *d, const uint8_t *key)
+{
+    return &d->buckets[(size_t)key[0] << 8 | key[1]];
+}
+
+struct decisions *decisions_new(size_t variant_count, size_t capacity)
+{
+    struct decisions *d = xcalloc(1, sizeof *d);
+
+    *d = (struct decisions){.variants = variant_count, .capacity = capacity, .buckets = xcalloc(BUCKETS, sizeof *d->buckets)};
+    return d;
+}
+
+static void drop_oldest(struct decisions *d)
+{
+    struct held_decision *gone = d->oldest, **at = bucket_of(d, gone->key);
+
+    while (*at != gone)
+        at = &(*at)->same_bucket;
+    *at = gone->same_bucket;
+    d->oldest = gone->younger;
+    if (!d->oldest)
+        d->youngest = NULL;
+    d->count--;
+    free(gone);
+}
+
+struct decisions *decisions_free(struct decisions *d)
+{
+    if (!d)
+        return NULL;
+    while (d->oldest)
+        drop_oldest(d);
+    free(d->buckets);
+    free(d);
+    return NULL;
+}
+
+const struct held_decision *decisions_find(const struct decisions *d, const uint8_t key[static CALL_KEY_BYTES])
+{
+    const struct held_decision *h = *bucket_of(d, key);
+
+    while (h && memcmp(h->key, key, CALL_KEY_BYTES) != 0)
+        h = h->same_bucket;
+    return h;
+}
+
+struct held_decision *decisions_add(struct decisions *d, const uint8_t key[static CALL_KEY_BYTES], int64_t at_us)
+{
+    struct held_decision *h = xcalloc(1, sizeof *h + d->variants * sizeof h->p[0]), **bucket = bucket_of(d, key);
+
+    if (d->count == d->capacity)
+        drop_oldest(d);
+    memcpy(h->key, key, CALL_KEY_BYTES);
+    h->at_us = at_us;
+    h->same_bucket = *bucket;
+    *bucket = h;
+    if (d->youngest)
+        d->youngest->younger = h;
+    else
+        d->oldest = h;
+    d->youngest = h;
+    d->count++;
+    return h;
+}
+
+void decisions_forget(struct decisions *d, int64_t before_us)
+{
+    while (d->oldest && d->oldest->at_us < before_us)
+        drop_oldest(d);
+}
+
+size_t decisions_count(const struct decisions *d) { return d->count; }

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* world.c - builds, runs, kills and revives the services. */
+#include "world.h"
+
+#include <assert.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "test.h"
+
+extern const struct service feedback_service, reward_service, bandit_service, guard_service, router_service;
+
+static const struct service *const services[WORLD_SERVICES] = {&feedback_service, &reward_service, &bandit_service, &guard_service,
+                                                                &router_service};
+
+static bool fault(void *ctx, enum loop_step step)
+{
+    struct world_life *life = ctx;
+
+    if (life->countdown && step == life->step && --life->countdown == 0)
+        return true;
+    return life->world->death_rate > 0 && rng_uniform(&life->world->rng) < life->world->death_rate;
+}
+
+static const char *database(const struct world *w, int i)
+{
+    return arena_printf(&((struct world *)w)->arena, "file:/rl-sim-%llu-%s?vfs=memdb", (unsigned long long)w->number, services[i]->name);
+}
+
+static void load_config(struct world *w, int i)
+{
+    const struct config_table tables[] = {{common_keys, common_key_count, &w->common},
+                                          {services[i]->keys, services[i]->key_count, w->lives[i].state}};
+    struct reason reason;
+
+    if (config_load(&w->arena, tables, 2, NULL, &reason) != STATUS_OK)
+        test_fail(__FILE__, __LINE__, "%s: %s", reason.field, reason.text);
+}
+
+static void start(struct world *w, int i)
+{
+    struct world_life *life = &w->lives[i];
+    struct reason reason = {0};
+
+    life->state = xcalloc(1, services[i]->state_size);
+    load_config(w, i);
+    life->bus = sim_bus_new(w->sim);
+    struct running_setup setup = {.service = services[i], .state = life->state, .common = &w->common, .variants = &w->variants,
+                                  .database = services[i]->migrations ? database(w, i) : NULL, .key_file = w->key_file,
+                                  .bus = life->bus, .clk = sim_clk(w->sim), .fault = fault, .fault_ctx = life};
+    w->common.data_dir = test_dir();
+    if (running_new(&setup, &life->running, &reason) != STATUS_OK)
+        test_fail(__FILE__, __LINE__, "%s does not start: %s: %s", services[i]->name, reason.field, reason.text);
+}
+
+void world_kill(struct world *w, enum world_service service)
+{
+    struct world_life *life = &w->lives[service];
+
+    life->running = running_free(life->running);
+    life->bus = sim_bus_free(life->bus);
+    free(life->state);
+    life->state = NULL;
+    life->again_us = sim_now_us(w->sim) + 500000;
+    life->deaths++;
+}
+
+void world_arm(struct world *w, enum world_service service, enum loop_step step, int countdown)
+{
+    w->lives[service].step = step;
+    w->lives[service].countdown = countdown;
+}
+
+/* Turns until nobody has anything left to do at this moment. */
+static void turn_all(struct world *w)
+{
+    for (int round = 0; round < 4; round++)
+        for (int i = 0; i < WORLD_SERVICES; i++) {
+            struct world_life *life = &w->lives[i];
+            if (!life->running && sim_now_us(w->sim) >= life->again_us)
+                start(w, i);
+            if (!life->running)
+                continue;
+            enum status status = running_turn(life->running, (mono_time){sim_now_us(w->sim)});
+            if (status != STATUS_OK && status != STATUS_CRASHED)
+                test_fail(__FILE__, __LINE__, "%s: %s", services[i]->name, status_text(status));
+            if (status != STATUS_OK)
+                world_kill(w, (enum world_service)i);
+        }
+}
+
+void world_run(struct world *w, int64_t us)
+{
+    int64_t end = sim_now_us(w->sim) + us;
+
+    while (sim_now_us(w->sim) < end && !test_failed()) {
+        int64_t step = sim_now_us(w->sim) + 20000;
+        sim_advance(w->sim, step < end ? step : end);
+        turn_all(w);
+    }
+}
+
+const ProtobufCMessage *world_ask(struct world *w, enum subject subject, const ProtobufCMessage *request)
+{
+    for (int attempt = 0; attempt < 60 && !test_failed(); attempt++) {
+        uint64_t number = sim_request(w->sim, subject, request);
+        for (int i = 0; i < 100; i++) {
+            const ProtobufCMessage *reply = sim_reply(w->sim, number);
+            if (reply)
+                return reply;
+            world_run(w, 10000);
+        }
+    }
+    test_fail(__FILE__, __LINE__, "%s was never answered", subject_table[subject].name);
+    return NULL;
+}
+
+static const char *write_keys(struct world *w)
+{
+    const char *path = arena_printf(&w->arena, "%s/pseudonym.keys", test_dir());
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+    assert(fd >= 0);
+    dprintf(fd, "k1 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n");
+    close(fd);
+    return path;
+}
+
+struct world *world_new(uint64_t seed)
+{
+    static uint64_t worlds;
+    struct world *w = xcalloc(1, sizeof *w);
+    struct reason reason;
+
+    log_setup("sim", getenv("RL_SIM_LOG") ? LOG_DEBUG : (enum log_level)(LOG_ERROR + 1));
+    w->number = ++worlds;
+    w->sim = sim_new(seed);
+    w->rng = rng_seed(seed ^ 0x5eed);
+    w->key_file = write_keys(w);
+    mkdir(arena_printf(&w->arena, "%s/rl", test_dir()), 0750);
+    if (clk_set_zone("Europe/Berlin", &reason) != STATUS_OK
+        || variants_load(&w->arena, RL_SOURCE_DIR "/docs/policies/prompt_variants.yaml", &w->variants, &reason) != STATUS_OK)
+        test_fail(__FILE__, __LINE__, "%s: %s", reason.field, reason.text);
+    for (int i = 0; i < WORLD_SERVICES; i++) {
+        w->lives[i].world = w;
+        if (services[i]->migrations && store_open(database(w, i), services[i]->migrations, services[i]->migration_count, &w->keepers[i], &reason) != STATUS_OK)
+            test_fail(__FILE__, __LINE__, "%s: %s", reason.field, reason.text);
+        start(w, i);
+    }
+    return w;
+}
+
+struct world *world_free(struct world *w)
+{
+    for (int i = 0; i < WORLD_SERVICES; i++) {
+        if (w->lives[i].bus)
+            world_kill(w, (enum world_service)i);
+        store_close(w->keepers[i]);
+    }
+    sim_free(w->sim);
+    arena_done(&w->arena);
+    free(w);
+    return NULL;
+}

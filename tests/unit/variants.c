@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* variants.c - the shipped variants are those of the reference, and a slip in the file is named with its line. */
+#include "variants.h"
+
+#include <stdlib.h>
+
+#include "test.h"
+
+static const char *slot(const struct variant *v, const char *name)
+{
+    for (size_t i = 0; i < v->slot_count; i++)
+        if (strcmp(v->slots[i].name, name) == 0)
+            return v->slots[i].value;
+    return NULL;
+}
+
+TEST(unit_variants, the_shipped_file_is_the_table_of_the_reference)
+{
+    static const char *const table[12][7] = {
+        {"v1a", "Standard Höflich", "höflich", "kurz", "direkt", "normal", "3"},
+        {"v1b", "Freundlich Persönlich", "freundlich", "mittel", "einladend", "niedrig", "4"},
+        {"v2a", "Effizient Professionell", "professionell", "sehr_kurz", "direkt", "hoch", "2"},
+        {"v2b", "Empathisch Unterstützend", "empathisch", "lang", "unterstützend", "niedrig", "5"},
+        {"v3a", "Energisch Motivierend", "energisch", "mittel", "motivierend", "normal", "3"},
+        {"v3b", "Ruhig Beruhigend", "ruhig", "lang", "beruhigend", "sehr_niedrig", "6"},
+        {"v4a", "Technisch Präzise", "technisch", "kurz", "strukturiert", "hoch", "2"},
+        {"v4b", "Einfach Verständlich", "einfach", "lang", "erklärend", "niedrig", "4"},
+        {"v5a", "Humorvoll Leicht", "humorvoll", "mittel", "locker", "normal", "3"},
+        {"v5b", "Autoritativ Führungsstark", "autoritativ", "kurz", "führend", "hoch", "2"},
+        {"v6a", "Anpassungsfähig Flexibel", "flexibel", "variabel", "adaptiv", "variabel", "3"},
+        {"v6b", "Konservativ Traditionell", "konservativ", "lang", "formell", "niedrig", "5"},
+    };
+    struct arena arena = {0};
+    struct variants v = {0};
+    struct reason reason = {0};
+
+    CHECK_INT(variants_load(&arena, RL_SOURCE_DIR "/docs/policies/prompt_variants.yaml", &v, &reason), STATUS_OK);
+    CHECK_STR(reason.text, "");
+    CHECK_INT(v.count, 12);
+    for (size_t i = 0; i < 12 && i < v.count; i++) {
+        CHECK_STR(v.items[i].id, table[i][0]);
+        CHECK_STR(v.items[i].name, table[i][1]);
+        CHECK_STR(slot(&v.items[i], "tone"), table[i][2]);
+        CHECK_STR(slot(&v.items[i], "length"), table[i][3]);
+        CHECK_STR(slot(&v.items[i], "inquiry_mode"), table[i][4]);
+        CHECK_STR(slot(&v.items[i], "barge_in_sensitivity"), table[i][5]);
+        CHECK_STR(slot(&v.items[i], "escalation_threshold"), table[i][6]);
+        CHECK(strstr(slot(&v.items[i], "greeting"), "Tom"));
+        CHECK_STR(v.items[i].slots[0].name, "greeting");
+        CHECK_INT(variants_find(&v, table[i][0]), (int)i);
+    }
+    CHECK_INT(variants_find(&v, "v7a"), -1);
+    CHECK_INT(variants_find(&v, ""), -1);
+    CHECK_INT(v.base, 0);
+    CHECK_NEAR(v.initial_alpha, 1, 0);
+    CHECK_NEAR(v.initial_beta, 1, 0);
+    CHECK_NEAR(v.exploration_rate, 0.1, 0);
+    CHECK_INT(v.min_pulls_for_confidence, 10);
+    CHECK_NEAR(v.cap_new, 0.1, 0);
+    CHECK_NEAR(v.cap_uncertain, 0.05, 0);
+    CHECK_NEAR(v.blacklist_reward_mean, -0.2, 0);
+    CHECK_INT(v.blacklist_min_pulls, 20);
+    arena_done(&arena);
+}
+
+static const char good[] = "slots:\n"                                                  /* 1 */
+                           "  greeting: {max_length: 20}\n"                            /* 2 */
+                           "  tone: {values: [warm, cool]}\n"                          /* 3 */
+                           "  threshold: {range: [1, 6]}\n"                            /* 4 */
+                           "variants:\n"                                               /* 5 */
+                           "  - id: v2a\n"                                            /* 6 */
+                           "    name: Two\n"                                           /* 7 */
+                           "    description: Second.\n"                                /* 8 */
+                           "    parameters: {greeting: Hi, tone: cool, threshold: 6}\n" /* 9 */
+                           "  - id: v1a\n"                                             /* 10 */
+                           "    name: One\n"                                           /* 11 */
+                           "    description: First.\n"                                 /* 12 */
+                           "    parameters:\n"                                         /* 13 */
+                           "      greeting: Hello\n"                                   /* 14 */
+                           "      tone: warm\n"                                        /* 15 */
+                           "      threshold: 1\n"                                      /* 16 */
+                           "deployment:\n"                                             /* 17 */
+                           "  traffic_split:\n"                                        /* 18 */
+                           "    base_variant: v1a\n";                                  /* 19 */
+
+static enum status load(const char *from, const char *to, struct variants *v, struct arena *arena, struct reason *reason)
+{
+    char path[300], text[2000];
+    const char *at = from ? strstr(good, from) : good;
+
+    snprintf(path, sizeof path, "%s/v.yaml", test_dir());
+    snprintf(text, sizeof text, "%.*s%s%s", (int)(at - good), good, from ? to : "", from ? at + strlen(from) : good);
+    FILE *out = fopen(path, "w");
+    fputs(text, out);
+    fclose(out);
+    return variants_load(arena, path, v, reason);
+}
+
+/* The good file with `from` replaced by `to` is refused with `expected`. */
+static void refused(const char *from, const char *to, const char *expected)
+{
+    struct arena arena = {0};
+    struct variants v = {.count = 77};
+    struct reason reason = {0};
+
+    CHECK_INT(load(from, to, &v, &arena, &reason), STATUS_CONFIG);
+    CHECK_STR(strstr(reason.text, "v.yaml"), expected);
+    CHECK_INT(v.count, 77);
+    arena_done(&arena);
+}
+
+TEST(unit_variants, they_are_sorted_and_slots_keep_the_order_of_their_definitions)
+{
+    struct arena arena = {0};
+    struct variants v = {0};
+    struct reason reason = {0};
+
+    CHECK_INT(load(NULL, NULL, &v, &arena, &reason), STATUS_OK);
+    CHECK_STR(v.items[0].id, "v1a");
+    CHECK_STR(v.items[1].id, "v2a");
+    CHECK_STR(v.items[1].slots[1].name, "tone");
+    CHECK_STR(v.items[1].slots[1].value, "cool");
+    CHECK_INT(v.base, 0);
+    arena_done(&arena);
+}
+
+TEST(unit_variants, every_slip_is_named_with_file_line_and_key)
+{
+    refused("      tone: warm\n", "", "v.yaml:14: tone: slot missing in variant v1a");
+    refused("      tone: warm\n", "      tone: warm\n      tune: x\n", "v.yaml:16: tune: unknown slot, did you mean tone?");
+    refused("tone: warm", "tone: hot", "v.yaml:15: tone: \"hot\" is not allowed: warm, cool");
+    refused("threshold: 1\n", "threshold: 7\n", "v.yaml:16: threshold: \"7\" is not allowed: a whole number, 1 to 6");
+    refused("greeting: Hello\n", "greeting: Hello to all of you out there\n",
+            "v.yaml:14: greeting: \"Hello to all of you out there\" is not allowed: 1 to 20 bytes of text");
+    refused("greeting: Hello\n", "greeting: \"\"\n", "v.yaml:14: greeting: \"\" is not allowed: 1 to 20 bytes of text");
+    refused("name: One", "nome: One", "v.yaml:11: nome: unknown key of a variant (id, name, description, parameters)");
+    refused("- id: v1a", "- id: v2a", "v.yaml:10: id: variant v2a stands there twice");
+    refused("- id: v1a", "- id: one", "v.yaml:10: id: \"one\" is no id: v, digits, one lower-case letter");
+    refused("description: First.", "description:", "v.yaml:12: description: missing or not a text");
+    refused("base_variant: v1a", "base_variant: v9z", "v.yaml:19: deployment.traffic_split.base_variant: there is no variant \"v9z\"");
+    refused("base_variant: v1a", "new_variants: 2",
+            "v.yaml:19: deployment.traffic_split.new_variants: out of range: \"2\" (0 .. 1)");
+    refused("base_variant: v1a", "old_variants: 0",
+            "v.yaml:19: deployment.traffic_split.old_variants: unknown key, did you mean deployment.traffic_split.new_variants?");
+    refused("deployment:", "deploiment:", "v.yaml:17: deploiment: unknown section, did you mean deployment?");
+    refused("{range: [1, 6]}", "{range: [6, 1]}", "v.yaml:4: threshold: range: want [lowest, highest]");
+    refused("{range: [1, 6]}", "{rang: [1, 6]}",
+            "v.yaml:4: rang: unknown key of slot threshold (values, range, max_length, description)");
+}
+
+TEST(unit_variants, the_environment_overrides_the_caps)
+{
+    struct arena arena = {0};
+    struct variants v = {0};
+    struct reason reason = {0};
+
+    setenv("RL_TRAFFIC_SPLIT_NEW", "0.2", 1);
+    CHECK_INT(load(NULL, NULL, &v, &arena, &reason), STATUS_OK);
+    CHECK_NEAR(v.cap_new, 0.2, 0);
+    setenv("RL_TRAFFIC_SPLIT_NEW", "20 %", 1);
+    CHECK_INT(load(NULL, NULL, &v, &arena, &reason), STATUS_CONFIG);
+    CHECK_STR(reason.text, "RL_TRAFFIC_SPLIT_NEW: deployment.traffic_split.new_variants: want a number: \"20 %\" (0 .. 1)");
+    unsetenv("RL_TRAFFIC_SPLIT_NEW");
+    arena_done(&arena);
+}
+
+TEST(unit_variants, an_id_is_v_digits_and_one_letter)
+{
+    CHECK(variant_id_valid("v1a") && variant_id_valid("v12z"));
+    CHECK(!variant_id_valid("") && !variant_id_valid("v") && !variant_id_valid("va") && !variant_id_valid("v1"));
+    CHECK(!variant_id_valid("V1a") && !variant_id_valid("v1A") && !variant_id_valid("v1ab") && !variant_id_valid("v123456789012345a"));
+}
