@@ -227,8 +227,9 @@ int service_main(int argc, char **argv, const struct service *service)
         status = load(&p, &reason);
         if (status == STATUS_OK && !p.print && !p.markdown && !p.check_only && (status = own_data(&p, &reason)) == STATUS_OK)
             status = run_service(&p, &reason);
+        bool named = !reason.field[0] || strstr(reason.text, reason.field); /* file:line: key: rule */
         if (status != STATUS_OK)
-            log_error("service.failed", "status=%s %s%s%s", status_text(status), reason.field, reason.field[0] ? ": " : "", reason.text);
+            log_error("service.failed", "status=%s %s%s%s", status_text(status), named ? "" : reason.field, named ? "" : ": ", reason.text);
         else if (p.check_only)
             printf("%s: settings and variants are valid\n", service->name);
         code = exit_code(status);

@@ -141,7 +141,7 @@ void decide(const struct decide_input *in, struct decide_output *ret)
 
     if (in->limits && in->limits->frozen)
         certain(ret, v->count, v->base, SOURCE(FROZEN));
-    else if (pin)
+    else if (pin && (*pin == v->base || in->mask[*pin]))
         certain(ret, v->count, *pin, SOURCE(PINNED));
     else if (!w || !in->limits)
         certain(ret, v->count, v->base, SOURCE(FALLBACK));

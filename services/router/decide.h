@@ -42,7 +42,7 @@ struct decide_input {
     const struct limit_set *limits; /* NULL: none was ever received */
     bool enabled;
     const char *cell;
-    const bool *mask; /* per variant: may be chosen for this request; base may always */
+    const bool *mask; /* per variant: may be chosen for this request, by a pin too; base may always */
     double draw;      /* [0, 1): picks from p */
     double holdback;  /* [0, 1): below base_share the call belongs to the share that always gets base */
 };

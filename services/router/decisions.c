@@ -11,6 +11,7 @@ struct decisions {
     size_t variants, capacity, count;
     struct held_decision **buckets;
     struct held_decision *oldest, *youngest;
+    struct held_decision *late; /* the last one that did not go to the end of the queue; NULL: none, or gone */
 };
 
 /* A pseudonym is random already. */
@@ -35,6 +36,8 @@ static void drop_oldest(struct decisions *d)
         at = &(*at)->same_bucket;
     *at = gone->same_bucket;
     d->oldest = gone->younger;
+    if (d->late == gone)
+        d->late = NULL;
     if (!d->oldest)
         d->youngest = NULL;
     d->count--;
@@ -61,6 +64,24 @@ const struct held_decision *decisions_find(const struct decisions *d, const uint
     return h;
 }
 
+/* History arrives after calls that were decided in the meantime, and goes before them; it comes in order, so `late` finds the place. */
+static void enqueue(struct decisions *d, struct held_decision *h)
+{
+    struct held_decision **at = d->late && d->late->at_us <= h->at_us ? &d->late->younger : &d->oldest;
+
+    if (d->youngest && d->youngest->at_us <= h->at_us)
+        at = &d->youngest->younger;
+    while (*at && (*at)->at_us <= h->at_us)
+        at = &(*at)->younger;
+    h->younger = *at;
+    *at = h;
+    if (h->younger)
+        d->late = h;
+    else
+        d->youngest = h;
+    d->count++;
+}
+
 struct held_decision *decisions_add(struct decisions *d, const uint8_t key[static CALL_KEY_BYTES], int64_t at_us)
 {
     struct held_decision *h = xcalloc(1, sizeof *h + d->variants * sizeof h->p[0]), **bucket = bucket_of(d, key);
@@ -71,12 +92,7 @@ struct held_decision *decisions_add(struct decisions *d, const uint8_t key[stati
     h->at_us = at_us;
     h->same_bucket = *bucket;
     *bucket = h;
-    if (d->youngest)
-        d->youngest->younger = h;
-    else
-        d->oldest = h;
-    d->youngest = h;
-    d->count++;
+    enqueue(d, h);
     return h;
 }
 

@@ -85,7 +85,7 @@ static enum status read_request(const struct router *r, PolicySelectRequest *q, 
 
     for (size_t i = 0; i < r->variants->count; i++)
         mask[i] = q->n_eligible == 0;
-    if (status == STATUS_OK && q->time_of_day[0] && strcmp(context_time_of_day(q->time_of_day), q->time_of_day) != 0)
+    if (status == STATUS_OK && q->time_of_day[0] && strcmp(context_time_of_day(q->time_of_day), "other") == 0)
         status = reason_set(reason, "time_of_day", "\"%.32s\" is none of morning, afternoon, evening, night", q->time_of_day);
     if (status == STATUS_OK)
         status = mark(r, q->eligible, q->n_eligible, "eligible", true, mask, reason);
