@@ -159,9 +159,14 @@ void render(FILE *out, const struct metrics_view *view, const char *service, int
     if (!h)
         return;
     for (uint32_t i = 0; i < h->family_count; i++) {
-        put_head(out, view->families[i].name, types[view->families[i].type], view->families[i].help);
-        for (uint32_t j = 0; j < view->used; j++)
-            if (view->series[j].family == i)
-                put_series(out, &view->families[i], &view->series[j]);
+        bool begun = false;
+        for (uint32_t j = 0; j < view->used; j++) {
+            if (view->series[j].family != i)
+                continue;
+            if (!begun)
+                put_head(out, view->families[i].name, types[view->families[i].type], view->families[i].help);
+            begun = true;
+            put_series(out, &view->families[i], &view->series[j]);
+        }
     }
 }

@@ -23,14 +23,14 @@ enum { EXIT_USAGE = 2, EXIT_PORT_TAKEN = 75 };
 struct options {
     const char *service, *file, *listen;
     int port;
-    bool probe;
+    bool probe, ready;
 };
 
 static const char usage[] =
     "usage: rl-sidecar --service NAME --file PATH --port N [--listen ADDRESS]\n"
-    "       rl-sidecar --probe --port N [--listen ADDRESS]\n"
+    "       rl-sidecar --probe [--ready] --port N [--listen ADDRESS]\n"
     "Serves the metrics file of one service on ADDRESS (127.0.0.1): /metrics /healthz /readyz.\n"
-    "--probe asks a running sidecar's /healthz and ends with 0 or 1.\n";
+    "--probe asks a running sidecar's /healthz, or with --ready its /readyz, and ends with 0 or 1; says why not.\n";
 
 /* --- answering ------------------------------------------------------------------------------------------------------------------------ */
 
@@ -141,23 +141,41 @@ static bool address_of(const struct options *options, struct sockaddr_in *ret)
     return inet_pton(AF_INET, options->listen, &ret->sin_addr) == 1;
 }
 
-/* 0: an answer 200 came within 3 s. */
-static int probe(const struct sockaddr_in *address)
+/* Sends a request and reads all of the answer. */
+static bool ask(int fd, const struct sockaddr_in *to, const char *path, char *reply, size_t size)
 {
-    static const char request[] = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-    struct sockaddr_in to = *address;
     struct timeval limit = {.tv_sec = 3};
-    char reply[64] = "";
+    char request[128];
+    size_t used = 0;
+    ssize_t n = 1;
+
+    snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", path);
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+    if (connect(fd, (const struct sockaddr *)to, sizeof *to) != 0 || send(fd, request, strlen(request), MSG_NOSIGNAL) <= 0)
+        return false;
+    for (; used < size - 1 && (n = recv(fd, reply + used, size - 1 - used, 0)) > 0; used += (size_t)n)
+        ;
+    reply[used] = '\0';
+    return used > 0;
+}
+
+/* 0: an answer 200 came within 3 s. */
+static int probe(const struct options *options, const struct sockaddr_in *address)
+{
+    struct sockaddr_in to = *address;
+    char reply[1024] = "";
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     if (to.sin_addr.s_addr == htonl(INADDR_ANY))
         to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-    bool ok = connect(fd, (struct sockaddr *)&to, sizeof to) == 0 && send(fd, request, sizeof request - 1, MSG_NOSIGNAL) > 0 &&
-              recv(fd, reply, sizeof reply - 1, MSG_WAITALL) > 0 && strncmp(reply, "HTTP/1.1 200", 12) == 0;
+    bool answered = ask(fd, &to, options->ready ? "/readyz" : "/healthz", reply, sizeof reply);
+    const char *body = strstr(reply, "\r\n\r\n");
     close(fd);
-    return ok ? 0 : 1;
+    if (answered && strncmp(reply, "HTTP/1.1 200", 12) == 0)
+        return 0;
+    printf("%s\n", body && body[4] ? body + 4 : "its sidecar does not answer");
+    return 1;
 }
 
 /* civetweb does not say why it cannot listen; this does. */
@@ -203,7 +221,7 @@ static bool parse(int argc, char **argv, struct options *ret)
 {
     static const struct option names[] = {{"service", required_argument, NULL, 's'}, {"file", required_argument, NULL, 'f'},
                                           {"port", required_argument, NULL, 'p'}, {"listen", required_argument, NULL, 'l'},
-                                          {"probe", no_argument, NULL, 'b'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+                                          {"probe", no_argument, NULL, 'b'}, {"ready", no_argument, NULL, 'r'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
     int c;
 
     while ((c = getopt_long(argc, argv, "h", names, NULL)) != -1) {
@@ -213,6 +231,7 @@ static bool parse(int argc, char **argv, struct options *ret)
         case 'p': ret->port = atoi(optarg); break;
         case 'l': ret->listen = optarg; break;
         case 'b': ret->probe = true; break;
+        case 'r': ret->ready = true; break;
         case 'h': fputs(usage, stdout); exit(0);
         default: return false;
         }
@@ -230,7 +249,7 @@ int main(int argc, char **argv)
         return EXIT_USAGE;
     }
     if (options.probe)
-        return probe(&address);
+        return probe(&options, &address);
     int error = port_error(&address);
     if (error == 0)
         return serve(&options);

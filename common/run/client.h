@@ -23,6 +23,7 @@ struct client_options {
 /* One attempt.  STATUS_UNAVAILABLE: no server; STATUS_DENIED: wrong user or password. */
 enum status client_connect(const struct client_options *options, struct client **ret, struct reason *reason) MUST_CHECK;
 struct client *client_free(struct client *client); /* NULL is allowed */
+const char *client_prefix(const struct client *client);
 
 /* What came back or arrived; data and texts live in the arena that was given, texts are never NULL. */
 struct client_message {

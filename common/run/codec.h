@@ -3,7 +3,9 @@
  *
  * A payload whose first byte is '{' is JSON, anything else protobuf.  The JSON rules are those of docs/messages.md: field names in
  * snake_case (lowerCamelCase accepted on input), every field without presence printed, absent one-member oneofs left out, doubles as
- * %.17g, 64-bit integers as numbers, repeated XEntry {key, value} as an object, enums without their prefix, bytes in base64. */
+ * the shortest of %.15g, %.16g, %.17g that reads back equal, 64-bit integers as numbers (a uint64 ends at 2^63 - 1 in both encodings),
+ * repeated XEntry {key, value} as an object, enums without their prefix, bytes in base64.  On input null means absent, but in a list or
+ * a map it is refused; an integer field takes no 4.0; the same map key twice is refused in both encodings. */
 #ifndef RL_CODEC_H
 #define RL_CODEC_H
 

@@ -234,22 +234,32 @@ static const char *find_field(struct arena *arena, const ProtobufCMessageDescrip
     return found ? found->name : NULL;
 }
 
-/* Broken text such as NaN or a duplicate key: the last quoted word before the error, if it is a field, names the culprit. */
+/* What stands between the last two quotes of text[0 .. *end), if it is the name of a field; *end moves before it. */
+static const char *last_field(struct arena *arena, const ProtobufCMessageDescriptor *type, const char *text, size_t *end)
+{
+    size_t stop = *end, start;
+
+    while (stop > 0 && text[stop - 1] != '"')
+        stop--;
+    for (start = stop ? stop - 1 : 0; start > 0 && text[start - 1] != '"';)
+        start--;
+    *end = start;
+    if (start == 0 || stop - 1 - start >= MAX_NAME)
+        return NULL;
+    char *word = arena_alloc(arena, stop - start);
+    memcpy(word, text + start, stop - 1 - start);
+    return find_field(arena, type, word, 0);
+}
+
+/* Broken text such as NaN, a duplicate key, a bad character: a field named shortly before the error is the culprit. */
 static enum status broken(const struct at *at, const ProtobufCMessageDescriptor *type, const char *text, size_t size, json_error_t *error)
 {
-    size_t end = error->position > 0 && (size_t)error->position < size ? (size_t)error->position : size, start;
+    size_t end = error->position > 0 && (size_t)error->position < size ? (size_t)error->position : size;
     char *near = strstr(error->text, " near ");
     const char *name = NULL;
 
-    while (end > 0 && text[end - 1] != '"')
-        end--;
-    for (start = end ? end - 1 : 0; start > 0 && text[start - 1] != '"';)
-        start--;
-    if (start > 0 && end - 1 - start < MAX_NAME) {
-        char *word = arena_alloc(at->arena, end - start);
-        memcpy(word, text + start, end - 1 - start);
-        name = find_field(at->arena, type, word, 0);
-    }
+    for (int tries = 0; tries < 3 && !name; tries++)
+        name = last_field(at->arena, type, text, &end);
     if (near)
         *near = '\0';
     return codec_refuse(at, name, "not a JSON object: %s (line %d, column %d)", error->text, error->line, error->column);

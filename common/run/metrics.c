@@ -199,12 +199,9 @@ enum status metrics_open(const char *dir, const char *service, const char *versi
     for (size_t t = 0; t < count; t++)
         for (size_t i = 0; i < tables[t].count; i++)
             write_family(&m->families[at++], &tables[t].metrics[i]);
-    for (size_t i = 0; i < at; i++) {
+    for (size_t i = 0; i < at; i++)
         for (size_t j = 0; j < i; j++)
             assert(strcmp(m->families[i].name, m->families[j].name) != 0);
-        if (m->families[i].label_count == 0) /* there from the start */
-            metrics_declare(m, i, NULL, NULL, NULL);
-    }
     if (dir && rename(temporary, path) != 0) {
         reason_fail(reason, STATUS_STORE, "", "%s: %s", path, strerror(errno));
         metrics_close(m);

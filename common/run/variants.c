@@ -12,12 +12,10 @@
 
 enum { ID_SIZE = 16, MAX_SLOTS = 64, TEXT_LIMIT = 1000 };
 
-/* One slot definition: one of `values`, or a whole number in min .. max, or a text of at most max_length bytes. */
+/* A slot definition: one of `values`, or any text (NULL). */
 struct slot {
     const char *name;
     const yaml_node_t *values;
-    bool number;
-    long min, max, max_length;
 };
 
 struct loader {
@@ -79,74 +77,37 @@ int variants_find(const struct variants *variants, const char *id)
 
 /* --- slot definitions ------------------------------------------------------------------------------------------------------- */
 
-static bool read_long(const yaml_node_t *node, long *ret)
+static enum status read_values(struct loader *load, const yaml_node_t *list, struct slot *slot)
 {
-    const char *text = yaml_file_text(node);
-    char *end;
+    yaml_node_t *item = NULL;
 
-    if (!text || !*text)
-        return false;
-    long value = strtol(text, &end, 10);
-    if (*end || value < -1000000 || value > 1000000)
-        return false;
-    *ret = value;
-    return true;
-}
-
-static enum status read_range(struct loader *load, const yaml_node_t *value, struct slot *slot)
-{
-    yaml_node_t *low = NULL, *high = NULL, *more;
-
-    slot->number = true;
-    if (!yaml_file_entry(&load->file, value, 0, NULL, &low) || !yaml_file_entry(&load->file, value, 1, NULL, &high) ||
-        yaml_file_entry(&load->file, value, 2, NULL, &more) || !read_long(low, &slot->min) || !read_long(high, &slot->max) ||
-        slot->min > slot->max)
-        return yaml_file_fail(&load->file, value, load->reason, slot->name, "range: want [lowest, highest]");
-    return STATUS_OK;
-}
-
-static enum status read_values(struct loader *load, const yaml_node_t *value, struct slot *slot)
-{
-    yaml_node_t *item;
-
-    for (size_t i = 0; yaml_file_entry(&load->file, value, i, NULL, &item); i++)
+    for (size_t i = 0; yaml_file_entry(&load->file, list, i, NULL, &item); i++)
         if (!yaml_file_text(item))
             return yaml_file_fail(&load->file, item, load->reason, slot->name, "values: want a list of words");
-    if (!yaml_file_entry(&load->file, value, 0, NULL, &item))
-        return yaml_file_fail(&load->file, value, load->reason, slot->name, "values: want a list of words");
-    slot->values = value;
+    if (!item)
+        return yaml_file_fail(&load->file, list, load->reason, slot->name, "values: want a list of words");
+    slot->values = list;
     return STATUS_OK;
 }
 
 static enum status read_slot(struct loader *load, const yaml_node_t *name, const yaml_node_t *body)
 {
     struct slot *slot = &load->slots[load->slot_count];
+    enum status status = STATUS_OK;
     yaml_node_t *key, *value;
-    int rules = 0;
 
-    if (load->slot_count == MAX_SLOTS)
-        return yaml_file_fail(&load->file, name, load->reason, yaml_file_text(name), "more than %d slots", MAX_SLOTS);
+    if (load->slot_count == MAX_SLOTS || body->type != YAML_MAPPING_NODE)
+        return yaml_file_fail(&load->file, name, load->reason, yaml_file_text(name), "want a mapping, and at most %d slots", MAX_SLOTS);
     *slot = (struct slot){.name = yaml_file_text(name)};
-    for (size_t i = 0; yaml_file_entry(&load->file, body, i, &key, &value); i++) {
+    for (size_t i = 0; status == STATUS_OK && yaml_file_entry(&load->file, body, i, &key, &value); i++) {
         const char *word = yaml_file_text(key);
-        enum status status = STATUS_OK;
-        rules += strcmp(word, "description") != 0;
         if (strcmp(word, "values") == 0)
             status = read_values(load, value, slot);
-        else if (strcmp(word, "range") == 0)
-            status = read_range(load, value, slot);
-        else if (strcmp(word, "max_length") == 0 && (!read_long(value, &slot->max_length) || slot->max_length < 1))
-            status = yaml_file_fail(&load->file, value, load->reason, slot->name, "max_length: want a whole number above 0");
-        else if (strcmp(word, "max_length") != 0 && strcmp(word, "description") != 0)
-            status = yaml_file_fail(&load->file, key, load->reason, word, "unknown key of slot %s (values, range, max_length, description)",
-                                    slot->name);
-        if (status != STATUS_OK)
-            return status;
+        else if (strcmp(word, "description") != 0)
+            status = yaml_file_fail(&load->file, key, load->reason, word, "unknown key of slot %s (description, values)", slot->name);
     }
-    if (rules != 1)
-        return yaml_file_fail(&load->file, name, load->reason, slot->name, "a slot has one of values, range or max_length");
     load->slot_count++;
-    return STATUS_OK;
+    return status;
 }
 
 static enum status read_slots(struct loader *load)
@@ -163,39 +124,24 @@ static enum status read_slots(struct loader *load)
 
 /* --- variants ------------------------------------------------------------------------------------------------------------------ */
 
-static bool slot_accepts(struct loader *load, const struct slot *slot, const yaml_node_t *node)
-{
-    const char *text = yaml_file_text(node);
-    yaml_node_t *item;
-    long number;
-
-    if (!text || !*text)
-        return false;
-    if (slot->number)
-        return read_long(node, &number) && number >= slot->min && number <= slot->max;
-    if (!slot->values)
-        return (long)strlen(text) <= slot->max_length;
-    for (size_t i = 0; yaml_file_entry(&load->file, slot->values, i, NULL, &item); i++)
-        if (strcmp(yaml_file_text(item), text) == 0)
-            return true;
-    return false;
-}
-
-static enum status slot_refuse(struct loader *load, const struct slot *slot, const yaml_node_t *node)
+/* STATUS_OK when the slot takes the value. */
+static enum status check_value(struct loader *load, const struct slot *slot, const yaml_node_t *node)
 {
     const char *text = yaml_file_text(node), *sep = "";
-    char all[120] = "";
+    char all[160] = "";
     yaml_node_t *item;
 
-    for (size_t i = 0; slot->values && yaml_file_entry(&load->file, slot->values, i, NULL, &item); i++, sep = ", ") {
+    if (!text || !*text || strlen(text) > TEXT_LIMIT)
+        return yaml_file_fail(&load->file, node, load->reason, slot->name, "want a text of 1 to %d bytes", TEXT_LIMIT);
+    for (size_t i = 0; yaml_file_entry(&load->file, slot->values, i, NULL, &item); i++, sep = ", ") {
+        if (strcmp(yaml_file_text(item), text) == 0)
+            return STATUS_OK;
         size_t used = strlen(all);
         snprintf(all + used, sizeof all - used, "%s%s", sep, yaml_file_text(item));
     }
-    if (slot->number)
-        snprintf(all, sizeof all, "a whole number, %ld to %ld", slot->min, slot->max);
-    else if (!slot->values)
-        snprintf(all, sizeof all, "1 to %ld bytes of text", slot->max_length);
-    return yaml_file_fail(&load->file, node, load->reason, slot->name, "\"%.30s\" is not allowed: %s", text ? text : "(a list)", all);
+    if (!slot->values)
+        return STATUS_OK;
+    return yaml_file_fail(&load->file, node, load->reason, slot->name, "\"%.30s\" is none of %s", text, all);
 }
 
 static enum status unknown_slot(struct loader *load, const yaml_node_t *key)
@@ -225,8 +171,9 @@ static enum status read_parameters(struct loader *load, yaml_node_t *node, struc
         value = yaml_file_get(&load->file, node, load->slots[s].name);
         if (!value)
             return yaml_file_fail(&load->file, node, load->reason, load->slots[s].name, "slot missing in variant %s", v->id);
-        if (!slot_accepts(load, &load->slots[s], value))
-            return slot_refuse(load, &load->slots[s], value);
+        enum status status = check_value(load, &load->slots[s], value);
+        if (status != STATUS_OK)
+            return status;
         slots[s] = (struct variant_slot){arena_str(load->arena, load->slots[s].name), arena_str(load->arena, yaml_file_text(value))};
     }
     v->slots = slots;

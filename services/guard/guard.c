@@ -69,7 +69,7 @@ static void show(struct guard *g)
     }
     metrics_set(g->metrics, METRIC_OWN(ACTIVE), active, NULL, NULL, NULL);
     metrics_set(g->metrics, METRIC_OWN(BLACKLISTED), blacklisted, NULL, NULL, NULL);
-    if (g->legacy_names) {
+    if (g->legacy_names) { /* a series that was never declared is not served */
         metrics_set(g->metrics, METRIC_OWN(ACTIVE_LEGACY), active, NULL, NULL, NULL);
         metrics_set(g->metrics, METRIC_OWN(BLACKLISTED_LEGACY), blacklisted, NULL, NULL, NULL);
     }

@@ -7,12 +7,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "call_id.h"
 #include "decide.h"
 #include "decisions.h"
 #include "log.h"
 #include "service.h"
 
-enum { MEMORY_S = 7200, ID_LIMIT = 100 };
+enum { MEMORY_S = 7200 };
 
 struct router {
     int64_t max_decisions;
@@ -53,21 +54,6 @@ static const char *source_name(DecisionSource source)
 
 /* ---- the request ------------------------------------------------------------------------------------------------------------------------ */
 
-static enum status check_id(char **id, struct reason *reason)
-{
-    char *text = *id + strspn(*id, " \t\r\n"), *end = text + strlen(text);
-    size_t characters = 0;
-
-    while (end > text && strchr(" \t\r\n", end[-1]))
-        *--end = '\0';
-    for (const char *c = text; *c; c++)
-        characters += ((unsigned char)*c & 0xc0) != 0x80;
-    *id = text;
-    if (characters < 1 || characters > ID_LIMIT)
-        return reason_set(reason, "call_id", "%zu characters; 1 .. %d are possible", characters, ID_LIMIT);
-    return STATUS_OK;
-}
-
 static enum status mark(const struct router *r, char *const *ids, size_t count, const char *field, bool value, bool *mask, struct reason *reason)
 {
     for (size_t i = 0; i < count; i++) {
@@ -81,7 +67,7 @@ static enum status mark(const struct router *r, char *const *ids, size_t count, 
 
 static enum status read_request(const struct router *r, PolicySelectRequest *q, bool *mask, struct reason *reason)
 {
-    enum status status = check_id(&q->call_id, reason);
+    enum status status = call_id_check(&q->call_id, "call_id", reason);
 
     for (size_t i = 0; i < r->variants->count; i++)
         mask[i] = q->n_eligible == 0;
@@ -252,7 +238,7 @@ static enum status on_session(void *state, const struct in_msg *in, struct outbo
 
     pthread_mutex_lock(&r->lock);
     m->decisions = decisions_count(r->decisions);
-    if (q->call_id[0] && (status = check_id(&q->call_id, reason)) == STATUS_OK) {
+    if (q->call_id[0] && (status = call_id_check(&q->call_id, "call_id", reason)) == STATUS_OK) {
         const struct held_decision *d = remembered(r, q->call_id);
         if (d) {
             m->call_id = q->call_id;

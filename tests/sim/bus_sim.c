@@ -70,6 +70,7 @@ struct sim {
     struct rng rng;
     struct arena arena;
     struct sim_chaos chaos;
+    bool immediate; /* what is published now is on the wire before the answer: the server has it first */
     int64_t now_us;
     uint64_t order;
     struct stored_list streams[STREAM_COUNT];
@@ -232,9 +233,11 @@ static void land(struct sim *sim, struct flight *f)
         return;
     case FLY_REQUEST:
         f->to = server_of(sim, f->event.subject);
-        if (f->to && f->to->setup.immediate == f->event.subject)
+        if (f->to && f->to->setup.immediate == f->event.subject) {
+            sim->immediate = true;
             f->to->setup.on_immediate(f->to->setup.ctx, &f->event);
-        else if (f->to)
+            sim->immediate = false;
+        } else if (f->to)
             enqueue(f->to, &f->event);
     }
 }
@@ -347,7 +350,11 @@ static enum status bus_publish(struct bus *base, const struct bus_message *messa
     m.data = arena_copy(&bus->sim->arena, m.data, m.size);
     m.id = arena_str(&bus->sim->arena, m.id);
     m.traceparent = arena_str(&bus->sim->arena, m.traceparent);
-    fly(bus->sim, (struct flight){.type = FLY_PUBLISH, .from = bus, .message = m});
+    struct flight flight = {.type = FLY_PUBLISH, .from = bus, .message = m};
+    if (bus->sim->immediate)
+        land(bus->sim, &flight);
+    else
+        fly(bus->sim, flight);
     return STATUS_OK;
 }
 

@@ -84,12 +84,12 @@ static void end_call(struct world *w, const struct call *c, bool name_variant)
 /* One attempt; the caller's assistant cannot wait. */
 static const char *decide(struct world *w, const struct call *c)
 {
-    static char *const profiles[] = {"kfz", "it", "sales", "unheard_of"};
+    static const char *const profiles[] = {"kfz", "it", "sales", "unheard_of"};
     PolicySelectRequest m;
 
     tom__rl__v1__policy_select_request__init(&m);
     m.call_id = (char *)c->id;
-    m.profile = profiles[rng_below(&w->rng, 4)];
+    m.profile = (char *)profiles[rng_below(&w->rng, 4)];
     uint64_t number = sim_request(w->sim, SUBJECT_POLICY_SELECT, &m.base);
     world_run(w, 200000);
     const PolicySelectReply *r = (const PolicySelectReply *)sim_reply(w->sim, number);

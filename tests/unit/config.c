@@ -173,28 +173,6 @@ TEST(unit_config, a_missing_file_is_an_error)
     arena_done(&f.arena);
 }
 
-TEST(unit_config, the_shipped_file_says_the_defaults)
-{
-    struct common_config shipped = {0}, defaults = {0};
-    struct config_table table = {common_keys, common_key_count, &shipped};
-    struct arena arena = {0};
-    struct reason reason = {0};
-
-    CHECK_INT(config_load(&arena, &table, 1, RL_SOURCE_DIR "/config/rl.yaml", &reason), STATUS_OK);
-    CHECK_STR(reason.text, "");
-    table.target = &defaults;
-    CHECK_INT(config_load(&arena, &table, 1, NULL, &reason), STATUS_OK);
-    CHECK_STR(shipped.data_dir, defaults.data_dir);
-    CHECK_STR(shipped.variants_path, defaults.variants_path);
-    CHECK_STR(shipped.timezone, defaults.timezone);
-    CHECK_INT(shipped.nats_port, defaults.nats_port);
-    CHECK_INT(shipped.metrics_port_base, defaults.metrics_port_base);
-    CHECK_INT(shipped.log_level, defaults.log_level);
-    CHECK_INT(shipped.profiles.count, defaults.profiles.count);
-    CHECK_INT(shipped.agents.count, defaults.agents.count);
-    arena_done(&arena);
-}
-
 TEST(unit_config, distance_counts_insertions_deletions_and_replacements)
 {
     CHECK_INT(text_distance("kitten", "sitting"), 3);

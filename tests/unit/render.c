@@ -32,6 +32,7 @@ static struct fixture *fixture_new(void)
 
     if (metrics_open(test_dir(), "unit", "1.0", &(struct metric_table){table, 3}, 1, &f->m, &reason) != STATUS_OK)
         test_fail(__FILE__, __LINE__, "%s", reason.text);
+    metrics_set(f->m, LEVEL, 0, NULL, NULL, NULL);
     return f;
 }
 
@@ -100,6 +101,18 @@ TEST(unit_render, series_come_out_under_one_head)
     CHECK_HAS(text, "# TYPE t_level gauge\nt_level 0.1\n");
     CHECK_INT(times(text, "# TYPE t_calls_total"), 1);
     CHECK(text[strlen(text) - 1] == '\n');
+    free(text);
+    fixture_free(f);
+}
+
+TEST(unit_render, a_metric_without_series_is_not_served)
+{
+    struct fixture *f = fixture_new();
+    struct metrics_view view = read_file(f);
+    char *text = text_of(&view, now_us());
+
+    CHECK_INT(times(text, "t_level"), 3); /* HELP, TYPE, sample */
+    CHECK_INT(times(text, "t_calls_total"), 0);
     free(text);
     fixture_free(f);
 }

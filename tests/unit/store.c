@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "log.h"
 #include "test.h"
 
 static const char *const schema[] = {
@@ -19,6 +20,9 @@ static const char *const schema[] = {
 
 static const char insert_sql[] = "INSERT INTO t (name, data, x) VALUES (?, ?, ?)";
 static const char count_sql[] = "SELECT count(*) FROM t";
+
+/* Failures that a test brings about are not told again in the log. */
+static void log_quiet(bool quiet) { log_setup("test", quiet ? (enum log_level)(LOG_ERROR + 1) : LOG_INFO); }
 
 static const char *file_in(const char *name)
 {
@@ -254,7 +258,9 @@ TEST(unit_store, a_full_database_is_a_status_and_what_was_committed_stays)
     CHECK_INT(store_begin(store), STATUS_OK);
     struct query *q = store_query(store, insert_sql);
     query_bind_blob(q, 2, large, sizeof large);
+    log_quiet(true);
     CHECK_INT(query_run(q, NULL), STATUS_STORE);
+    log_quiet(false);
     store_close(store);
     store = open_ok(path, 1);
     CHECK_INT(number(store, count_sql), 1);
@@ -268,6 +274,7 @@ static int run_on_a_full_disk(const char *path)
     enum status status = STATUS_OK;
     static char large[4096];
 
+    log_quiet(true);
     signal(SIGXFSZ, SIG_IGN);
     setrlimit(RLIMIT_FSIZE, &(struct rlimit){65536, 65536});
     for (int i = 0; i < 100 && status == STATUS_OK; i++) {
@@ -304,8 +311,10 @@ TEST(unit_store, a_broken_rule_of_the_schema_is_a_status)
     struct store *store = open_ok("file:/rules?vfs=memdb", 2);
 
     CHECK_INT(insert(store, "twice"), STATUS_OK);
+    log_quiet(true);
     CHECK_INT(insert(store, "twice"), STATUS_STORE);
     CHECK_INT(query_run(store_query(store, "INSERT INTO child VALUES (99)"), NULL), STATUS_STORE);
+    log_quiet(false);
     CHECK_INT(insert(store, "and goes on"), STATUS_OK);
     store_close(store);
 }

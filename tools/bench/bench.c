@@ -38,7 +38,7 @@ struct client *bench_connect(struct bench *b, const char *user)
     return client;
 }
 
-static bool parse(struct bench *b, int argc, char **argv)
+static bool parse(struct bench *b, int argc, char **argv, const char **ret_service)
 {
     static const struct option options[] = {{"calls", 1, NULL, 'c'}, {"window", 1, NULL, 'w'}, {"record", 1, NULL, 'r'}, {"reply", 1, NULL, 'p'},
                                             {"stored", 1, NULL, 's'}, {"computed", 1, NULL, 'm'}, {"no-record", 0, NULL, 'n'}, {0}};
@@ -54,6 +54,7 @@ static bool parse(struct bench *b, int argc, char **argv)
         else if ((*fields[c] = atol(optarg)) <= 0)
             return false;
     }
+    *ret_service = optind < argc ? argv[optind] : "";
     return true;
 }
 
@@ -61,10 +62,10 @@ int main(int argc, char **argv)
 {
     struct bench b = {.calls = 20000, .window = 512, .record = 800, .reply = 1200, .stored = 200, .computed = 300};
     const struct config_table table = {common_keys, common_key_count, &b.common};
-    const char *verb = argc > 1 ? argv[1] : "";
+    const char *verb = argc > 1 ? argv[1] : "", *service = "";
     struct reason reason;
 
-    if (!parse(&b, argc - 1, argv + 1))
+    if (argc < 2 || !parse(&b, argc - 1, argv + 1, &service))
         return fputs(usage, stderr), EX_USAGE;
     if (config_load(&b.arena, &table, 1, NULL, &reason) != STATUS_OK)
         return fprintf(stderr, "rl-bench: %s: %s\n", reason.field, reason.text), EX_CONFIG;
@@ -74,8 +75,8 @@ int main(int argc, char **argv)
         code = bench_load(&b);
     else if (strcmp(verb, "select") == 0)
         code = bench_select(&b);
-    else if (strcmp(verb, "relay") == 0 && argc > 2)
-        code = bench_relay(&b, argv[2]);
+    else if (strcmp(verb, "relay") == 0)
+        code = bench_relay(&b, service);
     else
         fputs(usage, stderr);
     arena_done(&b.arena);

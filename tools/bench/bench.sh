@@ -70,13 +70,13 @@ best_loop() {
     stop_all
     echo "ours  round $round: $(echo "$out" | head -1)"
     sizes=$(echo "$out" | sed -n 's/^sizes //p')
-    ours=$(echo "$ours $(echo "$out" | figure load)" | awk '{ print $1 > $2 ? $1 : $2 }')
+    ours=$(echo "$ours $(echo "$out" | figure load)" | awk '{ print ($1 > $2 ? $1 : $2) }')
     # shellcheck disable=SC2086
     start_relay "relay$round" $sizes
     out=$("$bin/rl-bench" load --calls "$calls")
     stop_all
     echo "relay round $round: $(echo "$out" | head -1)"
-    relay=$(echo "$relay $(echo "$out" | figure load)" | awk '{ print $1 > $2 ? $1 : $2 }')
+    relay=$(echo "$relay $(echo "$out" | figure load)" | awk '{ print ($1 > $2 ? $1 : $2) }')
     rm -rf "$dir/ours$round" "$dir/relay$round"
   done
   echo "sizes $sizes"

@@ -36,11 +36,11 @@ static void send_message(struct load *l, const char *subject, const ProtobufCMes
 
 static void ask(struct load *l)
 {
-    static char *const profiles[] = {"kfz", "it", "sales", "support", "general"};
+    static const char *const profiles[] = {"kfz", "it", "sales", "support", "general"};
     PolicySelectRequest m = TOM__RL__V1__POLICY_SELECT_REQUEST__INIT;
 
     m.call_id = arena_printf(&l->arena, "bench-%u-%ld", l->run, l->asked);
-    m.profile = profiles[l->asked % 5];
+    m.profile = (char *)profiles[l->asked % 5];
     send_message(l, "policy.select", &m.base, arena_printf(&l->arena, "_INBOX_voice.select.%ld", l->asked));
     l->asked++;
 }
@@ -179,7 +179,7 @@ static double one_select(struct load *l, long number)
     size_t size;
 
     m.call_id = arena_printf(&l->arena, "select-%u-%ld", l->run, number);
-    m.profile = "kfz";
+    m.profile = arena_str(&l->arena, "kfz");
     codec_encode(&l->arena, &m.base, false, &data, &size);
     double start = bench_now();
     if (client_request(l->voice, &l->arena, "policy.select", data, size, PATIENCE_MS, &reply, &reason) != STATUS_OK) {

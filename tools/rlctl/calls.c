@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "message_signals.h"
 #include "rlctl.h"
 
 /* "LEARNED" of DECISION_SOURCE_LEARNED. */
@@ -64,15 +65,29 @@ int verb_select(struct ctl *ctl)
 
 /* --- end and amend -------------------------------------------------------------------------------------------------------------------- */
 
+/* What the service would refuse is said here and now. */
+static int check_signals(const struct ctl *ctl, const Signals *signals)
+{
+    struct reason reason;
+    enum status status = signals_check(signals, &reason);
+
+    return status == STATUS_OK ? EXIT_OK : ctl_fail(ctl, status, &reason);
+}
+
+/* No message id: the first end of a call counts anyway, and an id would swallow a second one that corrects a refused first. */
 int verb_end(struct ctl *ctl)
 {
     CallEnded *message;
     int code = ctl_message(ctl, &tom__rl__v1__call_ended__descriptor, (void **)&message);
 
+    if (code == EXIT_OK)
+        code = check_signals(ctl, message->signals);
     if (code != EXIT_OK)
         return code;
+    if (!message->signals || !HAS(message->signals, has_resolution_case))
+        return ctl_usage("", "was the caller's problem solved?  give --resolved or --unresolved");
     message->call_id = arena_str(&ctl->arena, ctl->args.words[0]);
-    return ctl_say(ctl, SUBJECT_CALL_ENDED, message, arena_printf(&ctl->arena, "end:%s", message->call_id));
+    return ctl_say(ctl, SUBJECT_CALL_ENDED, message, NULL);
 }
 
 int verb_amend(struct ctl *ctl)
@@ -84,6 +99,9 @@ int verb_amend(struct ctl *ctl)
         return code;
     if (!message->signals && !HAS(message, has_retracted_case))
         return ctl_usage("", "nothing to amend: give --rating, --resolved, --retract, ...");
+    code = check_signals(ctl, message->signals);
+    if (code != EXIT_OK)
+        return code;
     message->call_id = arena_str(&ctl->arena, ctl->args.words[0]);
     return ctl_say(ctl, SUBJECT_CALL_AMENDED, message, NULL);
 }

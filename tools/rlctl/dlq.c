@@ -155,9 +155,12 @@ static int replay(struct ctl *ctl, const struct letter *letter)
         fprintf(stderr, "error: dead letter %llu holds nothing that can be published again\n", (unsigned long long)letter->sequence);
         return EXIT_ERROR;
     }
+    struct timespec run; /* a number of its own for each replay, so that the stream takes it as new */
+    clock_gettime(CLOCK_REALTIME, &run);
     struct client_publish out = {.subject = l->subject, .data = l->payload.data, .size = l->payload.len, .traceparent = l->traceparent,
                                  .time_us = (int64_t)(l->time * 1e6),
-                                 .id = arena_printf(&ctl->arena, "%s/%llu/r%lld", l->stream, (unsigned long long)l->sequence, (long long)time(NULL))};
+                                 .id = arena_printf(&ctl->arena, "%s/%llu/r%lld", l->stream, (unsigned long long)l->sequence,
+                                                    run.tv_sec * 1000LL + run.tv_nsec / 1000000)};
     if (!ctl->args.json)
         printf("dead letter %llu -> ", (unsigned long long)letter->sequence), fflush(stdout);
     int code = ctl_publish(ctl, subject, &out);

@@ -39,7 +39,7 @@ static enum status store_option(struct args *ret, const struct option *row, cons
     return STATUS_OK;
 }
 
-enum status args_parse(int argc, char *const *argv, const struct option *options, struct args *ret, struct reason *reason)
+enum status args_parse(int argc, const char *const *argv, const struct option *options, struct args *ret, struct reason *reason)
 {
     *ret = (struct args){.options = options};
     for (int i = 0; i < argc; i++) {

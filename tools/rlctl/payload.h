@@ -26,7 +26,7 @@ struct args {
 };
 
 /* Options and words may come in any order; "--x=1" is "--x 1".  STATUS_INVALID names what is wrong. */
-enum status args_parse(int argc, char *const *argv, const struct option *options, struct args *ret, struct reason *reason) MUST_CHECK;
+enum status args_parse(int argc, const char *const *argv, const struct option *options, struct args *ret, struct reason *reason) MUST_CHECK;
 
 /* The value of an option of the table; NULL when it was not given. */
 const char *args_get(const struct args *args, const char *name);

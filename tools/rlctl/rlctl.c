@@ -301,7 +301,7 @@ static int load_config(struct ctl *ctl)
         path = "config/rl.yaml";
     if (config_load(&ctl->arena, &table, 1, path, &reason) == STATUS_OK)
         return EXIT_OK;
-    return ctl_usage(reason.field, reason.text);
+    return ctl_usage("", reason.text);
 }
 
 static int run_verb(const struct verb *verb, int argc, char **argv)
@@ -309,7 +309,7 @@ static int run_verb(const struct verb *verb, int argc, char **argv)
     struct ctl ctl = {0};
     struct reason reason;
 
-    if (args_parse(argc, argv, verb->options, &ctl.args, &reason) != STATUS_OK)
+    if (args_parse(argc, (const char *const *)argv, verb->options, &ctl.args, &reason) != STATUS_OK)
         return ctl_usage(reason.field, reason.text);
     if (ctl.args.help) {
         help_verb(stdout, verb);

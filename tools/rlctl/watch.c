@@ -35,11 +35,9 @@ static void print_list(const ProtobufCMessage *m, const ProtobufCFieldDescriptor
     const ProtobufCMessageDescriptor *type = f->type == PROTOBUF_C_TYPE_MESSAGE ? f->descriptor : NULL;
     bool map = type && type->n_fields == 2 && strcmp(type->fields[0].name, "key") == 0;
 
-    if (!map || n == 0) {
+    if (!map)
         printf(" %s=%zu", f->name, n);
-        return;
-    }
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; map && i < n; i++) {
         const char *key = *(char *const *)(const void *)((const char *)items[i] + type->fields[0].offset);
         ProtobufCFieldDescriptor named = type->fields[1];
         named.name = key;
@@ -63,8 +61,8 @@ static void print_scalar(const void *at, const ProtobufCFieldDescriptor *f)
         break;
     case PROTOBUF_C_TYPE_ENUM:
         v = protobuf_c_enum_descriptor_get_value(f->descriptor, *(const int *)at);
-        if (v && v->value)
-            printf(" %s=%s", f->name, v->name);
+        if (v && v->value) /* without the prefix that all its names share with X_UNSPECIFIED */
+            printf(" %s=%s", f->name, v->name + strlen(((const ProtobufCEnumDescriptor *)f->descriptor)->values[0].name) - strlen("UNSPECIFIED"));
         break;
     case PROTOBUF_C_TYPE_INT32: printf(" %s=%d", f->name, *(const int32_t *)at); break;
     case PROTOBUF_C_TYPE_UINT32: printf(" %s=%u", f->name, *(const uint32_t *)at); break;
@@ -149,7 +147,7 @@ static void print_message(struct ctl *ctl, struct arena *arena, const struct cli
 
 int verb_watch(struct ctl *ctl)
 {
-    static const char *const usual[] = {"call.>", "policy.selected", "feedback.stored", "reward.computed", "bandit.updated", "guard.updated", "rl.dlq.>"};
+    static const char *const usual[] = {"call.*", "policy.selected", "feedback.stored", "reward.computed", "bandit.updated", "guard.updated", "rl.dlq.>"};
     const char *const *subjects = ctl->args.word_count ? ctl->args.words : usual;
     size_t count = ctl->args.word_count ? ctl->args.word_count : sizeof usual / sizeof *usual;
     struct client_message in;

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* bus_nats_history.c - the decisions of the last hours, read once: an ephemeral consumer on a connection of its own.
+ *
+ * The consumer needs no acks and counts what it sends: a gap in its numbers, or silence of more than two heartbeats, and the
+ * reading starts over behind the last message that came.  The connection is closed before anything else goes (nats.c 3.4.1). */
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "arena.h"
+#include "bus_nats_inside.h"
+#include "log.h"
+
+enum { SILENCE_US = (2 * HEARTBEAT_S + 2) * SECOND_US };
+
+/* One reading.  Counted: the keeper's, and the delivery thread's until its subscription is complete. */
+struct history {
+    struct bus_nats *bus;
+    natsConnection *nc;
+    natsSubscription *sub;
+    char stream[64], name[64];
+    uint64_t consumer_sequence;    /* the delivery thread's */
+    atomic_uint_least64_t sequence; /* of the last message in the stream */
+    atomic_uint heard;             /* messages and heartbeats */
+    atomic_bool done, broken, stopped;
+    atomic_int references;
+    unsigned heard_before;         /* the keeper's */
+    int64_t heard_at_us;
+};
+
+static void unref(void *history)
+{
+    struct history *h = history;
+
+    if (atomic_fetch_sub(&h->references, 1) != 1)
+        return;
+    bus_unref(h->bus);
+    free(h);
+}
+
+static void caught_up(struct history *h)
+{
+    if (atomic_exchange(&h->done, true))
+        return;
+    bus_push(h->bus, &(struct bus_event){.type = BUS_CAUGHT_UP, .subject = SUBJECT_POLICY_SELECTED, .consumer = -1, .reply = "",
+                                         .traceparent = "", .error = ""});
+    bus_kick(h->bus);
+}
+
+/* A heartbeat tells the number of the last message that was sent. */
+static void on_control(struct history *h, natsConnection *nc, natsMsg *msg)
+{
+    const char *last = NULL;
+
+    bool told = natsMsgHeader_Get(msg, "Nats-Last-Consumer", &last) == NATS_OK && last;
+
+    if (told && strtoull(last, NULL, 10) != h->consumer_sequence)
+        atomic_store(&h->broken, true);
+    bus_answer_control(nc, msg);
+    natsMsg_Destroy(msg);
+}
+
+static void on_history(natsConnection *nc, natsSubscription *sub, natsMsg *msg, void *history)
+{
+    struct history *h = history;
+    struct bus_event e = {.type = BUS_HISTORY, .subject = SUBJECT_POLICY_SELECTED, .consumer = -1, .deliveries = 1};
+    struct delivery d;
+
+    (void)sub;
+    atomic_fetch_add_explicit(&h->heard, 1, memory_order_relaxed);
+    if (!bus_delivery(natsMsg_GetReply(msg), &d)) {
+        on_control(h, nc, msg);
+        return;
+    }
+    if (d.consumer_sequence != h->consumer_sequence + 1)
+        atomic_store(&h->broken, true);
+    if (atomic_load(&h->broken) || atomic_load(&h->done) || atomic_load(&h->stopped)) {
+        natsMsg_Destroy(msg);
+        return;
+    }
+    h->consumer_sequence = d.consumer_sequence;
+    e.sequence = d.sequence;
+    e.time_us = e.stream_time_us = (int64_t)(d.time_ns / 1000);
+    bus_fill(&e, msg);
+    bus_push(h->bus, &e);
+    atomic_store(&h->sequence, d.sequence);
+    if (d.pending == 0)
+        caught_up(h);
+}
+
+static char *request_of(const struct bus_nats *b, const struct history *h, const char *deliver)
+{
+    char since[40];
+
+    keeper_time_text(b->history_since_us, since);
+    json_t *request = json_pack("{s:s, s:{s:s, s:s, s:s, s:i, s:s, s:b, s:I, s:s, s:b}}", "stream_name", h->stream, "config",
+                                "deliver_subject", deliver, "ack_policy", "none", "replay_policy", "instant", "max_deliver", 1,
+                                "filter_subject",
+                                b->wire[SUBJECT_POLICY_SELECTED], "flow_control", 1, "idle_heartbeat",
+                                (json_int_t)HEARTBEAT_S * 1000000000, "deliver_policy",
+                                b->history_next ? "by_start_sequence" : "by_start_time", "mem_storage", 1);
+    json_t *config = json_object_get(request, "config");
+    if (b->history_next)
+        json_object_set_new(config, "opt_start_seq", json_integer((json_int_t)b->history_next));
+    else
+        json_object_set_new(config, "opt_start_time", json_string(since));
+    char *body = json_dumps(request, JSON_COMPACT);
+    json_decref(request);
+    return body;
+}
+
+static bool subscribe(struct history *h, const char *deliver)
+{
+    if (natsConnection_Subscribe(&h->sub, h->nc, deliver, on_history, h) != NATS_OK)
+        return false;
+    atomic_fetch_add(&h->references, 1);
+    if (natsSubscription_SetOnCompleteCB(h->sub, unref, h) != NATS_OK) {
+        atomic_fetch_sub(&h->references, 1);
+        return false;
+    }
+    return natsSubscription_SetPendingLimits(h->sub, -1, -1) == NATS_OK && natsConnection_FlushTimeout(h->nc, 2000) == NATS_OK;
+}
+
+static void begin(struct bus_nats *b)
+{
+    struct history *h = xcalloc(1, sizeof *h);
+    natsInbox *deliver = NULL;
+    struct reason reason;
+    int error = 0;
+
+    *h = (struct history){.bus = b, .references = 1, .heard_at_us = bus_clock_us(CLOCK_MONOTONIC)};
+    atomic_fetch_add(&b->references, 1);
+    wire_stream(b->prefix, STREAM_DECISIONS, h->stream);
+    b->history = h;
+    if (natsInbox_Create(&deliver) != NATS_OK)
+        abort();
+    char subject[192];
+    snprintf(subject, sizeof subject, "%s.history.%s", b->inbox, deliver + 7); /* behind "_INBOX." */
+    natsInbox_Destroy(deliver);
+    if (bus_connect(b, true, &h->nc, &reason) != STATUS_OK || !subscribe(h, subject)) {
+        keeper_problem(b, "no second connection to read history");
+        history_stop(b);
+        return;
+    }
+    char *body = request_of(b, h, subject);
+    json_t *reply = keeper_ask(b, body, &error, "CONSUMER.CREATE.%s", h->stream);
+    const char *name = json_string_value(json_object_get(reply, "name"));
+    snprintf(h->name, sizeof h->name, "%s", name ? name : "");
+    bool empty = json_integer_value(json_object_get(reply, "num_pending")) == 0 &&
+                 json_integer_value(json_object_get(json_object_get(reply, "delivered"), "consumer_seq")) == 0;
+    free(body);
+    json_decref(reply);
+    if (!name)
+        history_stop(b);
+    else if (empty)
+        caught_up(h);
+}
+
+void history_stop(struct bus_nats *b)
+{
+    struct history *h = b->history;
+    int error;
+
+    if (!h)
+        return;
+    atomic_store(&h->stopped, true);
+    natsConnection_Close(h->nc);
+    natsSubscription_Destroy(h->sub);
+    natsConnection_Destroy(h->nc);
+    if (h->name[0] && atomic_load(&b->connected))
+        json_decref(keeper_ask(b, "", &error, "CONSUMER.DELETE.%s.%s", h->stream, h->name));
+    uint64_t last = atomic_load(&h->sequence);
+    if (last)
+        b->history_next = last + 1;
+    b->history = NULL;
+    unref(h);
+}
+
+void history_keep(struct bus_nats *b)
+{
+    struct history *h = b->history;
+    int64_t now = bus_clock_us(CLOCK_MONOTONIC);
+
+    if (!b->history_wanted)
+        return;
+    if (!h) {
+        begin(b);
+        return;
+    }
+    unsigned heard = atomic_load(&h->heard);
+    if (heard != h->heard_before)
+        h->heard_at_us = now;
+    h->heard_before = heard;
+    if (atomic_load(&h->done)) {
+        b->history_wanted = false;
+        history_stop(b);
+    } else if (atomic_load(&h->broken) || now - h->heard_at_us > SILENCE_US) {
+        log_warning("bus.history_again", "sequence=%llu", (unsigned long long)atomic_load(&h->sequence));
+        history_stop(b);
+        begin(b);
+    }
+}

@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ledger.c - rows and sums: what a batch changes waits in memory, and is written once by ledger_flush. */
+#include "ledger.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ledger_internal.h"
+
+enum { FIRST_ROWS = 64, SECONDS_PER_HOUR = 3600, SECONDS_PER_DAY = 86400 };
+
+#define X(member) ", " #member " INTEGER NOT NULL"
+const char *const ledger_migrations[LEDGER_MIGRATIONS] = {
+    "CREATE TABLE name (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);"
+    "CREATE TABLE ledger (id INTEGER PRIMARY KEY, day INTEGER NOT NULL, call_key BLOB NOT NULL, revision INTEGER NOT NULL,"
+    " version INTEGER NOT NULL, cell INTEGER NOT NULL, variant INTEGER NOT NULL, hour INTEGER NOT NULL, p INTEGER NOT NULL,"
+    " flags INTEGER NOT NULL, signals INTEGER NOT NULL, reward INTEGER NOT NULL, learned_at INTEGER NOT NULL, UNIQUE (day, call_key));"
+    "CREATE TABLE sums (version INTEGER NOT NULL, cell INTEGER NOT NULL, variant INTEGER NOT NULL, hour INTEGER NOT NULL" STATS_MEMBERS(X)
+    ", PRIMARY KEY (version, cell, variant, hour)) WITHOUT ROWID;"
+    "CREATE TABLE facts (id INTEGER PRIMARY KEY CHECK (id = 0), row_total INTEGER NOT NULL, changes INTEGER NOT NULL,"
+    " newest_ts INTEGER NOT NULL, day_border INTEGER NOT NULL, opening_border INTEGER NOT NULL, rows_from INTEGER NOT NULL);"
+    "INSERT INTO facts VALUES (0, 0, 0, 0, 0, 0, 0)",
+};
+#undef X
+
+/* --- names ------------------------------------------------------------------------------------------------------------------------------ */
+
+static int by_text(const void *a, const void *b) { return strcmp(((const struct name *)a)->text, ((const struct name *)b)->text); }
+
+uint32_t ledger_name(const struct ledger *l, const char *text)
+{
+    struct name wanted = {.text = (char *)text};
+    const struct name *found = l->name_count ? bsearch(&wanted, l->names, l->name_count, sizeof *l->names, by_text) : NULL;
+
+    return found ? found->id : 0;
+}
+
+static void add_name(struct ledger *l, const char *text)
+{
+    struct name name = {.text = xstrdup(text), .id = (uint32_t)++l->name_count};
+
+    l->names = xrealloc(l->names, l->name_count * sizeof *l->names);
+    l->by_id = xrealloc(l->by_id, (l->name_count + 1) * sizeof *l->by_id);
+    l->by_id[0] = "";
+    l->by_id[name.id] = name.text;
+    l->names[l->name_count - 1] = name;
+    qsort(l->names, l->name_count, sizeof *l->names, by_text);
+}
+
+/* The number of a name, given to it when it is first seen. */
+static enum status intern(struct ledger *l, const char *text, uint32_t *ret_id)
+{
+    struct query *q;
+    enum status status = STATUS_OK;
+
+    *ret_id = ledger_name(l, text);
+    if (*ret_id)
+        return STATUS_OK;
+    q = store_query(l->store, "INSERT INTO name (id, text) VALUES (?, ?)");
+    query_bind_int(q, 1, (int64_t)l->name_count + 1);
+    query_bind_text(q, 2, text);
+    status = query_run(q, NULL);
+    if (status == STATUS_OK) {
+        add_name(l, text);
+        *ret_id = (uint32_t)l->name_count;
+    }
+    return status;
+}
+
+/* --- the rows of a batch ------------------------------------------------------------------------------------------------------------------ */
+
+static uint32_t *slot_of(struct ledger *l, const uint8_t *key, int64_t day)
+{
+    uint64_t h;
+
+    memcpy(&h, key, sizeof h);
+    h = (h ^ (uint64_t)day) * UINT64_C(0x9e3779b97f4a7c15);
+    for (size_t i = h >> 32;; i++) {
+        uint32_t *slot = &l->slots[i & (l->slot_capacity - 1)];
+        const struct row *row = *slot ? &l->rows[*slot - 1] : NULL;
+        if (!row || (row->day == day && memcmp(row->key, key, CALL_KEY_BYTES) == 0))
+            return slot;
+    }
+}
+
+static void grow_rows(struct ledger *l)
+{
+    l->row_capacity = l->row_capacity ? l->row_capacity * 2 : FIRST_ROWS;
+    l->slot_capacity = l->row_capacity * 2;
+    l->rows = xrealloc(l->rows, l->row_capacity * sizeof *l->rows);
+    l->slots = xrealloc(l->slots, l->slot_capacity * sizeof *l->slots);
+    memset(l->slots, 0, l->slot_capacity * sizeof *l->slots);
+    for (size_t i = 0; i < l->row_count; i++)
+        *slot_of(l, l->rows[i].key, l->rows[i].day) = (uint32_t)i + 1;
+}
+
+static enum status read_row(struct ledger *l, struct row *row)
+{
+    struct query *q = store_query(l->store, "SELECT id, revision, version, cell, variant, hour, p, flags, signals, reward, learned_at"
+                                            " FROM ledger WHERE day = ? AND call_key = ?");
+    bool found = false;
+
+    query_bind_int(q, 1, row->day);
+    query_bind_blob(q, 2, row->key, CALL_KEY_BYTES);
+    enum status status = query_step(q, &found);
+    if (status != STATUS_OK || !found)
+        return status;
+    row->id = query_int(q, 0);
+    row->revision = query_int(q, 1);
+    row->version = (uint32_t)query_int(q, 2);
+    row->cell = (uint32_t)query_int(q, 3);
+    row->variant = (uint32_t)query_int(q, 4);
+    row->hour = query_int(q, 5);
+    row->p_nano = query_int(q, 6);
+    row->flags = (uint32_t)query_int(q, 7);
+    row->signals = (uint64_t)query_int(q, 8);
+    row->reward = query_int(q, 9);
+    row->learned_at = query_int(q, 10);
+    query_reset(q);
+    return STATUS_OK;
+}
+
+/* The row of a call, from this batch, else from the database, else a fresh one.  Valid until the next look-up. */
+static enum status find_row(struct ledger *l, const struct call *call, struct row **ret)
+{
+    if (l->row_count == l->row_capacity)
+        grow_rows(l);
+    uint32_t *slot = slot_of(l, call->key, call->day);
+    if (!*slot) {
+        struct row *row = &l->rows[l->row_count];
+        *row = (struct row){.day = call->day};
+        memcpy(row->key, call->key, CALL_KEY_BYTES);
+        enum status status = read_row(l, row);
+        if (status != STATUS_OK)
+            return status;
+        *slot = (uint32_t)++l->row_count;
+    }
+    *ret = &l->rows[*slot - 1];
+    return STATUS_OK;
+}
+
+/* --- learning ------------------------------------------------------------------------------------------------------------------------- */
+
+bool row_contribution(const struct row *row, struct bucket_key *ret_key, struct stats *ret_stats)
+{
+    struct signals signals;
+
+    if (!row->revision || row->flags & (CALL_RETRACTED | CALL_RESET))
+        return false;
+    signals = signals_unpack(row->signals);
+    *ret_key = (struct bucket_key){.version = row->version, .cell = row->cell, .variant = row->variant, .hour = row->hour};
+    *ret_stats = stats_of_call(&signals, row->reward);
+    return true;
+}
+
+static enum status row_of_call(struct ledger *l, const struct call *call, const struct row *old, int64_t now, struct row *ret)
+{
+    enum status status;
+
+    *ret = *old;
+    ret->revision = call->revision;
+    ret->hour = call->ts / SECONDS_PER_HOUR;
+    ret->p_nano = call->p_nano;
+    ret->flags = call->flags | (old->flags & CALL_RESET);
+    ret->signals = call->signals;
+    ret->reward = call->reward;
+    ret->learned_at = now;
+    ret->dirty = true;
+    status = intern(l, call->version, &ret->version);
+    if (status == STATUS_OK)
+        status = intern(l, call->cell, &ret->cell);
+    if (status == STATUS_OK)
+        status = intern(l, call->variant, &ret->variant);
+    return status;
+}
+
+enum status ledger_learn(struct ledger *l, const struct call *call, int64_t now, enum learned *ret)
+{
+    struct row *row = NULL, changed;
+    struct bucket_key key;
+    struct stats stats;
+    enum status status = find_row(l, call, &row);
+
+    assert(call->revision > 0 && call->ts >= 0);
+    if (status != STATUS_OK)
+        return status;
+    bool is_new = row->revision == 0;
+    if (!is_new && call->revision <= row->revision) {
+        *ret = LEARNED_STALE;
+        return STATUS_OK;
+    }
+    if (is_new && call->ts / SECONDS_PER_HOUR < l->rows_from) {
+        *ret = LEARNED_CLOSED;
+        return STATUS_OK;
+    }
+    status = row_of_call(l, call, row, now, &changed);
+    if (status != STATUS_OK)
+        return status;
+    if (row_contribution(row, &key, &stats))
+        sums_sub(&l->sums, &key, &stats);
+    if (row_contribution(&changed, &key, &stats))
+        sums_add(&l->sums, &key, &stats);
+    *row = changed;
+    l->row_total += is_new;
+    l->changes++;
+    l->newest_ts = call->ts > l->newest_ts ? call->ts : l->newest_ts;
+    l->facts_dirty = true;
+    *ret = is_new ? LEARNED_NEW : LEARNED_AMENDED;
+    return STATUS_OK;
+}
+
+void ledger_fold(struct ledger *l, int64_t now)
+{
+    int64_t bound = l->newest_ts + SECONDS_PER_DAY;
+    struct borders to = borders_at(l->sums.borders, now < bound ? now : bound);
+
+    if (to.day == l->sums.borders.day && to.opening == l->sums.borders.opening)
+        return;
+    sums_fold(&l->sums, to);
+    l->facts_dirty = true;
+}
+
+/* --- writing ------------------------------------------------------------------------------------------------------------------------- */
+
+static enum status write_row(struct ledger *l, const struct row *row)
+{
+    struct query *q = row->id ? store_query(l->store, "UPDATE ledger SET revision = ?3, version = ?4, cell = ?5, variant = ?6, hour = ?7, p = ?8,"
+                                                      " flags = ?9, signals = ?10, reward = ?11, learned_at = ?12"
+                                                      " WHERE day = ?1 AND call_key = ?2")
+                              : store_query(l->store, "INSERT INTO ledger (day, call_key, revision, version, cell, variant, hour, p, flags,"
+                                                      " signals, reward, learned_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)");
+
+    query_bind_int(q, 1, row->day);
+    query_bind_blob(q, 2, row->key, CALL_KEY_BYTES);
+    query_bind_int(q, 3, row->revision);
+    query_bind_int(q, 4, row->version);
+    query_bind_int(q, 5, row->cell);
+    query_bind_int(q, 6, row->variant);
+    query_bind_int(q, 7, row->hour);
+    query_bind_int(q, 8, row->p_nano);
+    query_bind_int(q, 9, row->flags);
+    query_bind_int(q, 10, (int64_t)row->signals);
+    query_bind_int(q, 11, row->reward);
+    query_bind_int(q, 12, row->learned_at);
+    return query_run(q, NULL);
+}
+
+static enum status write_rows(struct ledger *l)
+{
+    enum status status = STATUS_OK;
+
+    for (size_t i = 0; i < l->row_count && status == STATUS_OK; i++)
+        if (l->rows[i].dirty)
+            status = write_row(l, &l->rows[i]);
+    if (l->row_count)
+        memset(l->slots, 0, l->slot_capacity * sizeof *l->slots);
+    l->row_count = 0;
+    return status;
+}
+
+/* An empty bucket has no row. */
+static enum status write_bucket(struct ledger *l, const struct bucket *b)
+{
+#define X(member) ", ?"
+    struct query *q = stats_zero(&b->stats)
+                          ? store_query(l->store, "DELETE FROM sums WHERE version = ? AND cell = ? AND variant = ? AND hour = ?")
+                          : store_query(l->store, "INSERT OR REPLACE INTO sums VALUES (?, ?, ?, ?" STATS_MEMBERS(X) ")");
+#undef X
+    int position = 5;
+
+    query_bind_int(q, 1, b->key.version);
+    query_bind_int(q, 2, b->key.cell);
+    query_bind_int(q, 3, b->key.variant);
+    query_bind_int(q, 4, b->key.hour);
+#define X(member) query_bind_int(q, position++, b->stats.member);
+    if (!stats_zero(&b->stats)) {
+        STATS_MEMBERS(X)
+    }
+#undef X
+    return query_run(q, NULL);
+}
+
+static enum status write_facts(struct ledger *l)
+{
+    struct query *q = store_query(l->store, "UPDATE facts SET row_total = ?, changes = ?, newest_ts = ?, day_border = ?, opening_border = ?");
+
+    query_bind_int(q, 1, l->row_total);
+    query_bind_int(q, 2, l->changes);
+    query_bind_int(q, 3, l->newest_ts);
+    query_bind_int(q, 4, l->sums.borders.day);
+    query_bind_int(q, 5, l->sums.borders.opening);
+    return query_run(q, NULL);
+}
+
+enum status ledger_flush(struct ledger *l)
+{
+    enum status status = write_rows(l);
+
+    if (!l->facts_dirty)
+        return status;
+    for (const struct bucket *b; status == STATUS_OK && (b = sums_take_dirty(&l->sums));)
+        status = write_bucket(l, b);
+    if (status == STATUS_OK)
+        status = write_facts(l);
+    l->facts_dirty = false;
+    return status;
+}
+
+enum status ledger_reset(struct ledger *l, const char *variant, int64_t *ret_removed)
+{
+    struct query *q = store_query(l->store, "UPDATE ledger SET flags = flags | ?1 WHERE variant = ?2 AND flags & ?1 = 0");
+    enum status status = write_rows(l);
+    int64_t changed = 0;
+
+    query_bind_int(q, 1, CALL_RESET);
+    query_bind_int(q, 2, ledger_name(l, variant));
+    if (status == STATUS_OK)
+        status = query_run(q, &changed);
+    if (status != STATUS_OK)
+        return status;
+    *ret_removed = sums_clear(&l->sums, ledger_name(l, variant));
+    l->changes += changed > 0;
+    l->facts_dirty |= changed > 0;
+    return STATUS_OK;
+}
+
+/* --- opening ------------------------------------------------------------------------------------------------------------------------- */
+
+static enum status read_names(struct ledger *l)
+{
+    struct query *q = store_query(l->store, "SELECT text FROM name ORDER BY id");
+    bool row = false;
+    enum status status = query_step(q, &row);
+
+    for (; status == STATUS_OK && row; status = query_step(q, &row))
+        add_name(l, query_text(q, 0));
+    return status;
+}
+
+static enum status read_facts(struct ledger *l)
+{
+    struct query *q = store_query(l->store, "SELECT row_total, changes, newest_ts, day_border, opening_border, rows_from FROM facts");
+    bool row = false;
+    enum status status = query_step(q, &row);
+
+    if (status != STATUS_OK || !row)
+        return status;
+    l->row_total = query_int(q, 0);
+    l->changes = query_int(q, 1);
+    l->newest_ts = query_int(q, 2);
+    l->sums.borders = (struct borders){.day = query_int(q, 3), .opening = query_int(q, 4)};
+    l->rows_from = query_int(q, 5);
+    query_reset(q);
+    return STATUS_OK;
+}
+
+static enum status read_sums(struct ledger *l)
+{
+    struct query *q = store_query(l->store, "SELECT * FROM sums");
+    bool row = false;
+    enum status status = query_step(q, &row);
+
+    for (; status == STATUS_OK && row; status = query_step(q, &row)) {
+        struct bucket_key key = {(uint32_t)query_int(q, 0), (uint32_t)query_int(q, 1), (uint32_t)query_int(q, 2), query_int(q, 3)};
+        struct stats stats;
+        int column = 4;
+#define X(member) stats.member = query_int(q, column++);
+        STATS_MEMBERS(X)
+#undef X
+        sums_load(&l->sums, &key, &stats);
+    }
+    return status;
+}
+
+enum status ledger_open(struct store *store, struct ledger **ret)
+{
+    struct ledger *l = xcalloc(1, sizeof *l);
+    enum status status;
+
+    l->store = store;
+    status = read_names(l);
+    if (status == STATUS_OK)
+        status = read_facts(l);
+    if (status == STATUS_OK)
+        status = read_sums(l);
+    if (status == STATUS_OK)
+        *ret = l;
+    else
+        ledger_free(l);
+    return status;
+}
+
+struct ledger *ledger_free(struct ledger *l)
+{
+    if (!l)
+        return NULL;
+    for (size_t i = 0; i < l->name_count; i++)
+        free(l->names[i].text);
+    free(l->names);
+    free(l->by_id);
+    free(l->rows);
+    free(l->slots);
+    sums_done(&l->sums);
+    free(l);
+    return NULL;
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ledger.h - one row per call in bandit.db, and the integer sums that always equal the fold of all rows.
+ *
+ * A row keeps the signals, not the components of the reward: only so can history be scored again.  Rows are unique by (day first seen, call
+ * key), so one probe finds a row and the index grows at its end.  Changes wait in memory until ledger_flush, which belongs into the same
+ * transaction: one look-up and one write per call and batch, one write per bucket. */
+#ifndef RL_LEDGER_H
+#define RL_LEDGER_H
+
+#include "arena.h"
+#include "pseudonym.h"
+#include "store.h"
+#include "sums.h"
+#include "variants.h"
+
+enum call_flags {
+    CALL_HOLDBACK = 1,
+    CALL_RETRACTED = 2, /* counts nowhere */
+    CALL_RESET = 4,     /* learned of a variant before it was reset: counts nowhere, for ever */
+    CALL_P_KNOWN = 8,
+    CALL_PINNED = 16,    /* pinned or frozen: not drawn from what was learned */
+    CALL_SOURCE_AT = 8   /* from this bit on: enum DecisionSource */
+};
+
+/* What reward.computed says of one call. */
+struct call {
+    uint8_t key[CALL_KEY_BYTES];
+    int64_t day, revision, ts; /* ts: unix seconds, >= 0 */
+    const char *version, *cell, *variant;
+    int64_t p_nano; /* probability with which the variant was drawn, in 1e-9; -1: unknown */
+    uint32_t flags;
+    uint64_t signals; /* signals_pack */
+    int64_t reward;   /* micro-units */
+};
+
+enum learned {
+    LEARNED_NEW,
+    LEARNED_AMENDED,
+    LEARNED_STALE,  /* not newer than what is known: nothing changed */
+    LEARNED_CLOSED, /* unknown, and from before the rows that are kept: it may be in the opening balance already, nothing changed */
+    LEARNED_OUTCOMES
+};
+
+struct ledger;
+
+enum { LEDGER_MIGRATIONS = 1 };
+extern const char *const ledger_migrations[LEDGER_MIGRATIONS];
+
+/* Reads names, facts and sums of an opened store, which must outlive the ledger. */
+enum status ledger_open(struct store *store, struct ledger **ret) MUST_CHECK;
+struct ledger *ledger_free(struct ledger *ledger);
+
+/* In a transaction; `now` in unix seconds. */
+enum status ledger_learn(struct ledger *ledger, const struct call *call, int64_t now, enum learned *ret) MUST_CHECK;
+enum status ledger_flush(struct ledger *ledger) MUST_CHECK;
+
+/* Moves the borders to min(now, newest call + 1 day): a clock that jumps ahead folds nothing early. */
+void ledger_fold(struct ledger *ledger, int64_t now);
+
+/* Takes the variant's calls out of the sums and flags their rows; again: removes nothing. */
+enum status ledger_reset(struct ledger *ledger, const char *variant, int64_t *ret_removed) MUST_CHECK;
+
+/* The whole ledger folded again, against the live sums.  Not between learn and flush. */
+struct ledger_check {
+    int64_t rows, buckets, differences;
+    char first[160]; /* a bucket that differs; "" none */
+};
+enum status ledger_check(struct ledger *ledger, struct ledger_check *ret) MUST_CHECK;
+
+/* Single rewards of the calls that count, in micro-units and in ascending order; the caller frees them. */
+struct reward_filter {
+    const char *version, *variant, *profile; /* "": any variant, any profile */
+    int64_t from;                            /* unix seconds */
+};
+enum status ledger_rewards(struct ledger *ledger, const struct reward_filter *filter, int64_t **ret_rewards, size_t *ret_count) MUST_CHECK;
+
+/* The sums of one reward version as a table over the cells that have data, sorted by name, and the configured variants. */
+struct grid {
+    size_t cell_count, variant_count;
+    const char **cells;      /* they live as long as the ledger */
+    const struct stats *own; /* [cell][variant] */
+    const struct stats *all; /* [variant], over all cells */
+};
+struct grid ledger_grid(const struct ledger *ledger, const char *version, const struct variants *variants, struct arena *arena);
+
+/* Zeros for a cell without data or a variant that is not configured. */
+struct stats grid_own(const struct grid *grid, const struct variants *variants, const char *cell, const char *variant);
+
+bool ledger_knows(const struct ledger *ledger, const char *name); /* has anything of this name been learned? */
+const struct sums *ledger_sums(const struct ledger *ledger);
+int64_t ledger_rows(const struct ledger *ledger);
+int64_t ledger_changes(const struct ledger *ledger); /* rises with every change of the sums, also over restarts */
+
+#endif

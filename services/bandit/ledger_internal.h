@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ledger_internal.h - what ledger.c (learning) and ledger_read.c (reading) share. */
+#ifndef RL_LEDGER_INTERNAL_H
+#define RL_LEDGER_INTERNAL_H
+
+#include "ledger.h"
+
+/* A row as it stands; version, cell and variant are ids of names. */
+struct row {
+    uint8_t key[CALL_KEY_BYTES];
+    int64_t id, day, revision, hour, p_nano, reward, learned_at; /* id 0: not in the database; revision 0: nothing known yet */
+    uint32_t version, cell, variant, flags;
+    uint64_t signals;
+    bool dirty;
+};
+
+struct name {
+    char *text;
+    uint32_t id; /* 1 .. */
+};
+
+struct ledger {
+    struct store *store;
+    struct sums sums;
+    struct name *names;   /* sorted by text */
+    const char **by_id;   /* name_count + 1 */
+    size_t name_count;
+    struct row *rows;     /* of the batch */
+    size_t row_count, row_capacity;
+    uint32_t *slots;      /* 1 + index into rows, hashed by call key; 0: free */
+    size_t slot_capacity;
+    int64_t row_total, changes, newest_ts;
+    int64_t rows_from; /* unix hour before which rows were given up for their sums; 0: none were */
+    bool facts_dirty;
+};
+
+/* 0 when the name is unknown. */
+uint32_t ledger_name(const struct ledger *ledger, const char *text);
+
+/* The row's part in the sums; false when it has none. */
+bool row_contribution(const struct row *row, struct bucket_key *ret_key, struct stats *ret_stats);
+
+#endif

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ledger_read.c - what can be asked of the ledger: the sums as a table, single rewards, and whether both still agree. */
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ledger_internal.h"
+
+enum { SECONDS_PER_HOUR = 3600 };
+
+const struct sums *ledger_sums(const struct ledger *l) { return &l->sums; }
+
+int64_t ledger_rows(const struct ledger *l) { return l->row_total; }
+
+int64_t ledger_changes(const struct ledger *l) { return l->changes; }
+
+bool ledger_knows(const struct ledger *l, const char *name) { return ledger_name(l, name) != 0; }
+
+/* --- the table -------------------------------------------------------------------------------------------------------------------------- */
+
+/* Index of each name among the configured variants, or -1. */
+static int *columns(const struct ledger *l, const struct variants *variants, struct arena *arena)
+{
+    int *column = arena_alloc(arena, (l->name_count + 1) * sizeof *column);
+
+    for (size_t id = 0; id <= l->name_count; id++)
+        column[id] = -1;
+    for (size_t v = 0; v < variants->count; v++) {
+        uint32_t id = ledger_name(l, variants->items[v].id);
+        if (id)
+            column[id] = (int)v;
+    }
+    return column;
+}
+
+static bool wanted(const struct bucket *b, uint32_t version, const int *column)
+{
+    return b->key.version == version && column[b->key.variant] >= 0 && b->stats.n > 0;
+}
+
+struct grid ledger_grid(const struct ledger *l, const char *version, const struct variants *variants, struct arena *arena)
+{
+    const struct bucket_table *totals = &l->sums.totals;
+    const int *column = columns(l, variants, arena);
+    size_t *line = arena_alloc(arena, (l->name_count + 1) * sizeof *line); /* by name id: 1 + place among the cells */
+    struct grid g = {.variant_count = variants->count, .cells = arena_alloc(arena, (l->name_count + 1) * sizeof *g.cells)};
+    uint32_t id = ledger_name(l, version);
+
+    for (const struct bucket *b = bucket_next(totals, NULL); b; b = bucket_next(totals, b))
+        line[b->key.cell] |= wanted(b, id, column);
+    for (size_t i = 0; i < l->name_count; i++) {
+        uint32_t cell = l->names[i].id;
+        if (!line[cell])
+            continue;
+        g.cells[g.cell_count++] = l->names[i].text;
+        line[cell] = g.cell_count;
+    }
+    struct stats *own = arena_alloc(arena, g.cell_count * g.variant_count * sizeof *own);
+    struct stats *all = arena_alloc(arena, g.variant_count * sizeof *all);
+    for (const struct bucket *b = bucket_next(totals, NULL); b; b = bucket_next(totals, b)) {
+        if (!wanted(b, id, column))
+            continue;
+        own[(line[b->key.cell] - 1) * g.variant_count + (size_t)column[b->key.variant]] = b->stats;
+        stats_add(&all[column[b->key.variant]], &b->stats);
+    }
+    g.own = own;
+    g.all = all;
+    return g;
+}
+
+struct stats grid_own(const struct grid *g, const struct variants *variants, const char *cell, const char *variant)
+{
+    int v = variants_find(variants, variant);
+
+    for (size_t c = 0; v >= 0 && c < g->cell_count; c++)
+        if (strcmp(g->cells[c], cell) == 0)
+            return g->own[c * g->variant_count + (size_t)v];
+    return (struct stats){0};
+}
+
+/* --- check -------------------------------------------------------------------------------------------------------------------------------- */
+
+static enum status fold_all(struct ledger *l, struct sums *into, int64_t *ret_rows)
+{
+    struct query *q = store_query(l->store, "SELECT revision, version, cell, variant, hour, flags, signals, reward FROM ledger");
+    bool found = false;
+    enum status status = query_step(q, &found);
+
+    for (*ret_rows = 0; status == STATUS_OK && found; status = query_step(q, &found), ++*ret_rows) {
+        struct row row = {.revision = query_int(q, 0), .version = (uint32_t)query_int(q, 1), .cell = (uint32_t)query_int(q, 2),
+                          .variant = (uint32_t)query_int(q, 3), .hour = query_int(q, 4), .flags = (uint32_t)query_int(q, 5),
+                          .signals = (uint64_t)query_int(q, 6), .reward = query_int(q, 7)};
+        struct bucket_key key;
+        struct stats stats;
+        if (row_contribution(&row, &key, &stats))
+            sums_add(into, &key, &stats);
+    }
+    return status;
+}
+
+static void describe(const struct ledger *l, const struct sums *folded, struct bucket_key key, struct ledger_check *check)
+{
+    struct stats live = bucket_stats(&l->sums.hours, &key), fold = bucket_stats(&folded->hours, &key);
+
+    snprintf(check->first, sizeof check->first, "%.20s %.60s %.20s hour %lld: n %lld, the ledger says %lld", l->by_id[key.version],
+             l->by_id[key.cell], l->by_id[key.variant], (long long)key.hour, (long long)live.n, (long long)fold.n);
+}
+
+enum status ledger_check(struct ledger *l, struct ledger_check *ret)
+{
+    struct sums folded = {.borders = l->sums.borders};
+    struct ledger_check check = {0};
+    struct bucket_key first;
+
+    assert(l->row_count == 0);
+    enum status status = fold_all(l, &folded, &check.rows);
+    if (status == STATUS_OK) {
+        check.differences = sums_compare(&l->sums, &folded, &check.buckets, &first);
+        if (check.differences)
+            describe(l, &folded, first, &check);
+        *ret = check;
+    }
+    sums_done(&folded);
+    return status;
+}
+
+/* --- single rewards ----------------------------------------------------------------------------------------------------------------------- */
+
+static int ascending(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+static bool in_profile(const char *cell, const char *profile)
+{
+    size_t length = strlen(profile);
+
+    return length == 0 || (strncmp(cell, profile, length) == 0 && cell[length] == '/');
+}
+
+enum status ledger_rewards(struct ledger *l, const struct reward_filter *f, int64_t **ret_rewards, size_t *ret_count)
+{
+    struct query *q = store_query(l->store, "SELECT reward, cell FROM ledger WHERE version = ?1 AND (?2 < 0 OR variant = ?2) AND hour >= ?3"
+                                            " AND flags & ?4 = 0");
+    int64_t *rewards = NULL;
+    size_t count = 0, capacity = 0;
+    bool row = false;
+
+    query_bind_int(q, 1, ledger_name(l, f->version));
+    query_bind_int(q, 2, f->variant[0] ? (int64_t)ledger_name(l, f->variant) : -1);
+    query_bind_int(q, 3, f->from / SECONDS_PER_HOUR);
+    query_bind_int(q, 4, CALL_RETRACTED | CALL_RESET);
+    enum status status = query_step(q, &row);
+    for (; status == STATUS_OK && row; status = query_step(q, &row)) {
+        if (!in_profile(l->by_id[query_int(q, 1)], f->profile))
+            continue;
+        if (count == capacity)
+            rewards = xrealloc(rewards, (capacity = capacity ? capacity * 2 : 1024) * sizeof *rewards);
+        rewards[count++] = query_int(q, 0);
+    }
+    if (status != STATUS_OK) {
+        free(rewards);
+        return status;
+    }
+    if (count)
+        qsort(rewards, count, sizeof *rewards, ascending);
+    *ret_rewards = rewards;
+    *ret_count = count;
+    return STATUS_OK;
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* calls.c - each call of a batch is read once, changed in memory, and written and said once. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "feedback.h"
+#include "log.h"
+
+enum { DAY_S = 86400, FEW = 20 };
+
+static struct call **slot_of(struct feedback *f, const uint8_t *key) { return &f->slots[((size_t)key[0] << 8 | key[1]) % CALL_SLOTS]; }
+
+static struct call *in_batch(struct feedback *f, const uint8_t *key)
+{
+    struct call *c = *slot_of(f, key);
+
+    while (c && memcmp(c->key, key, CALL_KEY_BYTES) != 0)
+        c = c->same_slot;
+    return c;
+}
+
+static void enter(struct feedback *f, struct call *c)
+{
+    struct call **slot = slot_of(f, c->key);
+
+    if (f->batch_count == f->batch_capacity) {
+        f->batch_capacity = f->batch_capacity ? f->batch_capacity * 2 : 1024;
+        f->batch = xrealloc(f->batch, f->batch_capacity * sizeof *f->batch);
+    }
+    c->same_slot = *slot;
+    *slot = c;
+    f->batch[f->batch_count++] = c;
+}
+
+struct call *calls_adopt(struct feedback *f, struct call *row)
+{
+    struct call *there = in_batch(f, row->key);
+
+    if (!there)
+        enter(f, row);
+    return there ? there : row;
+}
+
+static int32_t day_of(const struct in_msg *in) { return (int32_t)(in->time_us / 1000000 / DAY_S); }
+
+static struct call *new_call(struct arena *arena, const uint8_t *key, const char *key_id, int32_t day)
+{
+    struct call *c = arena_alloc(arena, sizeof *c);
+
+    memcpy(c->key, key, CALL_KEY_BYTES);
+    c->day = day;
+    c->record = codec_new(arena, &tom__rl__v1__call_record__descriptor);
+    c->record->key_id = arena_str(arena, key_id);
+    return c;
+}
+
+/* *ret NULL: neither in the batch nor stored. */
+static enum status look_up(struct feedback *f, struct outbox *out, const uint8_t *key, int32_t day, int32_t back, struct call **ret)
+{
+    enum status status = STATUS_OK;
+
+    *ret = in_batch(f, key);
+    if (*ret)
+        return STATUS_OK;
+    status = feedback_store_find(&f->store, outbox_arena(out), key, day, back, ret);
+    if (*ret)
+        enter(f, *ret);
+    return status;
+}
+
+enum status calls_by_key(struct feedback *f, struct outbox *out, const uint8_t key[static CALL_KEY_BYTES], const char *key_id, const struct in_msg *in,
+                         struct call **ret)
+{
+    enum status status = look_up(f, out, key, day_of(in), LOOK_BACK_DAYS, ret);
+
+    if (status == STATUS_OK && !*ret) {
+        *ret = new_call(outbox_arena(out), key, key_id, day_of(in));
+        enter(f, *ret);
+    }
+    return status;
+}
+
+/* Under the current key, else under an older one; a new call gets the current one. */
+enum status calls_by_id(struct feedback *f, struct outbox *out, const char *call_id, const struct in_msg *in, int32_t back, struct call **ret)
+{
+    uint8_t key[CALL_KEY_BYTES];
+    enum status status = STATUS_OK;
+
+    *ret = NULL;
+    for (size_t i = 0; keyring_id(f->ring, i) && !*ret && status == STATUS_OK; i++) {
+        pseudonym(f->ring, i, DOMAIN_CALL, call_id, key);
+        status = look_up(f, out, key, day_of(in), back, ret);
+    }
+    if (status != STATUS_OK || *ret)
+        return status;
+    pseudonym(f->ring, 0, DOMAIN_CALL, call_id, key);
+    *ret = new_call(outbox_arena(out), key, keyring_id(f->ring, 0), day_of(in));
+    enter(f, *ret);
+    return STATUS_OK;
+}
+
+/* ---- saying ---------------------------------------------------------------------------------------------------------------------------------- */
+
+void calls_say(struct outbox *out, const struct call *c, int64_t revision, bool first, const char *id)
+{
+    FeedbackStored *m = outbox_new(out, SUBJECT_FEEDBACK_STORED);
+    char key[CALL_KEY_TEXT];
+
+    call_key_text(c->key, key);
+    join_message(outbox_arena(out), c->record, m);
+    m->call_key = key;
+    m->day = c->day;
+    m->revision = c->revision;
+    m->first = first;
+    outbox_say(out, SUBJECT_FEEDBACK_STORED, &m->base, id, revision, c->record->traceparent);
+}
+
+/* The original still lies in CALLS under the sequence that is named; its raw id is not kept here. */
+void calls_say_no_decision(struct outbox *out, const struct call *c)
+{
+    DeadLetter *d = outbox_new(out, subject_dlq("feedback"));
+    struct arena *arena = outbox_arena(out);
+
+    d->subject = arena_str(arena, subject_table[SUBJECT_CALL_ENDED].name);
+    d->stream = arena_str(arena, stream_table[STREAM_CALLS].name);
+    d->sequence = c->record->end->sequence;
+    d->time = (double)c->record->end->arrived_us / 1e6;
+    d->reason = arena_str(arena, "no_decision");
+    d->field = arena_str(arena, "policy_variant");
+    d->message = arena_str(arena, "the call names no variant and no decision came; one that comes later still completes it");
+    d->traceparent = c->record->traceparent;
+    outbox_dead_letter(out, d, arena_printf(arena, "no_decision/%lld", (long long)c->id), c->revision);
+}
+
+static void count_first(struct feedback *f, const CallRecord *r)
+{
+    const char *variant = join_variant(r);
+    double value;
+
+    metrics_add(f->metrics, METRIC_OWN(FEEDBACK_TOTAL), 1, variant, join_profile(r), r->end->agent);
+    if (join_known(r, TOM__RL__V1__KNOWLEDGE__FIELD__FIELD_USER_RATING, &value))
+        metrics_observe(f->metrics, METRIC_OWN(FEEDBACK_RATING), value, variant, NULL, NULL);
+    if (join_known(r, TOM__RL__V1__KNOWLEDGE__FIELD__FIELD_DURATION_SEC, &value))
+        metrics_observe(f->metrics, METRIC_OWN(FEEDBACK_DURATION), value, variant, NULL, NULL);
+    if (join_known(r, TOM__RL__V1__KNOWLEDGE__FIELD__FIELD_BARGE_IN_COUNT, &value))
+        metrics_add(f->metrics, METRIC_OWN(FEEDBACK_BARGE_IN), value, variant, NULL, NULL);
+    if (join_known(r, TOM__RL__V1__KNOWLEDGE__FIELD__FIELD_ESCALATION, &value))
+        metrics_add(f->metrics, METRIC_OWN(FEEDBACK_ESCALATION), value, variant, NULL, NULL);
+}
+
+static void log_stored(const struct feedback *f, const struct call *c)
+{
+    char key[CALL_KEY_TEXT];
+    double rating = 0;
+
+    call_key_text(c->key, key);
+    join_known(c->record, TOM__RL__V1__KNOWLEDGE__FIELD__FIELD_USER_RATING, &rating);
+    log_event(f->batch_count > FEW ? LOG_DEBUG : LOG_INFO, "call.stored", "call=%s:%.8s.. variant=%s resolution=%d rating=%.0f%s", c->record->key_id, key,
+              join_variant(c->record), join_resolution(c->record) == TRI_TRUE, rating, c->state == CALL_RETRACTED ? " retracted" : "");
+}
+
+static enum status write_call(struct feedback *f, struct outbox *out, struct call *c)
+{
+    enum call_state before = c->state;
+    bool first = !call_complete(before);
+
+    c->state = join_state(c->record, before);
+    c->waiting_us = !call_waits(c->state) ? 0 : call_waits(before) && c->waiting_us ? c->waiting_us : outbox_now(out).us;
+    bool speaks = call_complete(c->state) || (c->gave_up && c->state == CALL_NO_DECISION);
+    if (speaks)
+        c->revision = feedback_store_next_revision(&f->store, outbox_now(out));
+    enum status status = feedback_store_put(&f->store, outbox_arena(out), c);
+    if (status != STATUS_OK || !speaks)
+        return status;
+    if (c->state == CALL_NO_DECISION) {
+        calls_say_no_decision(out, c);
+        return STATUS_OK;
+    }
+    if (c->state == CALL_STORED)
+        feedback_store_count(&f->store, c->record, +1);
+    if (first)
+        count_first(f, c->record);
+    log_stored(f, c);
+    calls_say(out, c, c->revision, first, "");
+    return STATUS_OK;
+}
+
+enum status calls_flush(struct feedback *f, struct outbox *out)
+{
+    enum status status = STATUS_OK;
+
+    for (size_t i = 0; i < f->batch_count; i++) {
+        struct call *c = f->batch[i];
+        if (status == STATUS_OK && c->changed)
+            status = write_call(f, out, c);
+        *slot_of(f, c->key) = NULL;
+    }
+    f->batch_count = 0;
+    return status == STATUS_OK ? feedback_store_flush(&f->store) : status;
+}

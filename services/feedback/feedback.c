@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* feedback.c - the truth about calls: what the voice stack says of them and what the router decided, joined, validated, pseudonymised.
+ *
+ * call.ended, call.amended, policy.selected -> feedback.stored, once per call and batch, with a revision that rises.  Messages may come
+ * in any order and any number of times; join.c says what follows. */
+#include "feedback.h"
+
+#include <stdlib.h>
+
+#include <string.h>
+
+#include "log.h"
+
+enum { HOUR_S = 3600 };
+
+#define K(type, member, ...) CONFIG_##type(struct feedback, member, __VA_ARGS__)
+
+static const char *const out_of_range[] = {"reject", "clamp", NULL};
+
+static const struct config_key keys[] = {
+    K(BOOL, allow_unknown_resolution, "feedback.allow_unknown_resolution", "false", NULL, "Take calls whose resolution is told later, by an amendment."),
+    K(INT, amendment_window_days, "feedback.amendment_window_days", "30", 1, 365, NULL, "How long after its first message a call may be amended, days."),
+    K(TEXT, db_path, "feedback.db_path", "", "RL_FEEDBACK_DB_PATH", "The database; empty: <data_dir>/rl/feedback.db."),
+    K(INT, join_idle_s, "feedback.join_idle_s", "60", 0, 3600, NULL, "It gives up only when no decision was on its way for so many seconds."),
+    K(INT, join_wait_s, "feedback.join_wait_s", "600", 1, 86400, NULL, "How long a call that names no variant waits for its decision, seconds."),
+    K(ENUM, out_of_range, "feedback.out_of_range", out_of_range, "reject", "What happens to a signal beyond its range: refused, or moved into it and counted."),
+    K(INT, outcome_wait_h, "feedback.outcome_wait_h", "24", 1, 720, NULL, "How long a call waits for its resolution, hours."),
+};
+
+static const struct metric metrics[] = {
+    [FEEDBACK_TOTAL] = {"rl_feedback_total", METRIC_COUNTER, "Calls stored.", {"policy_variant", "profile", "agent"}},
+    [FEEDBACK_RATING] = {"rl_user_rating_distribution", METRIC_HISTOGRAM, "Ratings of callers.", {"policy_variant"}, .bounds = {1, 2, 3, 4, 5}, .bound_count = 5},
+    [FEEDBACK_DURATION] = {"rl_session_duration_seconds", METRIC_HISTOGRAM, "Length of calls.", {"policy_variant"},
+                           .bounds = {30, 60, 120, 180, 300, 600, 900}, .bound_count = 7},
+    [FEEDBACK_BARGE_IN] = {"rl_barge_in_total", METRIC_COUNTER, "Barge-ins.", {"policy_variant"}},
+    [FEEDBACK_ESCALATION] = {"rl_escalation_total", METRIC_COUNTER, "Escalations.", {"policy_variant"}},
+    [FEEDBACK_SUCCESS] = {"rl_policy_success_rate", METRIC_GAUGE, "Share of the variant's calls that were resolved.", {"policy_variant"}},
+    [FEEDBACK_DUPLICATE] = {"rl_duplicate_ends_total", METRIC_COUNTER, "Further call.ended of a call that has one.", {NULL}},
+    [FEEDBACK_AMENDED] = {"rl_amendments_total", METRIC_COUNTER, "Amendments taken: before the end (early) or after it (late).", {"when"}},
+    [FEEDBACK_OVERRIDDEN] = {"rl_decision_overridden_total", METRIC_COUNTER, "Calls that spoke another variant than was decided.", {NULL}},
+    [FEEDBACK_NO_CONSENT] = {"rl_no_consent_total", METRIC_COUNTER, "Calls whose caller does not consent: counted here and nowhere else.", {NULL}},
+    [FEEDBACK_CLAMPED] = {"rl_clamped_signals_total", METRIC_COUNTER, "Signals moved into their range.", {NULL}},
+    [FEEDBACK_NO_DECISION] = {"rl_no_decision_total", METRIC_COUNTER, "Calls that gave up waiting for a decision.", {NULL}},
+    [FEEDBACK_DROPPED] = {"rl_no_outcome_total", METRIC_COUNTER, "Calls that gave up waiting for an outcome.", {NULL}},
+    [FEEDBACK_WAITING] = {"rl_calls_waiting", METRIC_GAUGE, "Calls that ended and wait for a decision or an outcome.", {NULL}},
+};
+
+/* ---- messages ---------------------------------------------------------------------------------------------------------------------------------- */
+
+static void note(struct feedback *f, struct outbox *out, struct call *c, unsigned effect, const char *traceparent)
+{
+    if (effect & JOIN_DUPLICATE_END)
+        metrics_add(f->metrics, METRIC_OWN(FEEDBACK_DUPLICATE), 1, NULL, NULL, NULL);
+    if (effect & JOIN_OVERRIDDEN)
+        metrics_add(f->metrics, METRIC_OWN(FEEDBACK_OVERRIDDEN), 1, NULL, NULL, NULL);
+    if (!(effect & JOIN_CHANGED))
+        return;
+    c->changed = true;
+    if (traceparent[0])
+        c->record->traceparent = arena_str(outbox_arena(out), traceparent);
+}
+
+/* How the call counted until now leaves the sums; what it counts from now on enters them when it is written. */
+static void open_for_change(struct feedback *f, const struct call *c)
+{
+    if (c->state == CALL_STORED && !c->changed)
+        feedback_store_count(&f->store, c->record, -1);
+}
+
+static void unchanged(struct feedback *f, const struct call *c)
+{
+    if (c->state == CALL_STORED && !c->changed)
+        feedback_store_count(&f->store, c->record, +1);
+}
+
+static End *end_of(struct feedback *f, struct arena *arena, const CallEnded *m, const struct in_msg *in)
+{
+    End *e = codec_new(arena, &tom__rl__v1__end__descriptor);
+    int64_t ts = HAS(m, has_ts_case) ? (int64_t)m->ts : in->time_us / 1000000;
+
+    e->ts = ts - ts % HOUR_S;
+    e->agent = HAS(m, has_agent_case) ? m->agent : (char *)f->common->agents.items[0];
+    e->profile = HAS(m, has_profile_case) ? m->profile : e->profile;
+    e->policy_variant = HAS(m, has_policy_variant_case) ? m->policy_variant : e->policy_variant;
+    e->time_of_day = arena_str(arena, clk_time_of_day(ts));
+    e->consent = m->consent;
+    e->arrived_us = in->time_us;
+    e->sequence = in->sequence;
+    if (HAS(m, has_caller_key_case)) {
+        e->caller_key = (ProtobufCBinaryData){.len = CALL_KEY_BYTES, .data = arena_alloc(arena, CALL_KEY_BYTES)};
+        pseudonym(f->ring, 0, DOMAIN_CALLER, m->caller_key, e->caller_key.data);
+    }
+    return e;
+}
+
+static enum status on_ended(void *state, const struct in_msg *in, struct outbox *out, struct reason *reason)
+{
+    struct feedback *f = state;
+    CallEnded *m = (CallEnded *)in->body;
+    unsigned clamped = 0, effect;
+    struct call *c;
+    enum status status = validate_call_ended(&f->rules, m, outbox_now(out), &clamped, reason);
+
+    if (status == STATUS_OK && m->consent != TOM__RL__V1__CONSENT__CONSENT_NONE)
+        status = calls_by_id(f, out, m->call_id, in, LOOK_BACK_DAYS, &c);
+    if (status != STATUS_OK)
+        return status;
+    metrics_add(f->metrics, METRIC_OWN(FEEDBACK_CLAMPED), clamped, NULL, NULL, NULL);
+    if (m->consent == TOM__RL__V1__CONSENT__CONSENT_NONE) {
+        metrics_add(f->metrics, METRIC_OWN(FEEDBACK_NO_CONSENT), 1, NULL, NULL, NULL);
+        return STATUS_OK;
+    }
+    open_for_change(f, c);
+    effect = join_end(outbox_arena(out), c->record, end_of(f, outbox_arena(out), m, in), m->signals,
+                      HAS(m, has_ts_case) ? (int64_t)(m->ts * 1e6) : in->time_us);
+    if (!(effect & JOIN_CHANGED))
+        unchanged(f, c);
+    note(f, out, c, effect, in->traceparent);
+    return STATUS_OK;
+}
+
+static enum status on_amended(void *state, const struct in_msg *in, struct outbox *out, struct reason *reason)
+{
+    struct feedback *f = state;
+    CallAmended *m = (CallAmended *)in->body;
+    unsigned clamped = 0, effect;
+    struct call *c;
+    enum status status = validate_call_amended(&f->rules, m, outbox_now(out), &clamped, reason);
+
+    if (status == STATUS_OK)
+        status = calls_by_id(f, out, m->call_id, in, (int32_t)f->amendment_window_days, &c);
+    if (status != STATUS_OK)
+        return status;
+    metrics_add(f->metrics, METRIC_OWN(FEEDBACK_CLAMPED), clamped, NULL, NULL, NULL);
+    open_for_change(f, c);
+    effect = join_amendment(outbox_arena(out), c->record, m, in->time_us);
+    if (!(effect & JOIN_CHANGED))
+        unchanged(f, c);
+    metrics_add(f->metrics, METRIC_OWN(FEEDBACK_AMENDED), 1, effect & JOIN_EARLY ? "early" : "late", NULL, NULL);
+    note(f, out, c, effect, in->traceparent);
+    return STATUS_OK;
+}
+
+static enum status on_selected(void *state, const struct in_msg *in, struct outbox *out, struct reason *reason)
+{
+    struct feedback *f = state;
+    const PolicySelected *m = (const PolicySelected *)in->body;
+    uint8_t key[CALL_KEY_BYTES];
+    struct call *c;
+
+    if (!call_key_parse(m->call_key, key))
+        return reason_set(reason, "call_key", "expected 32 lower-case hex digits");
+    if (!variant_id_valid(m->policy_variant))
+        return reason_set(reason, "policy_variant", "\"%.40s\" does not look like v1a", m->policy_variant);
+    if (!(m->propensity >= 0 && m->propensity <= 1))
+        return reason_set(reason, "propensity", "%g is outside of 0 .. 1", m->propensity);
+    enum status status = calls_by_key(f, out, key, m->key_id, in, &c);
+    if (status != STATUS_OK)
+        return status;
+    open_for_change(f, c);
+    unsigned effect = join_decision(outbox_arena(out), c->record, m, in->time_us);
+    if (!(effect & JOIN_CHANGED))
+        unchanged(f, c);
+    note(f, out, c, effect, in->traceparent);
+    return STATUS_OK;
+}
+
+/* ---- timers -------------------------------------------------------------------------------------------------------------------------------------- */
+
+/* A decision may still be on its way while its consumer has anything pending: giving up now would lose good calls after each restart. */
+static bool decisions_idle(struct feedback *f, const struct outbox *out)
+{
+    const struct bus_figures *figures = outbox_figures(out);
+    int64_t now = outbox_mono(out).us;
+    bool idle = figures->connected;
+
+    for (size_t c = 0; c < CONSUMER_COUNT; c++)
+        if (strcmp(consumer_table[c].service, "feedback") == 0 && consumer_table[c].subject == SUBJECT_POLICY_SELECTED)
+            idle &= figures->pending[c] == 0 && figures->ack_pending[c] == 0;
+    if (!idle)
+        f->idle_since_us = 0;
+    else if (!f->idle_since_us)
+        f->idle_since_us = now;
+    return idle && now - f->idle_since_us >= f->join_idle_s * 1000000;
+}
+
+static enum status give_up(struct feedback *f, struct outbox *out, enum call_state waits, enum call_state becomes, int64_t before_us)
+{
+    struct query *q = store_query(f->store.store, "SELECT " FEEDBACK_COLUMNS " FROM call WHERE waiting_us > 0 AND waiting_us < ? AND state = ? LIMIT 500");
+    struct call *row;
+    enum status status;
+
+    query_bind_int(q, 1, before_us);
+    query_bind_int(q, 2, waits);
+    while ((status = feedback_store_step(q, outbox_arena(out), &row)) == STATUS_OK && row) {
+        struct call *c = calls_adopt(f, row);
+        if (c->changed || c->state != waits)
+            continue;
+        c->state = becomes;
+        c->changed = true;
+        c->gave_up = becomes == CALL_NO_DECISION;
+        metrics_add(f->metrics, METRIC_OWN(c->gave_up ? FEEDBACK_NO_DECISION : FEEDBACK_DROPPED), 1, NULL, NULL, NULL);
+    }
+    query_reset(q);
+    return status;
+}
+
+/* After a start: what was stored and perhaps never said. */
+static enum status say_again(struct feedback *f, struct outbox *out)
+{
+    struct query *q = store_query(f->store.store, "SELECT " FEEDBACK_COLUMNS " FROM call WHERE revision > ? AND revision <= ? ORDER BY revision LIMIT ?");
+    struct call *row;
+    enum status status;
+
+    if (f->say_again_from >= f->say_again_to || outbox_room(out) == 0)
+        return STATUS_OK;
+    query_bind_int(q, 1, f->say_again_from);
+    query_bind_int(q, 2, f->say_again_to);
+    query_bind_int(q, 3, (int64_t)outbox_room(out));
+    int64_t last = f->say_again_to;
+    size_t room = outbox_room(out), said = 0;
+    while ((status = feedback_store_step(q, outbox_arena(out), &row)) == STATUS_OK && row) {
+        if (call_complete(row->state))
+            calls_say(out, row, row->revision, false, "");
+        else if (row->state == CALL_NO_DECISION)
+            calls_say_no_decision(out, row);
+        last = row->revision;
+        said++;
+    }
+    query_reset(q);
+    f->say_again_from = said < room ? f->say_again_to : last;
+    return status;
+}
+
+static void show(struct feedback *f)
+{
+    for (size_t v = 0; v < f->variants->count; v++) {
+        int64_t n = 0, resolved = 0;
+        for (size_t i = 0; i < f->store.tally_count; i++)
+            if (strcmp(f->store.tallies[i].variant, f->variants->items[v].id) == 0) {
+                n += f->store.tallies[i].n;
+                resolved += f->store.tallies[i].resolved;
+            }
+        metrics_set(f->metrics, METRIC_OWN(FEEDBACK_SUCCESS), n ? (double)resolved / (double)n : 0, f->variants->items[v].id, NULL, NULL);
+    }
+}
+
+static enum status tick(void *state, struct outbox *out)
+{
+    struct feedback *f = state;
+    int64_t now = outbox_now(out).us, waiting = 0;
+    enum status status = say_again(f, out);
+
+    if (status == STATUS_OK)
+        status = replay_some(f, out);
+    if (status == STATUS_OK && decisions_idle(f, out))
+        status = give_up(f, out, CALL_WAITING_DECISION, CALL_NO_DECISION, now - f->join_wait_s * 1000000);
+    if (status == STATUS_OK)
+        status = give_up(f, out, CALL_WAITING_OUTCOME, CALL_DROPPED, now - f->outcome_wait_h * HOUR_S * 1000000);
+    if (status == STATUS_OK)
+        status = feedback_store_number(&f->store, "SELECT count(*) FROM call WHERE waiting_us > 0", &waiting);
+    metrics_set(f->metrics, METRIC_OWN(FEEDBACK_WAITING), (double)waiting, NULL, NULL, NULL);
+    show(f);
+    return status;
+}
+
+static mono_time next_tick(void *state, mono_time now)
+{
+    const struct feedback *f = state;
+    bool busy = f->say_again_from < f->say_again_to || f->replay_run;
+
+    return busy ? now : mono_after(now, 1000000);
+}
+
+/* ---- life ------------------------------------------------------------------------------------------------------------------------------------------ */
+
+static void declare_series(struct feedback *f)
+{
+    static const size_t plain[] = {FEEDBACK_DUPLICATE, FEEDBACK_OVERRIDDEN, FEEDBACK_NO_CONSENT, FEEDBACK_CLAMPED, FEEDBACK_NO_DECISION, FEEDBACK_DROPPED};
+
+    for (size_t v = 0; v < f->variants->count; v++) {
+        const char *id = f->variants->items[v].id;
+        for (size_t m = FEEDBACK_RATING; m <= FEEDBACK_SUCCESS; m++)
+            metrics_declare(f->metrics, METRIC_OWN(m), id, NULL, NULL);
+        for (size_t p = 0; p < f->common->profiles.count; p++)
+            for (size_t a = 0; a < f->common->agents.count; a++)
+                metrics_declare(f->metrics, METRIC_OWN(FEEDBACK_TOTAL), id, f->common->profiles.items[p], f->common->agents.items[a]);
+    }
+    for (size_t i = 0; i < COUNT_OF(plain); i++)
+        metrics_declare(f->metrics, METRIC_OWN(plain[i]), NULL, NULL, NULL);
+    metrics_declare(f->metrics, METRIC_OWN(FEEDBACK_AMENDED), "early", NULL, NULL);
+    metrics_declare(f->metrics, METRIC_OWN(FEEDBACK_AMENDED), "late", NULL, NULL);
+    metrics_declare(f->metrics, METRIC_DEAD_LETTERS, "no_decision", NULL, NULL);
+}
+
+static enum status open_feedback(void *state, const struct service_env *env, struct reason *reason)
+{
+    struct feedback *f = state;
+    enum status status = keyring_load(env->key_file, &f->ring, reason);
+
+    if (status != STATUS_OK)
+        return status;
+    f->common = env->common;
+    f->variants = env->variants;
+    f->metrics = env->metrics;
+    f->rules = (struct validate_rules){.agents = &f->common->agents, .profiles = &f->common->profiles, .out_of_range = f->out_of_range,
+                                       .allow_unknown_resolution = f->allow_unknown_resolution};
+    declare_series(f);
+    status = feedback_store_open(&f->store, env->store);
+    if (status == STATUS_OK)
+        status = replay_resume(f);
+    f->say_again_from = env->published;
+    f->say_again_to = f->store.last_revision;
+    if (status != STATUS_OK)
+        return reason_fail(reason, status, "", "feedback.db cannot be read");
+    int64_t total = 0;
+    for (size_t i = 0; i < f->store.tally_count; i++)
+        total += f->store.tallies[i].n;
+    log_info("calls.found", "calls=%lld days=%zu key=%s", (long long)total, f->store.day_count, keyring_id(f->ring, 0));
+    return STATUS_OK;
+}
+
+static void close_feedback(void *state)
+{
+    struct feedback *f = state;
+
+    feedback_store_close(&f->store);
+    f->ring = keyring_free(f->ring);
+    free(f->batch);
+    f->batch = NULL;
+}
+
+static enum status flush(void *state, struct outbox *out) { return calls_flush(state, out); }
+
+static const struct subject_handler handles[] = {
+    {SUBJECT_CALL_ENDED, on_ended, HANDLE_BATCH},
+    {SUBJECT_CALL_AMENDED, on_amended, HANDLE_BATCH},
+    {SUBJECT_POLICY_SELECTED, on_selected, HANDLE_BATCH},
+    {SUBJECT_FEEDBACK_STATS, on_stats, HANDLE_READ},
+    {SUBJECT_FEEDBACK_BY_POLICY, on_by_policy, HANDLE_READ},
+    {SUBJECT_FEEDBACK_REPLAY, on_replay, HANDLE_BATCH},
+};
+
+extern const struct service feedback_service;
+const struct service feedback_service = {
+    .name = "feedback", .what = "joins what is known of each call", .state_size = sizeof(struct feedback), .keys = keys, .key_count = COUNT_OF(keys),
+    .metrics = metrics, .metric_count = COUNT_OF(metrics), .handles = handles, .handle_count = COUNT_OF(handles),
+    .migrations = feedback_migrations, .migration_count = 1, .database_path = offsetof(struct feedback, db_path), .needs_keys = true,
+    .open = open_feedback, .close = close_feedback, .resume = tick, .tick = tick, .next_tick = next_tick, .flush = flush,
+};

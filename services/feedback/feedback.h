@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* feedback.h - the service's state, shared by its messages (feedback.c), its batch (calls.c) and its requests (requests.c). */
+#ifndef RL_FEEDBACK_H
+#define RL_FEEDBACK_H
+
+#include "feedback_store.h"
+#include "service.h"
+#include "validate.h"
+
+enum { CALL_SLOTS = 4096, LOOK_BACK_DAYS = 3 };
+
+enum feedback_metric {
+    FEEDBACK_TOTAL, FEEDBACK_RATING, FEEDBACK_DURATION, FEEDBACK_BARGE_IN, FEEDBACK_ESCALATION, FEEDBACK_SUCCESS, FEEDBACK_DUPLICATE, FEEDBACK_AMENDED,
+    FEEDBACK_OVERRIDDEN, FEEDBACK_NO_CONSENT, FEEDBACK_CLAMPED, FEEDBACK_NO_DECISION, FEEDBACK_DROPPED, FEEDBACK_WAITING
+};
+
+struct feedback {
+    int64_t join_wait_s, join_idle_s, outcome_wait_h, amendment_window_days;
+    bool allow_unknown_resolution;
+    int out_of_range;
+    const char *db_path;
+
+    struct validate_rules rules;
+    const struct common_config *common;
+    const struct variants *variants;
+    struct metrics *metrics;
+    struct keyring *ring;
+    struct feedback_store store;
+
+    struct call *slots[CALL_SLOTS], **batch; /* calls of the open batch, by key and in order */
+    size_t batch_count, batch_capacity;
+
+    int64_t say_again_from, say_again_to; /* revisions that a start has still to say again */
+    int64_t idle_since_us;                /* service time since which no decision was on its way; 0: one is */
+    int64_t replay_run, replay_from, replay_next, replay_last; /* run 0: none is going on */
+};
+
+/* ---- calls.c: the calls of the open batch ---- */
+
+/* The call of an id or a key: from the batch, the database (up to `back` days before the message's), or new. */
+enum status calls_by_id(struct feedback *f, struct outbox *out, const char *call_id, const struct in_msg *in, int32_t back, struct call **ret) MUST_CHECK;
+enum status calls_by_key(struct feedback *f, struct outbox *out, const uint8_t key[static CALL_KEY_BYTES], const char *key_id, const struct in_msg *in,
+                         struct call **ret) MUST_CHECK;
+
+/* Takes a row that was read otherwise into the batch, or gives the one that is there already. */
+struct call *calls_adopt(struct feedback *f, struct call *row);
+
+/* Writes what changed and says what is complete. */
+enum status calls_flush(struct feedback *f, struct outbox *out) MUST_CHECK;
+
+/* Says one complete call; `revision` moves the published floor, 0 leaves it. */
+void calls_say(struct outbox *out, const struct call *call, int64_t revision, bool first, const char *id);
+
+/* Says that a call gave up waiting for its decision. */
+void calls_say_no_decision(struct outbox *out, const struct call *call);
+
+/* ---- requests.c ---- */
+
+handler_fn on_stats, on_by_policy, on_replay;
+enum status replay_resume(struct feedback *f) MUST_CHECK;
+enum status replay_some(struct feedback *f, struct outbox *out) MUST_CHECK; /* as much as the outbox has room for */
+
+#endif

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* feedback_store.c - rows and counts; the record itself is one protobuf blob. */
+#include "feedback_store.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clk.h"
+#include "codec.h"
+
+enum { RECORD_LIMIT = 1 << 20 };
+
+/* States are numbered in join.h: 6 counts, 7 is retracted. */
+const char *const feedback_migrations[] = {
+    "CREATE TABLE call(id INTEGER PRIMARY KEY, day INTEGER NOT NULL, call_key BLOB NOT NULL, revision INTEGER NOT NULL, ts INTEGER NOT NULL,"
+    " variant TEXT NOT NULL, state INTEGER NOT NULL, waiting_us INTEGER NOT NULL, record BLOB NOT NULL, UNIQUE(day, call_key));"
+    "CREATE INDEX call_revision ON call(revision) WHERE revision > 0;"
+    "CREATE INDEX call_variant ON call(variant, ts) WHERE state = 6;"
+    "CREATE INDEX call_retracted ON call(id) WHERE state = 7;"
+    "CREATE INDEX call_waiting ON call(waiting_us) WHERE waiting_us > 0;"
+    "CREATE TABLE tally(variant TEXT NOT NULL, profile TEXT NOT NULL, n INTEGER NOT NULL, resolved INTEGER NOT NULL, latest_ts INTEGER NOT NULL,"
+    " PRIMARY KEY(variant, profile));"
+    "CREATE TABLE replay(run INTEGER PRIMARY KEY, from_ts INTEGER NOT NULL, next_id INTEGER NOT NULL, last_id INTEGER NOT NULL);",
+};
+const size_t feedback_migration_count = sizeof feedback_migrations / sizeof *feedback_migrations;
+
+/* ---- days ---------------------------------------------------------------------------------------------------------------------------------- */
+
+static bool has_day(const struct feedback_store *f, int32_t day)
+{
+    for (size_t i = f->day_count; i-- > 0 && f->days[i] >= day;)
+        if (f->days[i] == day)
+            return true;
+    return false;
+}
+
+static void note_day(struct feedback_store *f, int32_t day)
+{
+    size_t at = f->day_count;
+
+    if (has_day(f, day))
+        return;
+    if (f->day_count == f->day_capacity) {
+        f->day_capacity = f->day_capacity ? f->day_capacity * 2 : 64;
+        f->days = xrealloc(f->days, f->day_capacity * sizeof *f->days);
+    }
+    for (; at > 0 && f->days[at - 1] > day; at--)
+        f->days[at] = f->days[at - 1];
+    f->days[at] = day;
+    f->day_count++;
+}
+
+/* From one day to the next by the index: never a scan. */
+static enum status load_days(struct feedback_store *f)
+{
+    int64_t day = INT32_MIN;
+    bool row = true;
+    enum status status = STATUS_OK;
+
+    while (status == STATUS_OK && row) {
+        struct query *q = store_query(f->store, "SELECT day FROM call WHERE day > ? ORDER BY day LIMIT 1");
+        query_bind_int(q, 1, day);
+        status = query_step(q, &row);
+        if (status == STATUS_OK && row) {
+            day = query_int(q, 0);
+            note_day(f, (int32_t)day);
+            query_reset(q);
+        }
+    }
+    return status;
+}
+
+/* ---- counts -------------------------------------------------------------------------------------------------------------------------------- */
+
+static struct tally *tally_of(struct feedback_store *f, const char *variant, const char *profile)
+{
+    for (size_t i = 0; i < f->tally_count; i++)
+        if (strcmp(f->tallies[i].variant, variant) == 0 && strcmp(f->tallies[i].profile, profile) == 0)
+            return &f->tallies[i];
+    if (f->tally_count == f->tally_capacity) {
+        f->tally_capacity = f->tally_capacity ? f->tally_capacity * 2 : 64;
+        f->tallies = xrealloc(f->tallies, f->tally_capacity * sizeof *f->tallies);
+    }
+    struct tally *t = &f->tallies[f->tally_count++];
+    *t = (struct tally){0};
+    snprintf(t->variant, sizeof t->variant, "%s", variant);
+    snprintf(t->profile, sizeof t->profile, "%s", profile);
+    return t;
+}
+
+void feedback_store_count(struct feedback_store *f, const CallRecord *record, int n)
+{
+    struct tally *t = tally_of(f, join_variant(record), join_profile(record));
+
+    t->n += n;
+    t->resolved += join_resolution(record) == TRI_TRUE ? n : 0;
+    if (n > 0 && record->end->ts > t->latest_ts)
+        t->latest_ts = record->end->ts;
+    t->dirty = true;
+    assert(t->n >= 0 && t->resolved >= 0);
+}
+
+static enum status load_tallies(struct feedback_store *f)
+{
+    struct query *q = store_query(f->store, "SELECT variant, profile, n, resolved, latest_ts FROM tally");
+    enum status status;
+    bool row;
+
+    while ((status = query_step(q, &row)) == STATUS_OK && row) {
+        struct tally *t = tally_of(f, query_text(q, 0), query_text(q, 1));
+        t->n = query_int(q, 2);
+        t->resolved = query_int(q, 3);
+        t->latest_ts = query_int(q, 4);
+    }
+    return status;
+}
+
+enum status feedback_store_flush(struct feedback_store *f)
+{
+    enum status status = STATUS_OK;
+
+    for (size_t i = 0; i < f->tally_count && status == STATUS_OK; i++) {
+        struct tally *t = &f->tallies[i];
+        if (!t->dirty)
+            continue;
+        struct query *q = store_query(f->store, "INSERT OR REPLACE INTO tally VALUES(?, ?, ?, ?, ?)");
+        query_bind_text(q, 1, t->variant);
+        query_bind_text(q, 2, t->profile);
+        query_bind_int(q, 3, t->n);
+        query_bind_int(q, 4, t->resolved);
+        query_bind_int(q, 5, t->latest_ts);
+        status = query_run(q, NULL);
+        t->dirty = false;
+    }
+    return status;
+}
+
+/* ---- rows ------------------------------------------------------------------------------------------------------------------------------------ */
+
+enum status feedback_store_number(struct feedback_store *f, const char *sql, int64_t *ret)
+{
+    struct query *q = store_query(f->store, sql);
+    bool row;
+    enum status status = query_step(q, &row);
+
+    if (status == STATUS_OK && row)
+        *ret = query_int(q, 0);
+    query_reset(q);
+    return status;
+}
+
+enum status feedback_store_open(struct feedback_store *f, struct store *store)
+{
+    f->store = store;
+    enum status status = load_tallies(f);
+    if (status == STATUS_OK)
+        status = load_days(f);
+    return status == STATUS_OK ? feedback_store_number(f, "SELECT max(revision) FROM call WHERE revision > 0", &f->last_revision) : status;
+}
+
+void feedback_store_close(struct feedback_store *f)
+{
+    free(f->tallies);
+    free(f->days);
+    *f = (struct feedback_store){0};
+}
+
+int64_t feedback_store_next_revision(struct feedback_store *f, wall_time now)
+{
+    f->last_revision = now.us > f->last_revision ? now.us : f->last_revision + 1;
+    return f->last_revision;
+}
+
+enum status feedback_store_step(struct query *q, struct arena *arena, struct call **ret)
+{
+    ProtobufCMessage *record = NULL;
+    struct reason reason;
+    bool row, json;
+    size_t size;
+    enum status status = query_step(q, &row);
+
+    *ret = NULL;
+    if (status != STATUS_OK || !row)
+        return status;
+    struct call *c = arena_alloc(arena, sizeof *c);
+    c->id = query_int(q, 0);
+    c->day = (int32_t)query_int(q, 1);
+    const void *key = query_blob(q, 2, &size);
+    if (size != CALL_KEY_BYTES)
+        return STATUS_CORRUPT;
+    memcpy(c->key, key, CALL_KEY_BYTES);
+    c->revision = query_int(q, 3);
+    c->state = (enum call_state)query_int(q, 4);
+    c->waiting_us = query_int(q, 5);
+    const void *blob = query_blob(q, 6, &size);
+    if (codec_decode(arena, &tom__rl__v1__call_record__descriptor, blob, size, RECORD_LIMIT, &json, &record, &reason) != STATUS_OK)
+        return STATUS_CORRUPT;
+    c->record = (CallRecord *)record;
+    *ret = c;
+    return STATUS_OK;
+}
+
+enum status feedback_store_find(struct feedback_store *f, struct arena *arena, const uint8_t key[static CALL_KEY_BYTES], int32_t day, int32_t back,
+                                struct call **ret)
+{
+    struct query *q = store_query(f->store, "SELECT " FEEDBACK_COLUMNS " FROM call WHERE day = ? AND call_key = ?");
+    enum status status = STATUS_OK;
+
+    *ret = NULL;
+    for (size_t i = f->day_count; i-- > 0 && f->days[i] >= day - back && !*ret && status == STATUS_OK;) {
+        if (f->days[i] > day + 1)
+            continue;
+        query_bind_int(q, 1, f->days[i]);
+        query_bind_blob(q, 2, key, CALL_KEY_BYTES);
+        status = feedback_store_step(q, arena, ret);
+        query_reset(q);
+    }
+    return status;
+}
+
+static struct query *insert_or_update(struct feedback_store *f, const struct call *c)
+{
+    struct query *q;
+
+    if (c->id) {
+        q = store_query(f->store, "UPDATE call SET revision = ?1, ts = ?2, variant = ?3, state = ?4, waiting_us = ?5, record = ?6 WHERE id = ?7");
+        query_bind_int(q, 7, c->id);
+        return q;
+    }
+    q = store_query(f->store, "INSERT INTO call(revision, ts, variant, state, waiting_us, record, day, call_key) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
+    query_bind_int(q, 7, c->day);
+    query_bind_blob(q, 8, c->key, CALL_KEY_BYTES);
+    return q;
+}
+
+enum status feedback_store_put(struct feedback_store *f, struct arena *arena, struct call *c)
+{
+    struct query *q = insert_or_update(f, c);
+    const uint8_t *data;
+    size_t size;
+
+    codec_encode(arena, &c->record->base, false, &data, &size);
+    query_bind_int(q, 1, c->revision);
+    query_bind_int(q, 2, c->record->end ? c->record->end->ts : 0);
+    query_bind_text(q, 3, join_variant(c->record));
+    query_bind_int(q, 4, c->state);
+    query_bind_int(q, 5, c->waiting_us);
+    query_bind_blob(q, 6, data, size);
+    enum status status = query_run(q, NULL);
+    if (status == STATUS_OK && !c->id) {
+        c->id = store_last_id(f->store);
+        note_day(f, c->day);
+    }
+    return status;
+}

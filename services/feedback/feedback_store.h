@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* feedback_store.h - feedback.db: one row a call, unique by (day first seen, call key), and counts by variant and profile.
+ *
+ * The day keeps the unique index dense where calls are now: a random key alone costs a page per row once the table is large. */
+#ifndef RL_FEEDBACK_STORE_H
+#define RL_FEEDBACK_STORE_H
+
+#include "join.h"
+#include "clk.h"
+#include "pseudonym.h"
+#include "store.h"
+
+extern const char *const feedback_migrations[];
+extern const size_t feedback_migration_count;
+
+/* One call of the open batch. */
+struct call {
+    uint8_t key[CALL_KEY_BYTES];
+    int64_t id;       /* row; 0: not stored yet */
+    int32_t day;      /* unix day of the stream time of its first message */
+    int64_t revision; /* last said; 0: never */
+    int64_t waiting_us;
+    enum call_state state;
+    CallRecord *record;
+    bool changed, gave_up; /* gave_up: this batch ended its wait for a decision */
+    struct call *same_slot;
+};
+
+struct tally {
+    char variant[20], profile[48];
+    int64_t n, resolved, latest_ts;
+    bool dirty;
+};
+
+struct feedback_store {
+    struct store *store;
+    int64_t last_revision;
+    struct tally *tallies;
+    size_t tally_count, tally_capacity;
+    int32_t *days; /* that have rows, ascending */
+    size_t day_count, day_capacity;
+};
+
+enum status feedback_store_open(struct feedback_store *f, struct store *store) MUST_CHECK;
+void feedback_store_close(struct feedback_store *f);
+
+/* The row of a key first seen between `day` - back and `day` + 1; *ret NULL: there is none.  In the arena. */
+enum status feedback_store_find(struct feedback_store *f, struct arena *arena, const uint8_t key[static CALL_KEY_BYTES], int32_t day, int32_t back,
+                                struct call **ret) MUST_CHECK;
+
+/* Writes the row; for a call that is complete the counts follow: `before` is how it counted until now. */
+enum status feedback_store_put(struct feedback_store *f, struct arena *arena, struct call *call) MUST_CHECK;
+
+/* max(last + 1, now in microseconds): a restored database never says a number again that was already used. */
+int64_t feedback_store_next_revision(struct feedback_store *f, wall_time now);
+
+/* Takes `n` (+1, -1) calls of this record into the counts. */
+void feedback_store_count(struct feedback_store *f, const CallRecord *record, int n);
+enum status feedback_store_flush(struct feedback_store *f) MUST_CHECK;
+
+/* Rows in order: `sql` selects the columns of FEEDBACK_COLUMNS; bind, then step until *ret is NULL. */
+#define FEEDBACK_COLUMNS "id, day, call_key, revision, state, waiting_us, record"
+enum status feedback_store_step(struct query *q, struct arena *arena, struct call **ret) MUST_CHECK;
+
+/* A single number of a query without parameters. */
+enum status feedback_store_number(struct feedback_store *f, const char *sql, int64_t *ret) MUST_CHECK;
+
+#endif

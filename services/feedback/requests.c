@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* requests.c - statistics, the newest calls of a variant, and saying all calls again. */
+#include <math.h>
+#include <string.h>
+
+#include "feedback.h"
+#include "log.h"
+
+enum { DEFAULT_LIMIT = 100, MAX_LIMIT = 1000 };
+
+/* ---- feedback.stats -------------------------------------------------------------------------------------------------------------------------- */
+
+typedef Tom__Rl__V1__FeedbackStatsReply__PolicyStatsEntry PolicyStatsEntry;
+typedef Tom__Rl__V1__FeedbackStatsReply__ProfileStatsEntry ProfileStatsEntry;
+#define PolicyStats_descriptor tom__rl__v1__feedback_stats_reply__policy_stats_entry__descriptor
+#define ProfileStats_descriptor tom__rl__v1__feedback_stats_reply__profile_stats_entry__descriptor
+
+static void add_policy(struct arena *arena, FeedbackStatsReply *m, const struct tally *t)
+{
+    for (size_t i = 0; i < m->n_policy_stats; i++)
+        if (strcmp(m->policy_stats[i]->key, t->variant) == 0) {
+            m->policy_stats[i]->value += (uint64_t)t->n;
+            return;
+        }
+    MAP_ADD(arena, m, policy_stats, PolicyStats, t->variant, (uint64_t)t->n);
+}
+
+static void add_profile(struct arena *arena, FeedbackStatsReply *m, const struct tally *t)
+{
+    for (size_t i = 0; i < m->n_profile_stats; i++)
+        if (strcmp(m->profile_stats[i]->key, t->profile) == 0) {
+            m->profile_stats[i]->value += (uint64_t)t->n;
+            return;
+        }
+    MAP_ADD(arena, m, profile_stats, ProfileStats, t->profile, (uint64_t)t->n);
+}
+
+enum status on_stats(void *state, const struct in_msg *in, struct outbox *out, struct reason *reason)
+{
+    struct feedback *f = state;
+    struct arena *arena = outbox_arena(out);
+    FeedbackStatsReply *m = codec_new(arena, &tom__rl__v1__feedback_stats_reply__descriptor);
+    int64_t waiting = 0, retracted = 0, latest = 0;
+    enum status status = feedback_store_number(&f->store, "SELECT count(*) FROM call WHERE waiting_us > 0", &waiting);
+
+    (void)reason;
+    if (status == STATUS_OK)
+        status = feedback_store_number(&f->store, "SELECT count(*) FROM call WHERE state = 7", &retracted);
+    m->policy_stats = arena_alloc(arena, f->store.tally_count * sizeof *m->policy_stats);
+    m->profile_stats = arena_alloc(arena, f->store.tally_count * sizeof *m->profile_stats);
+    for (size_t i = 0; i < f->store.tally_count; i++) {
+        const struct tally *t = &f->store.tallies[i];
+        if (t->n == 0)
+            continue;
+        m->total_events += (uint64_t)t->n;
+        latest = t->latest_ts > latest ? t->latest_ts : latest;
+        add_policy(arena, m, t);
+        add_profile(arena, m, t);
+    }
+    if (m->total_events) {
+        m->has_latest_event_ts_case = TOM__RL__V1__FEEDBACK_STATS_REPLY__HAS_LATEST_EVENT_TS_LATEST_EVENT_TS;
+        m->latest_event_ts = latest;
+    }
+    m->waiting = (uint64_t)waiting;
+    m->retracted = (uint64_t)retracted;
+    outbox_reply(out, in, &m->base);
+    return status;
+}
+
+/* ---- feedback.by_policy ---------------------------------------------------------------------------------------------------------------------- */
+
+static FeedbackStored *event_of(struct arena *arena, const struct call *c)
+{
+    FeedbackStored *m = codec_new(arena, &tom__rl__v1__feedback_stored__descriptor);
+    char key[CALL_KEY_TEXT];
+
+    join_message(arena, c->record, m);
+    call_key_text(c->key, key);
+    m->call_key = arena_str(arena, key);
+    m->day = c->day;
+    m->revision = c->revision;
+    return m;
+}
+
+enum status on_by_policy(void *state, const struct in_msg *in, struct outbox *out, struct reason *reason)
+{
+    struct feedback *f = state;
+    const FeedbackByPolicyRequest *q = (const FeedbackByPolicyRequest *)in->body;
+    struct arena *arena = outbox_arena(out);
+    FeedbackByPolicyReply *m = codec_new(arena, &tom__rl__v1__feedback_by_policy_reply__descriptor);
+    uint32_t limit = q->limit ? q->limit : DEFAULT_LIMIT;
+    struct call *row;
+    enum status status;
+
+    if (!variant_id_valid(q->policy_variant))
+        return reason_set(reason, "policy_variant", "\"%.40s\" does not look like v1a", q->policy_variant);
+    if (limit > MAX_LIMIT)
+        return reason_set(reason, "limit", "%u is more than %d", limit, MAX_LIMIT);
+    struct query *query = store_query(f->store.store, "SELECT " FEEDBACK_COLUMNS " FROM call WHERE state = 6 AND variant = ? ORDER BY ts DESC, id DESC LIMIT ?");
+    query_bind_text(query, 1, q->policy_variant);
+    query_bind_int(query, 2, limit);
+    m->events = arena_alloc(arena, limit * sizeof *m->events);
+    while ((status = feedback_store_step(query, arena, &row)) == STATUS_OK && row)
+        m->events[m->n_events++] = event_of(arena, row);
+    query_reset(query);
+    outbox_reply(out, in, &m->base);
+    return status;
+}
+
+/* ---- feedback.replay -------------------------------------------------------------------------------------------------------------------------- */
+
+enum status replay_resume(struct feedback *f)
+{
+    struct query *q = store_query(f->store.store, "SELECT run, from_ts, next_id, last_id FROM replay ORDER BY run LIMIT 1");
+    bool row;
+    enum status status = query_step(q, &row);
+
+    f->replay_run = 0;
+    if (status == STATUS_OK && row) {
+        f->replay_run = query_int(q, 0);
+        f->replay_from = query_int(q, 1);
+        f->replay_next = query_int(q, 2);
+        f->replay_last = query_int(q, 3);
+    }
+    query_reset(q);
+    return status;
+}
+
+static enum status store_replay(struct feedback *f, int64_t run, int64_t from, int64_t next, int64_t last)
+{
+    struct query *q = store_query(f->store.store, "INSERT OR REPLACE INTO replay VALUES(?, ?, ?, ?)");
+
+    query_bind_int(q, 1, run);
+    query_bind_int(q, 2, from);
+    query_bind_int(q, 3, next);
+    query_bind_int(q, 4, last);
+    return query_run(q, NULL);
+}
+
+static enum status finish_replay(struct feedback *f)
+{
+    struct query *q = store_query(f->store.store, "DELETE FROM replay WHERE run = ?");
+
+    query_bind_int(q, 1, f->replay_run);
+    log_info("replay.done", "run=%lld", (long long)f->replay_run);
+    enum status status = query_run(q, NULL);
+    return status == STATUS_OK ? replay_resume(f) : status;
+}
+
+/* The id carries the run, so that the bus's duplicate window never swallows what is said again on purpose. */
+enum status replay_some(struct feedback *f, struct outbox *out)
+{
+    struct query *q = store_query(f->store.store, "SELECT " FEEDBACK_COLUMNS " FROM call WHERE id >= ? AND id <= ? AND ts >= ? AND state >= 6 ORDER BY id LIMIT ?");
+    int64_t room = (int64_t)outbox_room(out) / 2, said = 0;
+    struct call *row;
+    char key[CALL_KEY_TEXT];
+    enum status status;
+
+    if (!f->replay_run || room == 0)
+        return STATUS_OK;
+    query_bind_int(q, 1, f->replay_next);
+    query_bind_int(q, 2, f->replay_last);
+    query_bind_int(q, 3, f->replay_from);
+    query_bind_int(q, 4, room);
+    while ((status = feedback_store_step(q, outbox_arena(out), &row)) == STATUS_OK && row) {
+        call_key_text(row->key, key);
+        calls_say(out, row, 0, false, arena_printf(outbox_arena(out), "feedback.stored/%s/%lld/r%lld", key, (long long)row->revision, (long long)f->replay_run));
+        f->replay_next = row->id + 1;
+        said++;
+    }
+    query_reset(q);
+    if (status != STATUS_OK)
+        return status;
+    return said < room ? finish_replay(f) : store_replay(f, f->replay_run, f->replay_from, f->replay_next, f->replay_last);
+}
+
+static enum status count_replay(struct feedback *f, int64_t from, int64_t *ret_count, int64_t *ret_last)
+{
+    struct query *q = store_query(f->store.store, "SELECT count(*), coalesce(max(id), 0) FROM call WHERE ts >= ? AND state >= 6");
+    bool row;
+
+    query_bind_int(q, 1, from);
+    enum status status = query_step(q, &row);
+    if (status == STATUS_OK && row) {
+        *ret_count = query_int(q, 0);
+        *ret_last = query_int(q, 1);
+    }
+    query_reset(q);
+    return status;
+}
+
+enum status on_replay(void *state, const struct in_msg *in, struct outbox *out, struct reason *reason)
+{
+    struct feedback *f = state;
+    const FeedbackReplayRequest *q = (const FeedbackReplayRequest *)in->body;
+    FeedbackReplayReply *m = codec_new(outbox_arena(out), &tom__rl__v1__feedback_replay_reply__descriptor);
+    int64_t count = 0, last = 0, run = outbox_now(out).us / 1000;
+
+    if (!isfinite(q->from) || q->from < 0 || q->from > 1e12)
+        return reason_set(reason, "from", "%g is no time; expected unix seconds", q->from);
+    if (q->reward_version[0])
+        return reason_set(reason, "reward_version", "only the current one can be said again; leave it empty");
+    enum status status = count_replay(f, (int64_t)q->from, &count, &last);
+    if (status == STATUS_OK)
+        status = store_replay(f, run, (int64_t)q->from, 0, last);
+    if (status == STATUS_OK && !f->replay_run)
+        status = replay_resume(f);
+    if (status != STATUS_OK)
+        return status;
+    log_info("replay.started", "run=%lld calls=%lld", (long long)run, (long long)count);
+    m->replayed = (uint64_t)count;
+    m->run = (uint64_t)run;
+    outbox_reply(out, in, &m->base);
+    return STATUS_OK;
+}

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+// e2e.mjs - the whole system as a stranger sees it: ./rl, the bus with somebody else's NATS and protobuf libraries, HTTP.
+//
+//     node tests/e2e/e2e.mjs [--list] [PART ...]     runs the sentences whose name contains one of the parts, all without
+//
+// Needs build/release and `npm install` in this folder.  Prints failures, and last "N passed, N failed, N skipped"; 1 when one failed.
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { Stack, eventually, message, root, run, services, stopAll } from './stack.mjs';
+
+const sentences = new Map();
+const test = (name, body) => sentences.set(name, body);
+class Skip extends Error {}
+
+const json = async (path) => JSON.parse(await readFile(join(root, path), 'utf8'));
+const table = () => json('tests/data/call_ended_cases.json');
+
+// Tests that can live beside others share one stack.
+let sharedStack;
+const shared = () => (sharedStack ??= Stack.start());
+
+async function withStack(options, body) {
+  const stack = await Stack.start(options);
+  try {
+    await body(stack);
+  } finally {
+    await stack.stop();
+  }
+}
+
+const near = (actual, expected, tolerance, what) =>
+  assert.ok(Math.abs(actual - expected) <= tolerance, `${what} is ${actual}, not ${expected}`);
+
+// ---- schema -----------------------------------------------------------------------------------------------------------------
+
+test('e2e.schema.ajv_and_the_table_agree', async () => {
+  const { default: Ajv } = await import('ajv');
+  const accepts = new Ajv({ strict: true }).compile(await json('docs/schemas/feedback_event.json'));
+  const cases = await table();
+  assert.equal(cases.length, 60);
+  const disagree = cases.filter((c) => accepts(c.event) !== c.accept).map((c) => c.name);
+  assert.deepEqual(disagree, []);
+});
+
+test('e2e.schema.rl_feedback_and_the_table_agree', async () => {
+  const stack = await shared(), voice = await stack.client('voice'), operator = await stack.client('operator');
+  const heard = await operator.listen('rl.dlq.>', await message('DeadLetter'));
+  const before = await operator.ask('feedback.stats');
+  const cases = await table(), nameOf = new Map();
+  for (const c of cases) nameOf.set(await voice.publish('call.ended', c.event), c.name);
+
+  const refused = cases.filter((c) => !c.accept), kept = cases.filter((c) => c.accept && c.event.consent !== 'NONE');
+  const letters = () => heard.filter((l) => l.service === 'feedback' && l.stream === 'CALLS');
+  await eventually('all refused cases are dead letters', () => letters().length >= refused.length);
+  assert.deepEqual(letters().map((l) => `${nameOf.get(l.sequence)}: ${l.field}`).sort(), refused.map((c) => `${c.name}: ${c.field}`).sort());
+  assert.deepEqual([...new Set(letters().map((l) => `${l.subject} ${l.reason}`))], ['call.ended invalid']);
+
+  const waiting = kept.filter((c) => !c.event.policy_variant).length; // for a decision
+  await eventually('all accepted cases are counted', async () => {
+    const after = await operator.ask('feedback.stats');
+    assert.equal(after.waiting - before.waiting, waiting);
+    assert.equal(after.total_events - before.total_events, kept.length - waiting);
+    return true;
+  });
+});
+
+// ---- two encodings ------------------------------------------------------------------------------------------------------------
+
+const known = (call_id) => ({
+  call_id, ts: 1763800000.0, agent: 'TOM', profile: 'kfz', policy_variant: 'v1a',
+  signals: { resolution: true, user_rating: 4, barge_in_count: 1, handover: false, duration_sec: 120, repeats: 0, escalation: false, satisfaction: 0.5 },
+});
+
+// A call of now.
+const recent = (call_id, policy_variant = 'v1a') => ({ ...known(call_id), ts: undefined, policy_variant });
+
+// All that has been learned: over all, in the cell of the known event, and in one that never saw a call.
+async function learned(operator) {
+  const [all, own, other] = await Promise.all([{}, { profile: 'kfz', time_of_day: 'morning' }, { profile: 'it', time_of_day: 'night' }]
+    .map((question) => operator.ask('bandit.stats', question)));
+  return { all: all.variants, own: own.variants, other: other.variants, exploration_rate: all.exploration_rate };
+}
+
+const learnedWhen = (operator, what, holds) =>
+  eventually(what, async () => {
+    const now = await learned(operator);
+    return holds(now.all.v1a) && now;
+  });
+const earned = (reward) => (arm) => arm.pulls === 1 && Math.abs(arm.total_reward - reward) < 1e-6;
+
+function checkKnown(now) {
+  near(now.own.v1a.mean_reward, 0.866667, 1e-6, 'mean reward');
+  assert.equal(now.own.v1a.pulls, 1);
+  near(now.own.v1a.alpha, 1.93333, 1e-5, 'alpha');
+  near(now.own.v1a.beta, 1.06667, 1e-5, 'beta');
+  assert.equal(now.other.v1a.pulls, 0);
+  near(now.other.v1a.alpha_shared, 1.8889, 1e-4, 'alpha_shared');
+  near(now.other.v1a.beta_shared, 1.0635, 1e-4, 'beta_shared');
+}
+
+test('e2e.node.json_and_protobuf_equal', () => withStack({}, async (stack) => {
+  const voice = await stack.client('voice'), operator = await stack.client('operator');
+  const ended = await message('CallEnded'), amended = await message('CallAmended');
+  const encodings = [
+    { id: 'c-json', end: (o) => o, amend: (o) => o },
+    { id: 'c-proto', end: ended.encode, amend: amended.encode },
+  ];
+  const empty = await learned(operator), results = [];
+  let copies = 0;
+  for (const { id, end, amend } of encodings) {
+    const say = (what) => voice.publish('call.amended', amend({ call_id: id, ...what }));
+    for (let i = 0; i < 10; i++) await voice.publish('call.ended', end(known(id)));
+    copies += 9;
+    await eventually('nine copies are known as such', async () =>
+      new RegExp(`^rl_duplicate_ends_total ${copies}$`, 'm').test((await stack.get('feedback', '/metrics')).text));
+    const once = await learnedWhen(operator, `${id} earns 0.866667`, earned(0.866667));
+    checkKnown(once);
+    await say({ signals: { user_rating: 1 } });
+    const worse = await learnedWhen(operator, `${id} with rating 1 earns 0.566667`, earned(0.566667));
+    await say({ retracted: true });
+    const nothing = await learnedWhen(operator, `${id} is retracted`, (arm) => arm.pulls === 0);
+    assert.deepEqual(nothing, empty);
+    results.push({ once, worse });
+  }
+  assert.deepEqual(results[0], results[1]);
+}));
+
+test('e2e.node.select_answers_in_the_encoding_of_the_question', async () => {
+  const stack = await shared(), voice = await stack.client('voice');
+  const question = await message('PolicySelectRequest'), answer = await message('PolicySelectReply');
+  const asked = { call_id: 'c-encoding', profile: 'kfz', time_of_day: 'evening' };
+  const text = await voice.ask('policy.select', asked);
+  const bytes = await voice.askBytes('policy.select', question.encode(asked));
+  assert.notEqual(bytes[0], '{'.charCodeAt(0));
+  const reply = answer.decode(bytes);
+  assert.equal(reply.source, `DECISION_SOURCE_${text.source}`);
+  for (const field of ['call_id', 'decision_id', 'policy_variant', 'parameters', 'propensity', 'probabilities', 'context'])
+    assert.deepEqual(reply[field], text[field], field);
+  near(Object.values(text.probabilities).reduce((a, b) => a + b, 0), 1, 1e-12, 'sum of probabilities');
+
+  const wrong = { call_id: 'c-encoding', time_of_day: 'teatime' };
+  const refusal = await voice.ask('policy.select', wrong);
+  assert.equal(refusal.error.code, 'invalid');
+  assert.equal(refusal.error.field, 'time_of_day');
+  assert.deepEqual(answer.decode(await voice.askBytes('policy.select', question.encode(wrong))).error, refusal.error);
+});
+
+// ---- operation -----------------------------------------------------------------------------------------------------------------
+
+test('e2e.second_stack_beside_first', async () => {
+  const first = await shared();
+  await withStack({}, async (second) => {
+    const total = async (stack) => (await (await stack.client('operator')).ask('feedback.stats')).total_events;
+    const call = async (stack, id) => (await stack.client('voice')).publish('call.ended', recent(id));
+    const before = await total(first);
+    await call(first, 'c-first');
+    await eventually('the first stack counts its call', async () => (await total(first)) === before + 1);
+    assert.equal(await total(second), 0);
+    await call(second, 'c-second-1');
+    await call(second, 'c-second-2');
+    await eventually('the second stack counts its calls', async () => (await total(second)) === 2);
+    assert.equal(await total(first), before + 1);
+  });
+});
+
+const owned = {
+  feedback: ['rl_feedback_total', 'rl_user_rating_distribution', 'rl_session_duration_seconds', 'rl_barge_in_total', 'rl_escalation_total',
+    'rl_policy_success_rate'],
+  reward: ['rl_reward_distribution', 'rl_reward_score'],
+  bandit: ['rl_bandit_exploration_rate'],
+  guard: ['rl_active_variants', 'rl_blacklisted_variants'],
+  router: ['rl_policy_pulls_total'],
+};
+
+test('e2e.prometheus.metrics_are_clean', () => withStack({ yaml: 'metrics:\n  legacy_names: false\n' }, async (stack) => {
+  let checked = 0;
+  for (const service of services) {
+    const { status, text } = await stack.get(service, '/metrics');
+    assert.equal(status, 200, service);
+    for (const name of [...owned[service], 'rl_service_up'])
+      assert.ok(new RegExp(`^${name}(_bucket)?[{ ]`, 'm').test(text), `${service} has no ${name}`);
+    assert.ok(!/^rl_(active|blacklisted)_variants_total/m.test(text), `${service} has a legacy name`);
+    assert.deepEqual(await stack.get(service, '/metrics', 'HEAD'), { status: 200, text: '' });
+    const { code, output } = await run('promtool', ['check', 'metrics'], { input: text });
+    if (code === 'ENOENT') continue;
+    assert.equal(code, 0, `promtool on ${service} ended with ${code}:\n${output}`);
+    checked++;
+  }
+  if (!checked) throw new Skip('there is no promtool (Debian package prometheus): names were checked, their form was not');
+}));
+
+test('e2e.supervisor.a_killed_service_is_back', async () => {
+  const stack = await shared(), voice = await stack.client('voice'), operator = await stack.client('operator');
+  const pulls = async () => (await operator.ask('bandit.stats')).variants.v3b.pulls;
+  const before = await pulls(), victim = await stack.pid('bandit');
+  process.kill(victim, 'SIGKILL');
+  await voice.publish('call.ended', recent('c-killed', 'v3b'));
+  await eventually('another process is there', async () => (await stack.pid('bandit')) !== victim);
+  await eventually('it is ready', async () => (await stack.get('bandit', '/readyz')).status === 200);
+  await eventually('the call is learned', async () => (await pulls()) > before);
+  await voice.publish('call.ended', recent('c-after', 'v3b'));
+  await eventually('the next call is learned', async () => (await pulls()) > before + 1);
+  assert.equal(await pulls(), before + 2);
+  assert.equal((await operator.ask('bandit.rebuild', { check: true })).identical, true);
+});
+
+// ---- the runner -------------------------------------------------------------------------------------------------------------------
+
+async function runOne(name, body, counts) {
+  try {
+    await body();
+    counts.passed++;
+  } catch (error) {
+    if (error instanceof Skip) {
+      console.log(`skipped ${name}: ${error.message}`);
+      counts.skipped++;
+      return;
+    }
+    console.log(`FAILED ${name}\n${(process.env.RL_TEST_TRACE ? error.stack : error.message).replace(/^/gm, '  ')}`);
+    counts.failed++;
+  }
+}
+
+async function main(parts) {
+  const counts = { passed: 0, failed: 0, skipped: 0 };
+  for (const [name, body] of sentences)
+    if (!parts.length || parts.some((part) => name.includes(part))) await runOne(name, body, counts);
+  await stopAll().catch((error) => {
+    console.log(`FAILED e2e.stop\n  ${error.message}`);
+    counts.failed++;
+  });
+  console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
+  return counts.failed ? 1 : 0;
+}
+
+const args = process.argv.slice(2);
+if (args.includes('--list')) console.log([...sentences.keys()].join('\n'));
+else process.exit(await main(args));
