@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* feedback.c - what feedback promises beyond the sums: replays that survive a crash, the amendment window, clocks that run ahead, consent. */
+#include <stdlib.h>
+
+#include "test.h"
+#include "world.h"
+
+enum { CALLS = 40, DAY_S = 86400, SECOND_US = 1000000 };
+
+static void end_call(struct world *w, const char *id, double ts, int rating, Tom__Rl__V1__Consent consent)
+{
+    CallEnded m = TOM__RL__V1__CALL_ENDED__INIT;
+    Signals s = TOM__RL__V1__SIGNALS__INIT;
+
+    m.call_id = (char *)id;
+    if (ts > 0) {
+        m.has_ts_case = TOM__RL__V1__CALL_ENDED__HAS_TS_TS;
+        m.ts = ts;
+    }
+    m.has_policy_variant_case = TOM__RL__V1__CALL_ENDED__HAS_POLICY_VARIANT_POLICY_VARIANT;
+    m.policy_variant = (char *)"v1a";
+    s.has_resolution_case = TOM__RL__V1__SIGNALS__HAS_RESOLUTION_RESOLUTION;
+    s.resolution = true;
+    s.has_user_rating_case = TOM__RL__V1__SIGNALS__HAS_USER_RATING_USER_RATING;
+    s.user_rating = rating;
+    m.signals = &s;
+    m.consent = consent;
+    sim_publish(w->sim, SUBJECT_CALL_ENDED, &m.base, "");
+    world_run(w, SECOND_US);
+}
+
+static void amend(struct world *w, const char *id, int rating)
+{
+    CallAmended m = TOM__RL__V1__CALL_AMENDED__INIT;
+    Signals s = TOM__RL__V1__SIGNALS__INIT;
+
+    m.call_id = (char *)id;
+    s.has_user_rating_case = TOM__RL__V1__SIGNALS__HAS_USER_RATING_USER_RATING;
+    s.user_rating = rating;
+    m.signals = &s;
+    sim_publish(w->sim, SUBJECT_CALL_AMENDED, &m.base, "");
+    world_run(w, SECOND_US);
+}
+
+static double seconds(const struct world *w) { return (double)sim_now_us(w->sim) / 1e6; }
+
+static const FeedbackStored *last_stored(struct world *w)
+{
+    size_t n = sim_stored(w->sim, SUBJECT_FEEDBACK_STORED);
+
+    return n ? (const FeedbackStored *)sim_message(w->sim, SUBJECT_FEEDBACK_STORED, n - 1) : NULL;
+}
+
+/* How many different calls were said from message number `from` on. */
+static size_t calls_said(struct world *w, size_t from)
+{
+    const char *keys[CALLS];
+    size_t count = 0;
+    const FeedbackStored *m;
+
+    for (size_t i = from; (m = (const FeedbackStored *)sim_message(w->sim, SUBJECT_FEEDBACK_STORED, i)); i++) {
+        size_t k = 0;
+        while (k < count && strcmp(keys[k], m->call_key) != 0)
+            k++;
+        if (k == count && count < CALLS)
+            keys[count++] = m->call_key;
+    }
+    return count;
+}
+
+/* The process dies once at the given step, after the request was taken; the asker does not ask again. */
+static void replay_and_die(uint64_t seed, enum loop_step step, int countdown)
+{
+    struct world *w = world_new(seed);
+    FeedbackReplayRequest ask = TOM__RL__V1__FEEDBACK_REPLAY_REQUEST__INIT;
+    char id[32];
+
+    for (int i = 0; i < CALLS; i++) {
+        snprintf(id, sizeof id, "call-%d", i);
+        end_call(w, id, 0, 4, 0);
+    }
+    size_t before = sim_stored(w->sim, SUBJECT_FEEDBACK_STORED);
+    CHECK_INT(calls_said(w, 0), CALLS);
+    world_arm(w, WORLD_FEEDBACK, step, countdown);
+    uint64_t number = sim_request(w->sim, SUBJECT_FEEDBACK_REPLAY, &ask.base);
+    world_run(w, 10 * SECOND_US);
+    const FeedbackReplayReply *r = (const FeedbackReplayReply *)sim_reply(w->sim, number);
+    if (r && calls_said(w, before) != CALLS)
+        test_fail(__FILE__, __LINE__, "step %d, time %d: the answer says %llu calls, and %zu were said", step, countdown,
+                  (unsigned long long)r->replayed, calls_said(w, before));
+    world_free(w);
+}
+
+TEST(sim_feedback, a_replay_that_was_answered_says_every_call_whenever_the_process_dies)
+{
+    static const enum loop_step steps[] = {STEP_FLUSHED, STEP_COMMITTED, STEP_PUBLISHED_ONE, STEP_SETTLED};
+
+    for (size_t s = 0; s < COUNT_OF(steps); s++)
+        for (int countdown = 1; countdown <= 4; countdown++)
+            replay_and_die(100 + s, steps[s], countdown);
+}
+
+TEST(sim_feedback, a_finished_replay_is_not_said_again_after_a_restart)
+{
+    struct world *w = world_new(110);
+    FeedbackReplayRequest ask = TOM__RL__V1__FEEDBACK_REPLAY_REQUEST__INIT;
+
+    end_call(w, "c-1", 0, 4, 0);
+    CHECK(world_ask(w, SUBJECT_FEEDBACK_REPLAY, &ask.base) != NULL);
+    world_run(w, 5 * SECOND_US);
+    end_call(w, "c-2", 0, 4, 0);
+    world_run(w, 5 * SECOND_US);
+    size_t said = sim_stored(w->sim, SUBJECT_FEEDBACK_STORED);
+    CHECK_INT(said, 3);
+    world_kill(w, WORLD_FEEDBACK);
+    world_run(w, 5 * SECOND_US);
+    CHECK_INT(sim_stored(w->sim, SUBJECT_FEEDBACK_STORED), said);
+    world_free(w);
+}
+
+TEST(sim_feedback, an_amendment_after_the_window_is_refused_and_changes_nothing)
+{
+    struct world *w = world_new(111);
+
+    end_call(w, "old", seconds(w) - 40 * DAY_S, 4, 0);
+    end_call(w, "young", seconds(w) - 29 * DAY_S, 4, 0);
+    amend(w, "old", 1);
+    CHECK_INT(sim_stored(w->sim, SUBJECT_FEEDBACK_STORED), 2);
+    CHECK_INT(sim_stored(w->sim, SUBJECT_DLQ_FEEDBACK), 1);
+    const DeadLetter *d = (const DeadLetter *)sim_message(w->sim, SUBJECT_DLQ_FEEDBACK, 0);
+    CHECK_STR(d ? d->field : "", "at");
+    amend(w, "young", 1);
+    CHECK_INT(sim_stored(w->sim, SUBJECT_FEEDBACK_STORED), 3);
+    CHECK_INT(sim_stored(w->sim, SUBJECT_DLQ_FEEDBACK), 1);
+    world_free(w);
+}
+
+/* A voice stack whose clock runs ahead must not make the next day's corrections void. */
+TEST(sim_feedback, an_end_from_the_future_does_not_outrank_a_later_amendment)
+{
+    struct world *w = world_new(112);
+
+    end_call(w, "c-1", seconds(w) + 3600, 5, 0);
+    amend(w, "c-1", 1);
+    const FeedbackStored *m = last_stored(w);
+    CHECK_INT(sim_stored(w->sim, SUBJECT_FEEDBACK_STORED), 2);
+    CHECK_INT(m && m->signals ? m->signals->user_rating : 0, 1);
+    world_free(w);
+}
+
+static int64_t signals_kept(struct world *w)
+{
+    struct query *q = store_query(w->keepers[WORLD_FEEDBACK], "SELECT coalesce(max(length(record)), 0) FROM call");
+    bool row = false;
+
+    CHECK_INT(query_step(q, &row), STATUS_OK);
+    int64_t length = row ? query_int(q, 0) : -1;
+    query_reset(q);
+    return length;
+}
+
+/* What remains is the pseudonym and that nothing more may be kept: without it an amendment would store what was refused. */
+TEST(sim_feedback, without_consent_nothing_about_the_call_is_kept_whatever_comes_before_or_after)
+{
+    struct world *w = world_new(113);
+    FeedbackStatsRequest ask = TOM__RL__V1__FEEDBACK_STATS_REQUEST__INIT;
+
+    amend(w, "c-1", 2);
+    end_call(w, "c-1", 0, 5, TOM__RL__V1__CONSENT__CONSENT_NONE);
+    end_call(w, "c-1", 0, 5, 0);
+    amend(w, "c-1", 1);
+    CHECK_INT(sim_stored(w->sim, SUBJECT_FEEDBACK_STORED), 0);
+    CHECK(signals_kept(w) < 20);
+    const FeedbackStatsReply *r = (const FeedbackStatsReply *)world_ask(w, SUBJECT_FEEDBACK_STATS, &ask.base);
+    CHECK_INT(r ? (long long)r->total_events : -1, 0);
+    world_free(w);
+}
