@@ -2,6 +2,7 @@
 /* feedback.c - what feedback promises beyond the sums: replays that survive a crash, the amendment window, clocks that run ahead, consent. */
 #include <stdlib.h>
 
+#include "feedback_store.h"
 #include "test.h"
 #include "world.h"
 
@@ -173,5 +174,115 @@ TEST(sim_feedback, without_consent_nothing_about_the_call_is_kept_whatever_comes
     CHECK(signals_kept(w) < 20);
     const FeedbackStatsReply *r = (const FeedbackStatsReply *)world_ask(w, SUBJECT_FEEDBACK_STATS, &ask.base);
     CHECK_INT(r ? (long long)r->total_events : -1, 0);
+    world_free(w);
+}
+
+/* ---- counts and lists ---------------------------------------------------------------------------------------------------------------------- */
+
+static void say_something(struct world *w, struct rng *rng)
+{
+    static const char *const profiles[] = {"kfz", "it", "sales"};
+    CallEnded end = TOM__RL__V1__CALL_ENDED__INIT;
+    CallAmended news = TOM__RL__V1__CALL_AMENDED__INIT;
+    Signals s = TOM__RL__V1__SIGNALS__INIT;
+    char id[16];
+
+    snprintf(id, sizeof id, "c-%d", (int)rng_below(rng, CALLS));
+    s.has_resolution_case = TOM__RL__V1__SIGNALS__HAS_RESOLUTION_RESOLUTION;
+    s.resolution = rng_below(rng, 2) != 0;
+    if (rng_below(rng, 2)) {
+        end.call_id = id;
+        end.signals = &s;
+        end.has_profile_case = TOM__RL__V1__CALL_ENDED__HAS_PROFILE_PROFILE;
+        end.profile = (char *)profiles[rng_below(rng, 3)];
+        end.has_policy_variant_case = TOM__RL__V1__CALL_ENDED__HAS_POLICY_VARIANT_POLICY_VARIANT;
+        end.policy_variant = (char *)w->variants.items[rng_below(rng, w->variants.count)].id;
+        sim_publish(w->sim, SUBJECT_CALL_ENDED, &end.base, "");
+        return;
+    }
+    news.call_id = id;
+    news.signals = rng_below(rng, 2) ? &s : NULL;
+    news.has_retracted_case = TOM__RL__V1__CALL_AMENDED__HAS_RETRACTED_RETRACTED;
+    news.retracted = rng_below(rng, 2) != 0;
+    sim_publish(w->sim, SUBJECT_CALL_AMENDED, &news.base, "");
+}
+
+/* Counts all rows anew and compares with the counts that were kept in step. */
+static void check_recount(struct world *w)
+{
+    struct feedback_store kept = {0}, anew = {0};
+    struct arena arena = {0};
+    struct query *q = store_query(w->keepers[WORLD_FEEDBACK], "SELECT " FEEDBACK_COLUMNS " FROM call WHERE state = 6");
+    struct call *row = NULL;
+    size_t compared = 0;
+
+    CHECK_INT(feedback_store_open(&kept, w->keepers[WORLD_FEEDBACK]), STATUS_OK);
+    while (feedback_store_step(q, &arena, &row) == STATUS_OK && row)
+        feedback_store_count(&anew, row->record, +1);
+    for (size_t i = 0; i < kept.tally_count; i++) {
+        const struct tally *a = &kept.tallies[i];
+        int64_t n = 0, resolved = 0;
+        for (size_t k = 0; k < anew.tally_count; k++)
+            if (strcmp(a->variant, anew.tallies[k].variant) == 0 && strcmp(a->profile, anew.tallies[k].profile) == 0) {
+                n = anew.tallies[k].n;
+                resolved = anew.tallies[k].resolved;
+                compared++;
+            }
+        CHECK_INT(a->n, n);
+        CHECK_INT(a->resolved, resolved);
+    }
+    CHECK_INT(compared, anew.tally_count);
+    CHECK(compared > 3);
+    feedback_store_close(&kept);
+    feedback_store_close(&anew);
+    arena_done(&arena);
+}
+
+TEST(sim_feedback, counts_equal_a_recount_after_ends_amendments_and_retractions_in_any_order)
+{
+    const struct sim_chaos chaos = {.lose = 0.05, .repeat = 0.2, .delay_us = 2000000};
+    struct world *w = world_new(114);
+    struct rng rng = rng_seed(114);
+
+    sim_set_chaos(w->sim, &chaos);
+    for (int i = 0; i < 600; i++) {
+        say_something(w, &rng);
+        if (i % 10 == 0)
+            world_run(w, 100000);
+        if (i == 300)
+            world_kill(w, WORLD_FEEDBACK);
+    }
+    sim_set_chaos(w->sim, NULL);
+    world_run(w, 60 * SECOND_US);
+    check_recount(w);
+    world_free(w);
+}
+
+TEST(sim_feedback, by_policy_lists_the_newest_first_without_the_retracted)
+{
+    struct world *w = world_new(115);
+    FeedbackByPolicyRequest ask = TOM__RL__V1__FEEDBACK_BY_POLICY_REQUEST__INIT;
+    CallAmended out = TOM__RL__V1__CALL_AMENDED__INIT;
+
+    end_call(w, "middle", seconds(w) - 7200, 2, 0);
+    end_call(w, "oldest", seconds(w) - 14400, 1, 0);
+    end_call(w, "newest", 0, 3, 0);
+    end_call(w, "retracted", 0, 4, 0);
+    out.call_id = (char *)"retracted";
+    out.has_retracted_case = TOM__RL__V1__CALL_AMENDED__HAS_RETRACTED_RETRACTED;
+    out.retracted = true;
+    sim_publish(w->sim, SUBJECT_CALL_AMENDED, &out.base, "");
+    world_run(w, SECOND_US);
+    ask.policy_variant = (char *)"v1a";
+    const FeedbackByPolicyReply *r = (const FeedbackByPolicyReply *)world_ask(w, SUBJECT_FEEDBACK_BY_POLICY, &ask.base);
+    CHECK(r && r->n_events == 3);
+    for (int i = 0; r && i < 3 && r->n_events == 3; i++)
+        CHECK_INT(r->events[i]->signals->user_rating, 3 - i);
+    ask.limit = 1;
+    r = (const FeedbackByPolicyReply *)world_ask(w, SUBJECT_FEEDBACK_BY_POLICY, &ask.base);
+    CHECK_INT(r ? (long long)r->n_events : -1, 1);
+    ask.policy_variant = (char *)"version 1";
+    r = (const FeedbackByPolicyReply *)world_ask(w, SUBJECT_FEEDBACK_BY_POLICY, &ask.base);
+    CHECK_STR(r && r->error ? r->error->field : "", "policy_variant");
     world_free(w);
 }
