@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* formula.c - the worked values of the reference, and what the reward must never do. */
+#include "formula.h"
+
+#include "rng.h"
+#include "test.h"
+
+static struct reward_rules v1(void)
+{
+    return (struct reward_rules){.resolution_weight = 0.6, .rating_weight = 0.2, .barge_in_weight = 0.1, .repeat_weight = 0.1,
+                                 .handover_weight = 0.1, .barge_in_cap = 3, .repeat_cap = 3, .duration_target_sec = 180,
+                                 .duration_bound = 0.2, .duration_term = DURATION_LINEAR};
+}
+
+static double total(const struct reward_rules *rules, struct signals s)
+{
+    struct reward_parts p;
+
+    reward_compute(rules, &s, &p);
+    return p.total;
+}
+
+static struct signals known_call(void)
+{
+    struct signals s = SIGNALS_NONE;
+
+    s.resolution = TRI_TRUE;
+    s.user_rating = 4;
+    s.barge_in_count = 1;
+    s.duration_sec = 120;
+    return s;
+}
+
+TEST(unit_formula, the_known_call_earns_0_8667_part_by_part)
+{
+    struct reward_rules rules = v1();
+    struct signals s = known_call();
+    struct reward_parts p;
+
+    reward_compute(&rules, &s, &p);
+    CHECK_NEAR(p.resolution, 0.6, 1e-12);
+    CHECK_NEAR(p.rating, 0.1, 1e-12);
+    CHECK_NEAR(p.barge_in, -0.1 / 3, 1e-12);
+    CHECK_NEAR(p.duration, 0.2, 1e-12);
+    CHECK(p.repeats == 0 && p.handover == 0);
+    CHECK_NEAR(p.total, 0.6 + 0.1 - 0.1 / 3 + 0.2, 1e-12);
+    s.user_rating = 1; /* the amendment of the known call */
+    CHECK_NEAR(total(&rules, s), 0.566667, 5e-7);
+}
+
+TEST(unit_formula, the_worst_call_earns_minus_0_7_and_a_bare_resolution_0_6)
+{
+    struct reward_rules rules = v1();
+    struct signals bare = SIGNALS_NONE;
+
+    bare.resolution = TRI_TRUE;
+    CHECK_NEAR(total(&rules, bare), 0.6, 1e-12);
+    CHECK_NEAR(total(&rules, (struct signals){TRI_FALSE, TRI_TRUE, TRI_UNKNOWN, 1, 3, 3, 600, -2}), -0.7, 1e-12);
+}
+
+TEST(unit_formula, tent_pays_most_at_the_target_and_none_pays_nothing)
+{
+    struct reward_rules rules = v1();
+    struct signals s = SIGNALS_NONE;
+
+    rules.duration_term = DURATION_TENT;
+    CHECK_NEAR(total(&rules, known_call()), 0.8, 1e-12);
+    s.duration_sec = 180;
+    CHECK_NEAR(total(&rules, s), 0.2, 1e-12);
+    s.duration_sec = 360;
+    CHECK_NEAR(total(&rules, s), 0, 1e-12);
+    s.duration_sec = 3600;
+    CHECK_NEAR(total(&rules, s), -0.2, 1e-12);
+    rules.duration_term = DURATION_NONE;
+    CHECK(total(&rules, s) == 0);
+}
+
+TEST(unit_formula, linear_is_clamped_on_both_sides_and_pays_for_a_hang_up)
+{
+    struct reward_rules rules = v1();
+    struct signals s = SIGNALS_NONE;
+
+    s.duration_sec = 10;
+    CHECK_NEAR(total(&rules, s), 0.2, 1e-12);
+    s.duration_sec = 3600;
+    CHECK_NEAR(total(&rules, s), -0.2, 1e-12);
+    s.duration_sec = 162;
+    CHECK_NEAR(total(&rules, s), 0.1, 1e-12);
+    s.duration_sec = 0; /* present, but no length */
+    CHECK(total(&rules, s) == 0);
+}
+
+TEST(unit_formula, what_is_unknown_contributes_nothing)
+{
+    struct reward_rules rules = v1();
+    struct signals s = SIGNALS_NONE;
+
+    CHECK(total(&rules, s) == 0);
+    s.escalation = TRI_TRUE; /* stored and watched, but no part of v1 */
+    s.satisfaction = 1;
+    CHECK(total(&rules, s) == 0);
+}
+
+TEST(unit_formula, counts_beyond_their_cap_cost_no_more)
+{
+    struct reward_rules rules = v1();
+    struct signals s = SIGNALS_NONE;
+
+    s.barge_in_count = 10;
+    s.repeats = 5;
+    CHECK_NEAR(total(&rules, s), -0.2, 1e-12);
+}
+
+TEST(unit_formula, the_total_is_clamped_where_weights_add_up_to_more)
+{
+    struct reward_rules rules = v1();
+
+    rules.resolution_weight = 1;
+    CHECK(total(&rules, known_call()) == 1);
+    rules.resolution_weight = 0;
+    rules.handover_weight = rules.repeat_weight = 1;
+    CHECK(total(&rules, (struct signals){TRI_FALSE, TRI_TRUE, TRI_UNKNOWN, 1, 3, 3, 600, -2}) == -1);
+}
+
+TEST(unit_formula, the_range_is_attained_and_never_left)
+{
+    struct reward_rules rules = v1();
+    struct rng rng = rng_seed(6);
+    double least, greatest;
+
+    reward_range(&rules, &least, &greatest);
+    CHECK_NEAR(least, -0.7, 1e-12);
+    CHECK_NEAR(greatest, 1, 1e-12);
+    CHECK_NEAR(total(&rules, (struct signals){TRI_TRUE, TRI_FALSE, TRI_FALSE, 5, 0, 0, 60, -2}), greatest, 1e-12);
+    for (int i = 0; i < 2000; i++) {
+        double r = total(&rules, (struct signals){(enum tri)rng_below(&rng, 3), (enum tri)rng_below(&rng, 3), TRI_UNKNOWN, (int)rng_below(&rng, 6),
+                                                  (int)rng_below(&rng, 12) - 1, (int)rng_below(&rng, 7) - 1, 3601 * rng_uniform(&rng) - 1, -2});
+        CHECK(r >= least - 1e-12 && r <= greatest + 1e-12);
+    }
+}
