@@ -19,7 +19,7 @@ static const char *const out_of_range[] = {"reject", "clamp", NULL};
 
 static const struct config_key keys[] = {
     K(BOOL, allow_unknown_resolution, "feedback.allow_unknown_resolution", "false", NULL, "Take calls whose resolution is told later, by an amendment."),
-    K(INT, amendment_window_days, "feedback.amendment_window_days", "30", 1, 365, NULL, "How long after its end a call may be amended, days."),
+    K(INT, amendment_window_days, "feedback.amendment_window_days", "30", 1, 365, NULL, "How long after its end arrived a call may be amended, days."),
     K(TEXT, db_path, "feedback.db_path", "", "RL_FEEDBACK_DB_PATH", "The database; empty: <data_dir>/rl/feedback.db."),
     K(INT, join_idle_s, "feedback.join_idle_s", "60", 0, 3600, NULL, "It gives up only when no decision was on its way for so many seconds."),
     K(INT, join_wait_s, "feedback.join_wait_s", "600", 1, 86400, NULL, "How long a call that names no variant waits for its decision, seconds."),
@@ -128,11 +128,12 @@ static enum status on_ended(void *state, const struct in_msg *in, struct outbox 
     return STATUS_OK;
 }
 
+/* From the arrival of the end, not from its ts: calls of the past may be told today, and corrected tomorrow. */
 static bool too_late(const struct feedback *f, const struct call *c, int64_t now_us)
 {
     const End *end = c->record->end;
 
-    return end && now_us / 1000000 > end->ts + HOUR_S + f->amendment_window_days * DAY_S;
+    return end && now_us - end->arrived_us > f->amendment_window_days * DAY_S * 1000000;
 }
 
 static enum status on_amended(void *state, const struct in_msg *in, struct outbox *out, struct reason *reason)

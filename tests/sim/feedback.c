@@ -119,20 +119,42 @@ TEST(sim_feedback, a_finished_replay_is_not_said_again_after_a_restart)
     world_free(w);
 }
 
+/* Time that nobody works in. */
+static void sleep_days(struct world *w, int days)
+{
+    int64_t until = sim_now_us(w->sim) + days * (int64_t)DAY_S * SECOND_US;
+
+    while (sim_now_us(w->sim) < until)
+        sim_advance(w->sim, until);
+    world_run(w, 5 * SECOND_US);
+}
+
 TEST(sim_feedback, an_amendment_after_the_window_is_refused_and_changes_nothing)
 {
     struct world *w = world_new(111);
 
-    end_call(w, "old", seconds(w) - 40 * DAY_S, 4, 0);
-    end_call(w, "young", seconds(w) - 29 * DAY_S, 4, 0);
-    amend(w, "old", 1);
+    end_call(w, "c-1", 0, 4, 0);
+    sleep_days(w, 29);
+    amend(w, "c-1", 3);
+    CHECK_INT(sim_stored(w->sim, SUBJECT_FEEDBACK_STORED), 2);
+    CHECK_INT(sim_stored(w->sim, SUBJECT_DLQ_FEEDBACK), 0);
+    sleep_days(w, 2);
+    amend(w, "c-1", 1);
     CHECK_INT(sim_stored(w->sim, SUBJECT_FEEDBACK_STORED), 2);
     CHECK_INT(sim_stored(w->sim, SUBJECT_DLQ_FEEDBACK), 1);
     const DeadLetter *d = (const DeadLetter *)sim_message(w->sim, SUBJECT_DLQ_FEEDBACK, 0);
     CHECK_STR(d ? d->field : "", "at");
-    amend(w, "young", 1);
-    CHECK_INT(sim_stored(w->sim, SUBJECT_FEEDBACK_STORED), 3);
-    CHECK_INT(sim_stored(w->sim, SUBJECT_DLQ_FEEDBACK), 1);
+    world_free(w);
+}
+
+/* The example of the documentation is one. */
+TEST(sim_feedback, a_call_of_long_ago_that_is_told_today_may_be_amended)
+{
+    struct world *w = world_new(116);
+
+    end_call(w, "c-1", seconds(w) - 400 * (double)DAY_S, 4, 0);
+    amend(w, "c-1", 1);
+    CHECK_INT(sim_stored(w->sim, SUBJECT_FEEDBACK_STORED), 2);
     world_free(w);
 }
 
