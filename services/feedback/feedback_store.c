@@ -22,7 +22,8 @@ const char *const feedback_migrations[] = {
     "CREATE INDEX call_waiting ON call(waiting_us) WHERE waiting_us > 0;"
     "CREATE TABLE tally(variant TEXT NOT NULL, profile TEXT NOT NULL, n INTEGER NOT NULL, resolved INTEGER NOT NULL, latest_ts INTEGER NOT NULL,"
     " PRIMARY KEY(variant, profile));"
-    "CREATE TABLE replay(run INTEGER PRIMARY KEY, from_ts INTEGER NOT NULL, next_id INTEGER NOT NULL, last_id INTEGER NOT NULL);",
+    "CREATE TABLE replay(run INTEGER PRIMARY KEY, from_ts INTEGER NOT NULL, next_id INTEGER NOT NULL, last_id INTEGER NOT NULL,"
+    " revision INTEGER NOT NULL);",
 };
 const size_t feedback_migration_count = sizeof feedback_migrations / sizeof *feedback_migrations;
 
@@ -77,7 +78,8 @@ static enum status load_days(struct feedback_store *f)
 static struct tally *tally_of(struct feedback_store *f, const char *variant, const char *profile)
 {
     for (size_t i = 0; i < f->tally_count; i++)
-        if (strcmp(f->tallies[i].variant, variant) == 0 && strcmp(f->tallies[i].profile, profile) == 0)
+        if (strncmp(f->tallies[i].variant, variant, sizeof f->tallies[i].variant - 1) == 0
+            && strncmp(f->tallies[i].profile, profile, sizeof f->tallies[i].profile - 1) == 0)
             return &f->tallies[i];
     if (f->tally_count == f->tally_capacity) {
         f->tally_capacity = f->tally_capacity ? f->tally_capacity * 2 : 64;
