@@ -69,15 +69,16 @@ install_packages() {
     $as true 2>/dev/null || die 3 "Some packages are missing and this user may not install them.  As root:" "  apt-get install --no-install-recommends $*"
   fi
   policy=/usr/sbin/policy-rc.d
-  if [ ! -e $policy ]; then
-    printf '#!/bin/sh\nexit 101\n' | $as tee $policy >/dev/null && $as chmod 755 $policy
+  if [ ! -e $policy ]; then # one that is there already is somebody's own, and stays
     trap '$as rm -f $policy' EXIT INT TERM
+    printf '#!/bin/sh\nexit 101\n' | $as tee $policy >/dev/null && $as chmod 755 $policy
+    ours=1
   fi
   $as apt-get update -qq >"$root/build/apt.log" 2>&1 || :
   # shellcheck disable=SC2086
   DEBIAN_FRONTEND=noninteractive $as apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=120 "$@" >>"$root/build/apt.log" 2>&1 ||
     { tail -5 "$root/build/apt.log" >&2; die 1 "The packages could not be installed: $root/build/apt.log (another apt at work? try again)"; }
-  if [ "$as" = "" ] || [ -e $policy ]; then $as rm -f $policy; trap - EXIT INT TERM; fi
+  if [ -n "${ours:-}" ]; then $as rm -f $policy; trap - EXIT INT TERM; fi
 }
 
 deps() {

@@ -50,9 +50,10 @@ struct bus_message {
     uint64_t token;          /* comes back in BUS_PUBACK */
 };
 
-/* Where a database stands in a consumer's stream: the highest sequence that a commit held, and when that message had arrived in the
- * stream.  If the consumer's ack floor is beyond it (a restored backup), or the stream ends before it or holds another message there (a
- * lost or cut stream), the consumer is made again to start one minute before `time_us`: what comes twice changes nothing. */
+/* Where a database stands in a consumer's stream: everything up to `sequence` is in it, and what that caused was stored; `time_us` is when
+ * that message had arrived.  Deliveries come in the stream's order and without a gap, so a consumer with an owner is made again at each start to
+ * begin behind it: no message depends on what the server remembers of a former owner.  If the stream ends before it or holds another message
+ * there (lost or cut), the consumer begins one minute before `time_us`: what comes twice changes nothing. */
 struct bus_position {
     uint64_t sequence; /* 0: nothing yet */
     int64_t time_us;

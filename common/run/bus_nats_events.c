@@ -163,15 +163,35 @@ void bus_answer_control(natsConnection *nc, natsMsg *msg)
         natsConnection_Publish(nc, to, NULL, 0);
 }
 
+/* Servers before 2.12 forget for good what they delivered while nobody listened, once its AckWait is over (maxdc is -1 as uint64, and the
+ * count of a failed delivery underflows to it): so a number that is missing is not waited for. */
+static bool in_order(struct bus_link *l, const struct delivery *d)
+{
+    if (consumer_table[l->consumer].group)
+        return true;
+    if (d->consumer_sequence != 1 && (atomic_load(&l->gap) || d->consumer_sequence != atomic_load(&l->last) + 1)) {
+        if (!atomic_exchange(&l->gap, true))
+            bus_kick(l->bus);
+        return false;
+    }
+    atomic_store(&l->gap, false);
+    atomic_store(&l->last, d->consumer_sequence);
+    if (d->sequence > atomic_load(&l->highest))
+        atomic_store(&l->highest, d->sequence);
+    return true;
+}
+
 void bus_on_message(natsConnection *nc, natsSubscription *sub, natsMsg *msg, void *link)
 {
-    const struct bus_link *l = link;
+    struct bus_link *l = link;
     struct bus_event e = {.type = BUS_MESSAGE, .subject = l->subject, .consumer = l->consumer};
     struct delivery d;
 
     (void)sub;
-    if (!bus_delivery(natsMsg_GetReply(msg), &d)) {
+    bool delivered = bus_delivery(natsMsg_GetReply(msg), &d);
+    if (!delivered)
         bus_answer_control(nc, msg);
+    if (!delivered || !in_order(l, &d)) {
         natsMsg_Destroy(msg);
         return;
     }

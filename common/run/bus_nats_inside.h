@@ -28,6 +28,9 @@ struct bus_link {
     enum subject subject;
     int consumer; /* -1: none */
     natsSubscription *sub;
+    /* Of a consumer with one owner: deliveries are numbered without a gap from 1 on, until the consumer is made again. */
+    atomic_ullong last, highest; /* the last delivery taken; the highest sequence of the stream up to it */
+    atomic_bool gap;             /* one is missing: what follows is dropped, the keeper makes the consumer again */
 };
 
 /* A durable consumer of ours; the keeper's. */

@@ -109,6 +109,9 @@ static enum status stored_time(struct bus_nats *b, const char *stream, json_t *q
 
 /* ---- one consumer ---------------------------------------------------------------------------------------------------------- */
 
+/* Made again because its owner has just started: nothing to report. */
+static const char ROUTINE[] = "its owner starts";
+
 /* What the server says of it. */
 struct look {
     bool missing, bound, drifted;
@@ -211,15 +214,12 @@ static enum status origin_after_restart(struct bus_nats *b, const struct kept_co
     return STATUS_OK;
 }
 
-/* bus.h, struct bus_position: why the consumer does not fit the database; NULL: it stands where that does, or before it. */
-static enum status database_differs(struct bus_nats *b, const struct kept_consumer *c, const struct look *l,
-                                    const struct stream_state *stream, const char **ret_why)
+/* bus.h, struct bus_position: why the stream is another one than the database knows; NULL: it is the same. */
+static enum status stream_differs(struct bus_nats *b, const struct kept_consumer *c, const struct stream_state *stream, const char **ret_why)
 {
     const struct bus_position *p = &b->setup.positions[c->index];
     int64_t time_us = 0;
 
-    if (l->floor > p->sequence && l->floor >= stream->first)
-        *ret_why = "the database is older";
     if (p->sequence > stream->last)
         *ret_why = "the stream was cut";
     if (*ret_why || !p->sequence)
@@ -230,24 +230,28 @@ static enum status database_differs(struct bus_nats *b, const struct kept_consum
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
-/* Once, before it is bound.  `*ret_why` stays NULL when it is right as it is. */
-static enum status compare_position(struct bus_nats *b, const struct kept_consumer *c, const struct look *l, struct origin *ret,
-                                    const char **ret_why)
+/* Once, before it is bound: it begins behind what the database holds, whatever the server remembers of a former owner. */
+static enum status first_origin(struct bus_nats *b, const struct kept_consumer *c, const struct look *l, struct origin *ret, const char **ret_why)
 {
     const struct bus_position *p = &b->setup.positions[c->index];
     struct stream_state stream;
     enum status status = stream_state(b, c, &stream);
 
     if (status == STATUS_OK && b->setup.has_database)
-        status = database_differs(b, c, l, &stream, ret_why);
+        status = stream_differs(b, c, &stream, ret_why);
     if (status != STATUS_OK)
         return status;
-    if (*ret_why && p->sequence)
+    uint64_t known = b->setup.has_database ? p->sequence : l->floor <= stream.last ? l->floor : 0;
+    if (*ret_why)
         ret->time_us = p->time_us - MINUTE_US;
-    else if (!*ret_why && (l->floor > stream.last || l->delivered > stream.last)) {
+    else if (b->setup.has_database && l->floor > p->sequence && l->floor >= stream.first)
+        *ret_why = "the database is older";
+    else if (!l->missing && (l->floor > stream.last || l->delivered > stream.last))
         *ret_why = "it stood beyond its stream";
-        ret->sequence = l->floor && l->floor <= stream.last ? l->floor + 1 : 0;
-    }
+    else if (!l->bound)
+        *ret_why = ROUTINE;
+    if (!ret->time_us)
+        ret->sequence = known ? known + 1 : 0;
     return STATUS_OK;
 }
 
@@ -283,7 +287,11 @@ static enum status judge(struct bus_nats *b, const struct kept_consumer *c, cons
         return origin_of_missing(b, c, ret);
     }
     if (!c->placed)
-        status = compare_position(b, c, l, ret, ret_why);
+        status = first_origin(b, c, l, ret, ret_why);
+    if (c->link && atomic_load(&c->link->gap)) {
+        *ret_why = "a delivery did not arrive";
+        *ret = (struct origin){.sequence = atomic_load(&c->link->highest) + 1};
+    }
     if (status == STATUS_OK && !*ret_why && l->drifted) {
         *ret_why = "its settings differ";
         *ret = (struct origin){.sequence = l->floor + 1};
@@ -326,6 +334,12 @@ static enum status make_again(struct bus_nats *b, struct kept_consumer *c, const
     if (status != STATUS_OK)
         return status;
     c->since_us = 0;
+    if (c->link) {
+        atomic_store(&c->link->last, 0);
+        atomic_store(&c->link->gap, false);
+    }
+    if (why == ROUTINE)
+        return STATUS_OK;
     if (first)
         why = "it is the first";
     log_info("bus.consumer_made", "stream=%s consumer=%s why=\"%s\" sequence=%llu", c->stream, c->durable, why,

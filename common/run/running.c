@@ -132,19 +132,28 @@ static void resend_due(struct running *run)
     held_resend(run, now);
 }
 
-/* The floor rises only over batches without a gap: what a younger one said waits for the older. */
+static void later_position(struct bus_position *into, const struct bus_position *other, bool *ret_moved)
+{
+    if (other->sequence == 0 || (other->sequence <= into->sequence && other->time_us <= into->time_us))
+        return;
+    *into = *other;
+    if (ret_moved)
+        *ret_moved = true;
+}
+
+/* Floor and positions rise only over batches without a gap: what a younger one brought waits for the older. */
 static void raise_floor(struct running *run, const struct batch *done)
 {
-    for (size_t i = 0; i < OPEN_BATCHES; i++) {
-        struct batch *older = &run->batches[i];
-        if (older->open && older->number < done->number) {
-            if (older->last_revision < done->last_revision)
-                older->last_revision = done->last_revision;
-            return;
-        }
-    }
-    if (run->floor < done->last_revision)
-        run->floor = done->last_revision;
+    struct batch *older = NULL;
+
+    for (size_t i = 0; i < OPEN_BATCHES; i++)
+        if (run->batches[i].open && run->batches[i].number < done->number)
+            older = &run->batches[i];
+    int64_t *floor = older ? &older->last_revision : &run->floor;
+    if (*floor < done->last_revision)
+        *floor = done->last_revision;
+    for (size_t c = 0; c < CONSUMER_COUNT; c++)
+        later_position(older ? &older->positions[c] : &run->positions[c], &done->positions[c], older ? NULL : &run->moved[c]);
 }
 
 /* All that the batch said is in its streams: ack what caused it. */
@@ -238,15 +247,12 @@ static struct batch *free_batch(struct running *run)
     return NULL;
 }
 
-static void note_position(struct running *run, const struct bus_event *event)
+static void note_position(struct batch *b, const struct bus_event *event)
 {
-    if (event->type != BUS_MESSAGE)
-        return;
-    struct bus_position *p = &run->positions[event->consumer];
-    if (event->sequence > p->sequence || event->stream_time_us > p->time_us) {
-        *p = (struct bus_position){.sequence = event->sequence, .time_us = event->stream_time_us};
-        run->moved[event->consumer] = true;
-    }
+    const struct bus_position position = {.sequence = event->sequence, .time_us = event->stream_time_us};
+
+    if (event->type == BUS_MESSAGE)
+        later_position(&b->positions[event->consumer], &position, NULL);
 }
 
 static bool suspect(const struct bus_event *event) { return event->type == BUS_MESSAGE && event->deliveries >= SUSPECT_DELIVERIES; }
@@ -272,7 +278,7 @@ static enum status handle_inputs(struct running *run, struct batch *b)
         const struct bus_event *event = &b->inputs[i];
         enum status status = STATUS_OK;
         messages += event->type == BUS_MESSAGE;
-        note_position(run, event);
+        note_position(b, event);
         if (event->type == BUS_MESSAGE && event->deliveries > 1)
             metrics_add(run->metrics, METRIC_REDELIVERIES, 1, subject_table[event->subject].name, NULL, NULL);
         if (event->type == BUS_MESSAGE && event->deliveries >= POISON_DELIVERIES)
@@ -356,12 +362,21 @@ static enum status transact(struct running *run, struct batch *b, bool tick)
     return status;
 }
 
+static bool progress_unstored(const struct running *run)
+{
+    bool moved = false;
+
+    for (size_t c = 0; c < CONSUMER_COUNT; c++)
+        moved |= run->moved[c];
+    return run->store && (moved || run->stored_floor < run->floor);
+}
+
 static mono_time tick_at(const struct running *run, mono_time now)
 {
     mono_time regular = mono_after(run->last_tick, 1000000);
 
-    if (run->draining) /* only the floor is still to be stored */
-        return run->stored_floor < run->floor ? now : mono_after(now, 1000000);
+    if (run->draining) /* only the progress is still to be stored */
+        return progress_unstored(run) ? now : mono_after(now, 1000000);
     return run->service->next_tick ? earlier(regular, run->service->next_tick(run->state, now)) : regular;
 }
 
@@ -374,6 +389,7 @@ static enum status run_batch(struct running *run)
         return STATUS_OK;
     b->number = run->next_batch++;
     b->last_revision = 0;
+    memset(b->positions, 0, sizeof b->positions);
     b->open = true;
     outbox_start(&b->out, run, &b->arena);
     fill_batch(run, b);
@@ -454,5 +470,5 @@ bool running_drained(struct running *run)
     for (size_t i = 0; i < OPEN_BATCHES; i++)
         if (run->batches[i].open)
             return false;
-    return !held_any(run) && run->stored_floor >= run->floor;
+    return !held_any(run) && !progress_unstored(run);
 }

@@ -54,6 +54,7 @@ struct batch {
     uint64_t first_token; /* of outputs[0] */
     size_t missing;       /* PubAcks */
     int64_t last_revision;
+    struct bus_position positions[CONSUMER_COUNT]; /* the highest of its inputs; sequence 0: none */
 };
 
 struct running {
@@ -72,7 +73,7 @@ struct running {
     uint64_t next_batch, next_token;
 
     struct bus_position positions[CONSUMER_COUNT];
-    bool moved[CONSUMER_COUNT]; /* positions that the open transaction must store */
+    bool moved[CONSUMER_COUNT]; /* not stored yet */
     int64_t floor, stored_floor; /* everything said with a revision up to here is in its stream */
 
     mono_time last_tick, next_count, next_resend;

@@ -119,6 +119,9 @@ static enum status on_selected(void *state, const struct in_msg *in, struct outb
     (void)out;
     if (!m->policy_variant[0])
         return reason_set(reason, "policy_variant", "missing");
+    for (size_t i = 0; i < m->n_probabilities; i++)
+        if (!(m->probabilities[i]->value >= 0 && m->probabilities[i]->value <= 1))
+            return reason_set(reason, "probabilities", "%g is outside of 0 .. 1", m->probabilities[i]->value);
     guard_store_count(&g->store, m, in->sequence, in->stream_time_us);
     return STATUS_OK;
 }
@@ -183,6 +186,8 @@ static mono_time next_tick(void *state, mono_time now)
 
     if (!g->said)
         return now;
+    if (g->export_due && !g->changed)
+        return mono_after(g->exported_at, EXPORT_US);
     return mono_after(g->said_at, g->changed ? PUBLISH_US : REPEAT_US);
 }
 
@@ -289,7 +294,7 @@ static enum status tick(void *state, struct outbox *out)
     mono_time now = outbox_mono(out);
 
     metrics_set(g->metrics, METRIC_OWN(SNAPSHOT_AGE), g->has_snapshot ? (double)(outbox_now(out).us - g->snapshot_at.us) / 1e6 : -1, NULL, NULL, NULL);
-    if (next_tick(state, now).us <= now.us)
+    if (!g->said || now.us >= g->said_at.us + (g->changed ? PUBLISH_US : REPEAT_US))
         say(g, out);
     if (g->export_due && now.us >= g->exported_at.us + EXPORT_US) {
         export_state(g);

@@ -97,11 +97,13 @@ void guard_store_count(struct guard_store *g, const PolicySelected *decision, ui
     if (!counted_add(&g->counted, sequence, time_us))
         return;
     g->counted_dirty = true;
+    if (decision->source != SOURCE(LEARNED)) /* not drawn: nothing to compare with */
+        return;
     if (drawn >= 0) {
         g->decided[drawn].drawn++;
         g->decided[drawn].dirty = true;
     }
-    for (size_t i = 0; decision->source == SOURCE(LEARNED) && i < decision->n_probabilities; i++) {
+    for (size_t i = 0; i < decision->n_probabilities; i++) {
         int v = variants_find(g->variants, decision->probabilities[i]->key);
         int64_t p = (int64_t)llround(decision->probabilities[i]->value * 1e9);
         if (v < 0)

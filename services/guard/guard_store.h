@@ -11,7 +11,7 @@
 extern const char *const guard_migrations[];
 extern const size_t guard_migration_count;
 
-/* Of one variant: decisions drawn for it; sums of its probabilities over all LEARNED decisions, in 1e-9. */
+/* Of one variant, over all LEARNED decisions: how many were drawn for it; sums of its probabilities, in 1e-9. */
 struct decided {
     int64_t drawn, expected, expected_sq;
     bool dirty;

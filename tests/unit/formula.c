@@ -1,24 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* formula.c - the worked values of the reference, and the bounds of every part. */
+/* formula.c - the worked values of the reference, and what the reward must never do. */
 #include "formula.h"
 
 #include "rng.h"
 #include "test.h"
 
-static struct reward_rules rules_with(enum duration_term term)
+static struct reward_rules v1(void)
 {
     return (struct reward_rules){.resolution_weight = 0.6, .rating_weight = 0.2, .barge_in_weight = 0.1, .repeat_weight = 0.1,
                                  .handover_weight = 0.1, .barge_in_cap = 3, .repeat_cap = 3, .duration_target_sec = 180,
-                                 .duration_bound = 0.2, .duration_term = term};
+                                 .duration_bound = 0.2, .duration_term = DURATION_LINEAR};
 }
 
-static struct reward_parts parts_of(enum duration_term term, struct signals s)
+static double total(const struct reward_rules *rules, struct signals s)
 {
-    struct reward_rules rules = rules_with(term);
     struct reward_parts p;
 
-    reward_compute(&rules, &s, &p);
-    return p;
+    reward_compute(rules, &s, &p);
+    return p.total;
 }
 
 static struct signals known_call(void)
@@ -32,146 +31,164 @@ static struct signals known_call(void)
     return s;
 }
 
-static struct signals worst_call(void)
+TEST(unit_formula, the_known_call_earns_0_8667_part_by_part)
 {
-    return (struct signals){.resolution = TRI_FALSE, .user_rating = 1, .barge_in_count = 3, .repeats = 3, .handover = TRI_TRUE,
-                            .escalation = TRI_TRUE, .duration_sec = 600, .satisfaction = -1};
-}
-
-TEST(unit_formula, the_worked_values_of_the_reference)
-{
-    struct signals resolved_only = SIGNALS_NONE;
-
-    resolved_only.resolution = TRI_TRUE;
-    CHECK_NEAR(parts_of(DURATION_LINEAR, known_call()).total, 0.6 + 0.1 - 0.1 / 3 + 0.2, 1e-15);
-    CHECK_NEAR(parts_of(DURATION_LINEAR, known_call()).total, 0.8667, 5e-5);
-    CHECK_NEAR(parts_of(DURATION_TENT, known_call()).total, 0.8, 1e-15);
-    CHECK_NEAR(parts_of(DURATION_LINEAR, worst_call()).total, -0.7, 1e-15);
-    CHECK_NEAR(parts_of(DURATION_LINEAR, resolved_only).total, 0.6, 0);
-}
-
-TEST(unit_formula, the_known_call_amended_to_rating_one)
-{
+    struct reward_rules rules = v1();
     struct signals s = known_call();
+    struct reward_parts p;
 
-    s.user_rating = 1;
-    CHECK_NEAR(parts_of(DURATION_LINEAR, s).total, 0.6 - 0.2 - 0.1 / 3 + 0.2, 1e-15);
+    reward_compute(&rules, &s, &p);
+    CHECK_NEAR(p.resolution, 0.6, 1e-12);
+    CHECK_NEAR(p.rating, 0.1, 1e-12);
+    CHECK_NEAR(p.barge_in, -0.1 / 3, 1e-12);
+    CHECK_NEAR(p.duration, 0.2, 1e-12);
+    CHECK(p.repeats == 0 && p.handover == 0);
+    CHECK_NEAR(p.total, 0.6 + 0.1 - 0.1 / 3 + 0.2, 1e-12);
+    s.user_rating = 1; /* the amendment of the known call */
+    CHECK_NEAR(total(&rules, s), 0.566667, 5e-7);
 }
 
-TEST(unit_formula, each_part_has_its_name)
+TEST(unit_formula, the_worst_call_earns_minus_0_7_and_a_bare_resolution_0_6)
 {
-    struct reward_parts p = parts_of(DURATION_LINEAR, known_call()), w = parts_of(DURATION_LINEAR, worst_call());
+    struct reward_rules rules = v1();
+    struct signals bare = SIGNALS_NONE;
 
-    CHECK_NEAR(p.resolution, 0.6, 0);
-    CHECK_NEAR(p.rating, 0.1, 1e-16);
-    CHECK_NEAR(p.barge_in, -0.1 / 3, 1e-16);
-    CHECK_NEAR(p.duration, 0.2, 0);
-    CHECK_NEAR(w.resolution, 0, 0);
-    CHECK_NEAR(w.rating, -0.2, 1e-16);
-    CHECK_NEAR(w.barge_in, -0.1, 0);
-    CHECK_NEAR(w.repeats, -0.1, 0);
-    CHECK_NEAR(w.handover, -0.1, 0);
-    CHECK_NEAR(w.duration, -0.2, 0);
+    bare.resolution = TRI_TRUE;
+    CHECK_NEAR(total(&rules, bare), 0.6, 1e-12);
+    CHECK_NEAR(total(&rules, (struct signals){TRI_FALSE, TRI_TRUE, TRI_UNKNOWN, 1, 3, 3, 600, -2}), -0.7, 1e-12);
 }
 
-/* Also no -0, which JSON would print. */
-TEST(unit_formula, what_is_not_known_gives_nothing)
+TEST(unit_formula, tent_pays_most_at_the_target_and_none_pays_nothing)
+{
+    struct reward_rules rules = v1();
+    struct signals s = SIGNALS_NONE;
+
+    rules.duration_term = DURATION_TENT;
+    CHECK_NEAR(total(&rules, known_call()), 0.8, 1e-12);
+    s.duration_sec = 180;
+    CHECK_NEAR(total(&rules, s), 0.2, 1e-12);
+    s.duration_sec = 360;
+    CHECK_NEAR(total(&rules, s), 0, 1e-12);
+    s.duration_sec = 3600;
+    CHECK_NEAR(total(&rules, s), -0.2, 1e-12);
+    rules.duration_term = DURATION_NONE;
+    CHECK(total(&rules, s) == 0);
+}
+
+TEST(unit_formula, linear_is_clamped_on_both_sides_and_pays_for_a_hang_up)
+{
+    struct reward_rules rules = v1();
+    struct signals s = SIGNALS_NONE;
+
+    s.duration_sec = 10;
+    CHECK_NEAR(total(&rules, s), 0.2, 1e-12);
+    s.duration_sec = 3600;
+    CHECK_NEAR(total(&rules, s), -0.2, 1e-12);
+    s.duration_sec = 162;
+    CHECK_NEAR(total(&rules, s), 0.1, 1e-12);
+    s.duration_sec = 0; /* present, but no length */
+    CHECK(total(&rules, s) == 0);
+}
+
+TEST(unit_formula, what_is_unknown_contributes_nothing)
+{
+    struct reward_rules rules = v1();
+    struct signals s = SIGNALS_NONE;
+
+    CHECK(total(&rules, s) == 0);
+    s.escalation = TRI_TRUE; /* stored and watched, but no part of v1 */
+    s.satisfaction = 1;
+    CHECK(total(&rules, s) == 0);
+}
+
+TEST(unit_formula, counts_beyond_their_cap_cost_no_more)
+{
+    struct reward_rules rules = v1();
+    struct signals s = SIGNALS_NONE;
+
+    s.barge_in_count = 10;
+    s.repeats = 5;
+    CHECK_NEAR(total(&rules, s), -0.2, 1e-12);
+}
+
+TEST(unit_formula, the_total_is_clamped_where_weights_add_up_to_more)
+{
+    struct reward_rules rules = v1();
+
+    rules.resolution_weight = 1;
+    CHECK(total(&rules, known_call()) == 1);
+    rules.resolution_weight = 0;
+    rules.handover_weight = rules.repeat_weight = 1;
+    CHECK(total(&rules, (struct signals){TRI_FALSE, TRI_TRUE, TRI_UNKNOWN, 1, 3, 3, 600, -2}) == -1);
+}
+
+TEST(unit_formula, the_range_is_attained_and_never_left)
+{
+    struct reward_rules rules = v1();
+    struct rng rng = rng_seed(6);
+    double least, greatest;
+
+    reward_range(&rules, &least, &greatest);
+    CHECK_NEAR(least, -0.7, 1e-12);
+    CHECK_NEAR(greatest, 1, 1e-12);
+    CHECK_NEAR(total(&rules, (struct signals){TRI_TRUE, TRI_FALSE, TRI_FALSE, 5, 0, 0, 60, -2}), greatest, 1e-12);
+    for (int i = 0; i < 2000; i++) {
+        double r = total(&rules, (struct signals){(enum tri)rng_below(&rng, 3), (enum tri)rng_below(&rng, 3), TRI_UNKNOWN, (int)rng_below(&rng, 6),
+                                                  (int)rng_below(&rng, 12) - 1, (int)rng_below(&rng, 7) - 1, 3601 * rng_uniform(&rng) - 1, -2});
+        CHECK(r >= least - 1e-12 && r <= greatest + 1e-12);
+    }
+}
+
+/* JSON would print it. */
+TEST(unit_formula, nothing_is_never_minus_zero)
 {
     for (int term = DURATION_LINEAR; term <= DURATION_NONE; term++) {
-        struct reward_parts p = parts_of((enum duration_term)term, SIGNALS_NONE);
+        struct reward_rules rules = v1();
+        struct reward_parts p;
+        rules.duration_term = term;
+        reward_compute(&rules, &(struct signals){.resolution = TRI_FALSE, .handover = TRI_FALSE, .user_rating = 3}, &p);
         const double all[] = {p.resolution, p.rating, p.barge_in, p.repeats, p.handover, p.duration, p.total};
         for (size_t i = 0; i < 7; i++)
             CHECK(all[i] == 0 && !signbit(all[i]));
     }
 }
 
-TEST(unit_formula, false_and_zero_and_a_middling_rating_give_nothing_too)
+TEST(unit_formula, each_count_up_to_its_cap_costs_the_same)
 {
-    struct signals s = {.resolution = TRI_FALSE, .handover = TRI_FALSE, .user_rating = 3, .satisfaction = 0};
-
-    CHECK_NEAR(parts_of(DURATION_LINEAR, s).total, 0, 0);
-    CHECK_NEAR(parts_of(DURATION_TENT, s).total, 0, 0); /* 0 seconds: no duration at all */
-}
-
-TEST(unit_formula, counts_above_their_cap_cost_no_more)
-{
+    static const double cost[] = {0, 0.1 / 3, 0.2 / 3, 0.1, 0.1};
+    struct reward_rules rules = v1();
     struct signals s = SIGNALS_NONE;
-    static const double barge_in[] = {0, -0.1 / 3, -0.2 / 3, -0.1, -0.1};
+    struct reward_parts p;
 
     for (int n = 0; n <= 4; n++) {
         s.barge_in_count = s.repeats = n;
-        CHECK_NEAR(parts_of(DURATION_NONE, s).barge_in, barge_in[n], 1e-16);
-        CHECK_NEAR(parts_of(DURATION_NONE, s).repeats, barge_in[n], 1e-16);
+        reward_compute(&rules, &s, &p);
+        CHECK_NEAR(p.barge_in, -cost[n], 1e-15);
+        CHECK_NEAR(p.repeats, -cost[n], 1e-15);
     }
 }
 
-static double duration(enum duration_term term, double seconds)
+TEST(unit_formula, without_a_duration_term_the_range_is_narrower)
 {
-    struct signals s = SIGNALS_NONE;
-
-    s.duration_sec = seconds;
-    return parts_of(term, s).duration;
-}
-
-TEST(unit_formula, linear_falls_through_zero_at_the_target_and_is_cut_on_both_sides)
-{
-    CHECK_NEAR(duration(DURATION_LINEAR, 10), 0.2, 0); /* the known weakness: who hangs up at once is paid */
-    CHECK_NEAR(duration(DURATION_LINEAR, 144), 0.2, 1e-15);
-    CHECK_NEAR(duration(DURATION_LINEAR, 162), 0.1, 1e-15);
-    CHECK_NEAR(duration(DURATION_LINEAR, 180), 0, 0);
-    CHECK_NEAR(duration(DURATION_LINEAR, 198), -0.1, 1e-15);
-    CHECK_NEAR(duration(DURATION_LINEAR, 3600), -0.2, 0);
-}
-
-TEST(unit_formula, tent_peaks_at_the_target)
-{
-    CHECK_NEAR(duration(DURATION_TENT, 180), 0.2, 0);
-    CHECK_NEAR(duration(DURATION_TENT, 90), 0.1, 1e-15);
-    CHECK_NEAR(duration(DURATION_TENT, 270), 0.1, 1e-15);
-    CHECK_NEAR(duration(DURATION_TENT, 360), 0, 1e-15);
-    CHECK_NEAR(duration(DURATION_TENT, 450), -0.1, 1e-15);
-    CHECK_NEAR(duration(DURATION_TENT, 3600), -0.2, 0);
-    CHECK_NEAR(duration(DURATION_NONE, 90), 0, 0);
-}
-
-TEST(unit_formula, the_total_is_clamped_and_the_parts_are_not)
-{
-    struct reward_rules rules = rules_with(DURATION_LINEAR);
-    struct signals best = known_call(), worst = worst_call();
-    struct reward_parts p;
-
-    rules.resolution_weight = 0.95;
-    rules.handover_weight = 0.9;
-    reward_compute(&rules, &best, &p);
-    CHECK_NEAR(p.total, 1, 0);
-    CHECK_NEAR(p.resolution, 0.95, 0);
-    reward_compute(&rules, &worst, &p);
-    CHECK_NEAR(p.total, -1, 0);
-    CHECK_NEAR(p.handover, -0.9, 0);
-}
-
-TEST(unit_formula, the_range_of_the_default_rules)
-{
-    struct reward_rules linear = rules_with(DURATION_LINEAR), none = rules_with(DURATION_NONE);
+    struct reward_rules rules = v1();
     double least, greatest;
 
-    reward_range(&linear, &least, &greatest);
-    CHECK_NEAR(least, -0.7, 1e-15);
-    CHECK_NEAR(greatest, 1, 1e-15);
-    reward_range(&none, &least, &greatest);
-    CHECK_NEAR(least, -0.5, 1e-15);
-    CHECK_NEAR(greatest, 0.8, 1e-15);
+    rules.duration_term = DURATION_NONE;
+    reward_range(&rules, &least, &greatest);
+    CHECK_NEAR(least, -0.5, 1e-12);
+    CHECK_NEAR(greatest, 0.8, 1e-12);
 }
 
 static struct reward_rules random_rules(struct rng *rng)
 {
-    struct reward_rules r = rules_with((enum duration_term)rng_below(rng, 3));
+    struct reward_rules r = v1();
 
     r.resolution_weight = rng_uniform(rng) - 0.5;
     r.rating_weight = rng_uniform(rng) - 0.5;
     r.barge_in_weight = rng_uniform(rng) - 0.5;
     r.repeat_weight = rng_uniform(rng) - 0.5;
     r.handover_weight = rng_uniform(rng) - 0.5;
+    r.duration_term = (int)rng_below(rng, 3);
     r.duration_bound = rng_uniform(rng) / 2;
     return r;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rules.c - how far a variant has come, and which group caps it. */
+/* rules.c - stages of variants, at their borders. */
 #include "rules.h"
 
 #include "test.h"
@@ -8,20 +8,55 @@
 
 static const struct guard_rules rules = {.min_pulls = 20, .uncertainty_half_width = 0.15};
 
-static Stage stage(int64_t n, double variance)
-{
-    struct own_total total = {.n = n, .mean = 0.1, .variance = variance};
+static Stage stage(int64_t n, double variance) { return guard_stage(&rules, false, VERDICT_NONE, &(struct own_total){n, 0, variance}); }
 
-    return guard_stage(&rules, false, VERDICT_NONE, &total);
-}
-
-TEST(unit_rules, a_variant_is_new_until_it_has_its_pulls)
+TEST(unit_rules, a_variant_is_new_until_its_twentieth_rewarded_call)
 {
     CHECK_INT(stage(0, 0), STAGE(NEW));
     CHECK_INT(stage(19, 0), STAGE(NEW));
-    CHECK_INT(stage(19, 4), STAGE(NEW));
     CHECK_INT(stage(20, 0), STAGE(ESTABLISHED));
-    CHECK_INT(stage(20, 4), STAGE(UNCERTAIN));
+    CHECK_INT(stage(20, 0.2116), STAGE(UNCERTAIN));
+}
+
+TEST(unit_rules, with_the_usual_spread_uncertainty_ends_at_37_calls)
+{
+    CHECK_INT(stage(36, 0.46 * 0.46), STAGE(UNCERTAIN)); /* statistics.md 4: sd .46: n = 37 */
+    CHECK_INT(stage(37, 0.46 * 0.46), STAGE(ESTABLISHED));
+}
+
+TEST(unit_rules, base_is_base_whatever_else_is_said_of_it)
+{
+    for (int verdict = VERDICT_NONE; verdict <= VERDICT_INACTIVE; verdict++)
+        CHECK_INT(guard_stage(&rules, true, (enum verdict)verdict, &(struct own_total){0, -1, 1}), STAGE(BASE));
+}
+
+TEST(unit_rules, a_verdict_outranks_the_totals)
+{
+    const struct own_total settled = {1000, 0.5, 0.1};
+
+    CHECK_INT(guard_stage(&rules, false, VERDICT_BLACKLISTED, &settled), STAGE(BLACKLISTED));
+    CHECK_INT(guard_stage(&rules, false, VERDICT_PAROLE, &settled), STAGE(PAROLE));
+    CHECK_INT(guard_stage(&rules, false, VERDICT_INACTIVE, &settled), STAGE(INACTIVE));
+}
+
+TEST(unit_rules, below_two_calls_nothing_is_known_of_the_spread)
+{
+    const struct guard_rules eager = {.min_pulls = 1, .uncertainty_half_width = 0.15};
+
+    CHECK(isinf(total_half_width(&(struct own_total){1, 0.9, 0})));
+    CHECK_INT(guard_stage(&eager, false, VERDICT_NONE, &(struct own_total){1, 0.9, 0}), STAGE(UNCERTAIN));
+}
+
+TEST(unit_rules, only_new_uncertain_and_parole_are_capped)
+{
+    CHECK_INT(guard_group(STAGE(NEW)), 0);
+    CHECK_INT(guard_group(STAGE(UNCERTAIN)), 1);
+    CHECK_INT(guard_group(STAGE(PAROLE)), 2);
+    CHECK_INT(guard_group(STAGE(BASE)), -1);
+    CHECK_INT(guard_group(STAGE(ESTABLISHED)), -1);
+    CHECK_INT(guard_group(STAGE(BLACKLISTED)), -1);
+    CHECK_INT(guard_group(STAGE(INACTIVE)), -1);
+    CHECK_INT(guard_group(STAGE(UNSPECIFIED)), -1);
 }
 
 /* 1.96 sqrt(v / n) = 0.15 at n = 100 for v = (0.15 / 1.96)^2 * 100. */
@@ -44,45 +79,4 @@ TEST(unit_rules, the_half_width_shrinks_with_the_root_of_the_calls)
     CHECK_NEAR(total_half_width(&total), 0.098, 1e-15);
     total.variance = 0;
     CHECK_NEAR(total_half_width(&total), 0, 0);
-}
-
-TEST(unit_rules, one_call_says_nothing_about_spread)
-{
-    struct own_total total = {.n = 1, .variance = 0};
-    struct guard_rules at_once = {.min_pulls = 1, .uncertainty_half_width = 0.15};
-
-    CHECK(isinf(total_half_width(&total)));
-    CHECK_INT(guard_stage(&at_once, false, VERDICT_NONE, &total), STAGE(UNCERTAIN));
-    total.n = 0;
-    CHECK(isinf(total_half_width(&total)));
-}
-
-TEST(unit_rules, a_verdict_outranks_the_totals)
-{
-    static const struct { enum verdict verdict; Stage stage; } rows[] = {
-        {VERDICT_BLACKLISTED, STAGE(BLACKLISTED)}, {VERDICT_PAROLE, STAGE(PAROLE)}, {VERDICT_INACTIVE, STAGE(INACTIVE)}};
-    static const struct own_total totals[] = {{.n = 0}, {.n = 50, .variance = 4}, {.n = 5000, .mean = 0.9, .variance = 0.01}};
-
-    for (size_t i = 0; i < 3; i++)
-        for (size_t j = 0; j < 3; j++)
-            CHECK_INT(guard_stage(&rules, false, rows[i].verdict, &totals[j]), rows[i].stage);
-}
-
-TEST(unit_rules, the_base_is_always_the_base)
-{
-    static const struct own_total totals[] = {{.n = 0}, {.n = 50, .variance = 4}, {.n = 5000, .mean = -0.9, .variance = 0.01}};
-
-    for (int verdict = VERDICT_NONE; verdict <= VERDICT_INACTIVE; verdict++)
-        for (size_t j = 0; j < 3; j++)
-            CHECK_INT(guard_stage(&rules, true, (enum verdict)verdict, &totals[j]), STAGE(BASE));
-}
-
-TEST(unit_rules, three_stages_have_a_cap_and_the_others_none)
-{
-    CHECK_INT(guard_group(STAGE(NEW)), 0);
-    CHECK_INT(guard_group(STAGE(UNCERTAIN)), 1);
-    CHECK_INT(guard_group(STAGE(PAROLE)), 2);
-    static const Stage free_ones[] = {STAGE(UNSPECIFIED), STAGE(BASE), STAGE(ESTABLISHED), STAGE(BLACKLISTED), STAGE(INACTIVE)};
-    for (size_t i = 0; i < 5; i++)
-        CHECK_INT(guard_group(free_ones[i]), -1);
 }

@@ -224,20 +224,28 @@ static enum status password_of(struct init *init, const char *user, char ret[sta
     return STATUS_OK;
 }
 
-/* At most 70 % of what is free: a full disk stops the server altogether. */
-static long store_mb(const char *folder)
+/* At most 70 % of what is free: a full disk stops the server altogether.  Never less than before, since what our own streams hold is not free. */
+static long store_mb(const char *folder, const char *old_conf)
 {
     struct statvfs fs;
     double free_mb = statvfs(folder, &fs) == 0 ? (double)fs.f_bavail * (double)fs.f_frsize / 1048576 * 0.7 : MIN_STORE_MB;
+    long mb = free_mb > MAX_STORE_MB ? MAX_STORE_MB : free_mb < MIN_STORE_MB ? MIN_STORE_MB : (long)free_mb, before = 0;
+    char line[512];
+    FILE *f = fopen(old_conf, "re");
 
-    return free_mb > MAX_STORE_MB ? MAX_STORE_MB : free_mb < MIN_STORE_MB ? MIN_STORE_MB : (long)free_mb;
+    while (f && !before && fgets(line, sizeof line, f)) {
+        const char *at = strstr(line, "max_file: ");
+        before = at ? atol(at + strlen("max_file: ")) : 0;
+    }
+    if (f)
+        fclose(f);
+    return before > mb ? before : mb;
 }
 
-static enum status write_conf(struct init *init, FILE *f, const char *store, struct reason *reason)
+static enum status write_conf(struct init *init, FILE *f, const char *store, long mb, struct reason *reason)
 {
     struct writer w = {.f = f, .prefix = init->common.subject_prefix};
     char password[128];
-    long mb = store_mb(store);
     enum status status = STATUS_OK;
 
     fprintf(f, "# Made by rl-init conf; changes here are overwritten.\n"
@@ -268,9 +276,9 @@ enum status init_conf(struct init *init, struct reason *reason)
     FILE *f = open_memstream(&text, &size);
     if (!f)
         abort();
-    enum status status = write_conf(init, f, absolute, reason);
-    fclose(f);
     const char *path = arena_printf(&init->arena, "%s/nats.conf", folder);
+    enum status status = write_conf(init, f, absolute, store_mb(absolute, path), reason);
+    fclose(f);
     if (status == STATUS_OK)
         status = atomic_file_write(path, text, size, 0600, reason);
     if (status == STATUS_OK)

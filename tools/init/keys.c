@@ -35,15 +35,15 @@ static enum status make_secret(const char *path, const char *text, bool *ret_mad
     snprintf(temporary, sizeof temporary, "%s.%d", path, (int)getpid());
     int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     bool ok = fd >= 0 && dprintf(fd, "%s\n", text) > 0 && fsync(fd) == 0;
+    bool linked = ok && link(temporary, path) == 0;
     int why = errno;
     if (fd >= 0)
         close(fd);
-    ok = ok && (link(temporary, path) == 0 || errno == EEXIST);
-    if (!ok && why == 0)
-        why = errno;
     unlink(temporary);
-    *ret_made = ok;
-    return ok ? STATUS_OK : reason_fail(reason, STATUS_STORE, "", "%s: %s", path, strerror(why));
+    *ret_made = linked;
+    if (linked || (ok && why == EEXIST)) /* somebody was faster */
+        return STATUS_OK;
+    return reason_fail(reason, STATUS_STORE, "", "%s: %s", path, strerror(why));
 }
 
 static enum status make_folders(struct init *init, struct reason *reason)
