@@ -35,7 +35,7 @@ enum join_effect {
     JOIN_EARLY = 8          /* an amendment before the end */
 };
 
-/* Each changes `record` and takes what it keeps from the message into the arena. */
+/* Each changes `record` and takes what it keeps from the message into the arena; only the texts of `end` stay where they are. */
 unsigned join_decision(struct arena *arena, CallRecord *record, const PolicySelected *decision, int64_t arrived_us);
 unsigned join_end(struct arena *arena, CallRecord *record, const End *end, const CallEnded *message); /* `end`: what is kept of `message` */
 unsigned join_amendment(struct arena *arena, CallRecord *record, const CallAmended *amendment, int64_t arrived_us);
