@@ -109,13 +109,21 @@ static enum status forget(struct feedback *f, const struct call *c)
     return query_run(q, NULL);
 }
 
+/* Below it all is in its stream, what replays said too: those that did not get so far would begin anew, and need the rows. */
+static enum status published_floor(struct feedback *f, int64_t *ret)
+{
+    *ret = 0;
+    return feedback_store_number(&f->store, "SELECT value FROM rl_loop WHERE name = 'published' AND value >= (SELECT coalesce(max(revision), 0) FROM replay)",
+                                 ret);
+}
+
 /* A call of the open batch, or one whose last word is not in its stream yet, waits for its turn: its row is still needed. */
 static enum status forget_some(struct feedback *f, struct outbox *out)
 {
     struct query *q = store_query(f->store.store, "SELECT " FEEDBACK_COLUMNS " FROM call WHERE day < ? ORDER BY day, call_key LIMIT ?");
-    int64_t published = 0, found = 0, gone = 0;
+    int64_t published, found = 0, gone = 0;
     struct call *row;
-    enum status status = feedback_store_number(&f->store, "SELECT value FROM rl_loop WHERE name = 'published'", &published);
+    enum status status = published_floor(f, &published);
 
     if (status != STATUS_OK)
         return status;
@@ -157,11 +165,12 @@ static enum status periodic(struct feedback *f, struct outbox *out)
     return STATUS_OK;
 }
 
+/* A replay says all that it promised first. */
 enum status cleanup_some(struct feedback *f, struct outbox *out)
 {
     enum status status = periodic(f, out);
 
-    return status == STATUS_OK && f->cleanup_before ? forget_some(f, out) : status;
+    return status == STATUS_OK && f->cleanup_before && !f->replay_run ? forget_some(f, out) : status;
 }
 
 /* ---- feedback.cleanup ---------------------------------------------------------------------------------------------------------------------------- */

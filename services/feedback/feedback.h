@@ -32,12 +32,12 @@ struct feedback {
     struct call *slots[CALL_SLOTS], **batch; /* calls of the open batch, by key and in order */
     size_t batch_count, batch_capacity;
 
-    int64_t say_again_from, say_again_to; /* revisions that a start has still to say again */
+    int64_t published;                    /* at the start: revisions up to here were said */
     int64_t idle_since_us;                /* service time since which no decision was on its way; 0: one is */
-    int64_t cleanup_deleted, cleanup_next_us;                  /* so far; when to look again */
-    int32_t cleanup_before, cleanup_refused_day;               /* calls first seen before this day go, 0: none; last day it was said */
-    bool cleanup_moves;                                        /* the last chunk deleted something */
-    int64_t replay_run, replay_from, replay_next, replay_last; /* run 0: none is going on */
+    int64_t cleanup_deleted, cleanup_next_us; /* so far; when to look again */
+    int32_t cleanup_before, cleanup_refused_day; /* calls first seen before this day go, 0: none; last day it was said */
+    bool cleanup_moves; /* the last chunk deleted something */
+    int64_t replay_run, replay_from, replay_next, replay_last, replay_revision; /* run 0: none is going on */
 };
 
 /* ---- calls.c: the calls of the open batch ---- */
@@ -64,7 +64,7 @@ void calls_say_no_decision(struct outbox *out, const struct call *call);
 /* ---- requests.c ---- */
 
 handler_fn on_stats, on_by_policy, on_replay;
-enum status replay_resume(struct feedback *f) MUST_CHECK;
+enum status replay_open(struct feedback *f) MUST_CHECK; /* at the start: what the last life did not finish begins anew */
 enum status replay_some(struct feedback *f, struct outbox *out) MUST_CHECK; /* as much as the outbox has room for */
 
 /* ---- cleanup.c ---- */

@@ -48,7 +48,7 @@ void feedback_store_close(struct feedback_store *f);
 enum status feedback_store_find(struct feedback_store *f, struct arena *arena, const uint8_t key[static CALL_KEY_BYTES], int32_t day, int32_t back,
                                 struct call **ret) MUST_CHECK;
 
-/* Writes the row; for a call that is complete the counts follow: `before` is how it counted until now. */
+/* Writes the row.  The counts are the caller's: see feedback_store_count. */
 enum status feedback_store_put(struct feedback_store *f, struct arena *arena, struct call *call) MUST_CHECK;
 
 /* max(last + 1, now in microseconds): a restored database never says a number again that was already used. */
