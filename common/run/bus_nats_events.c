@@ -163,7 +163,7 @@ void bus_answer_control(natsConnection *nc, natsMsg *msg)
         natsConnection_Publish(nc, to, NULL, 0);
 }
 
-/* Servers before 2.12 forget for good what they delivered while nobody listened, once its AckWait is over (maxdc is -1 as uint64, and the
+/* nats-server 2.10.27 forgets for good what it delivered while nobody listened, once its AckWait is over (its maxdc is -1 as uint64, and the
  * count of a failed delivery underflows to it): so a number that is missing is not waited for. */
 static bool in_order(struct bus_link *l, const struct delivery *d)
 {
