@@ -30,10 +30,12 @@ struct own_total total_since(const struct own_total *now, const struct own_total
 {
     int64_t n = now->n - before->n;
 
-    if (n < 0 || before->n == 0)
+    if (before->n == 0)
         return *now;
+    if (n <= 0)
+        return (struct own_total){0};
     double sum = now->mean * (double)now->n - before->mean * (double)before->n;
-    return (struct own_total){.n = n, .mean = n ? sum / (double)n : 0, .variance = now->variance};
+    return (struct own_total){.n = n, .mean = sum / (double)n, .variance = now->variance};
 }
 
 enum verdict guard_verdict(const struct guard_rules *rules, bool base, enum verdict verdict, const struct own_total *since)

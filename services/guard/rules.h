@@ -25,8 +25,8 @@ struct guard_rules {
 /* What an operator or a rule decided before; outranks what follows from the totals. */
 enum verdict { VERDICT_NONE, VERDICT_BLACKLISTED, VERDICT_PAROLE, VERDICT_INACTIVE };
 
-/* The calls of `now` that came after `before`; all of them when there are fewer than then (the bandit was reset).  Its variance is that
- * of all calls. */
+/* The calls of `now` that came after `before`; none when there are fewer than then (calls were retracted).  Its variance is that of all
+ * calls. */
 struct own_total total_since(const struct own_total *now, const struct own_total *before);
 
 /* What the rules make of a verdict.  `since` are the calls since the last release, or all when there was none: so a released variant
