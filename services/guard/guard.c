@@ -251,12 +251,34 @@ static mono_time next_tick(void *state, mono_time now)
 
 typedef Tom__Rl__V1__GuardStatusReply__StagesEntry StatusStagesEntry;
 typedef Tom__Rl__V1__GuardStatusReply__ConfigEntry StatusConfigEntry;
+typedef Tom__Rl__V1__GuardStatusReply__PinsEntry StatusPinsEntry;
 #define StatusStages_descriptor tom__rl__v1__guard_status_reply__stages_entry__descriptor
+#define StatusPins_descriptor tom__rl__v1__guard_status_reply__pins_entry__descriptor
 #define StatusConfig_descriptor tom__rl__v1__guard_status_reply__config_entry__descriptor
 
 static void add_config(struct arena *arena, GuardStatusReply *m, const char *key, double value)
 {
     MAP_ADD(arena, m, config, StatusConfig, key, arena_printf(arena, "%g", value));
+}
+
+static void add_settings(const struct guard *g, struct arena *arena, GuardStatusReply *m)
+{
+    const struct variants *v = g->variants;
+
+    m->config = arena_alloc(arena, 9 * sizeof *m->config);
+    add_config(arena, m, "blacklist_threshold", v->blacklist_reward_mean);
+    add_config(arena, m, "floor", g->floor);
+    add_config(arena, m, "base_share", g->base_share);
+    add_config(arena, m, "max_active_variants", (double)g->max_active);
+    add_config(arena, m, "min_pulls", (double)v->blacklist_min_pulls);
+    add_config(arena, m, "parole_cap", g->parole_cap);
+    add_config(arena, m, "traffic_split_new", v->cap_new);
+    add_config(arena, m, "traffic_split_uncertain", v->cap_uncertain);
+    add_config(arena, m, "uncertainty_half_width", g->uncertainty_half_width);
+    m->frozen = g->store.frozen;
+    m->pins = arena_alloc(arena, g->store.pin_count * sizeof *m->pins);
+    for (size_t i = 0; i < g->store.pin_count; i++)
+        MAP_ADD(arena, m, pins, StatusPins, arena_str(arena, g->store.pins[i].cell), (char *)v->items[g->store.pins[i].variant].id);
 }
 
 static enum status on_status(void *state, const struct in_msg *in, struct outbox *out, struct reason *reason)
@@ -283,14 +305,7 @@ static enum status on_status(void *state, const struct in_msg *in, struct outbox
         MAP_ADD(arena, m, stages, StatusStages, id, g->stages[i]);
     }
     m->last_update = (double)g->changed_at.us / 1e6;
-    m->config = arena_alloc(arena, 8 * sizeof *m->config);
-    add_config(arena, m, "blacklist_threshold", v->blacklist_reward_mean);
-    add_config(arena, m, "floor", g->floor);
-    add_config(arena, m, "base_share", g->base_share);
-    add_config(arena, m, "min_pulls", (double)v->blacklist_min_pulls);
-    add_config(arena, m, "traffic_split_new", v->cap_new);
-    add_config(arena, m, "traffic_split_uncertain", v->cap_uncertain);
-    add_config(arena, m, "uncertainty_half_width", g->uncertainty_half_width);
+    add_settings(g, arena, m);
     m->guard_version = arena_printf(arena, "g%lld", (long long)g->store.version);
     outbox_reply(out, in, &m->base);
     return STATUS_OK;
