@@ -215,6 +215,7 @@ up() {
   (cd "$root" && for s in $services; do "$bin/rl-$s" -n >/dev/null; done)
   t=$(now_ms)
   start_supervisor
+  trap 'echo; down; exit 130' INT TERM
   if ! wait_ready; then
     why=$(not_ready)
     tail -n 2 "$data"/log/*.log >&2
@@ -225,7 +226,7 @@ up() {
   echo
   print_screen
   echo
-  if [ -n "$detach" ]; then echo "Running in the background.  ./rl status, ./rl down.  Log: ${data#"$here"/}/log/"; return; fi
+  if [ -n "$detach" ]; then trap - INT TERM; echo "Running in the background.  ./rl status, ./rl down.  Log: ${data#"$here"/}/log/"; return; fi
   echo "Running.  A service that dies is started again.  Ctrl-C stops all; the data stays.  Log: ${data#"$here"/}/log/"
   trap 'echo; down; exit 0' INT TERM
   pid=$(supervisor_pid)

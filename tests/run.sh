@@ -53,8 +53,12 @@ ring() { # PRESET RING NAME
 }
 
 lint() {
-  sh tests/lint/pure_symbols.sh build/dev/librl_pure.a >"$logs/lint.log" 2>&1 && echo "1 passed, 0 failed, 0 skipped" >>"$logs/lint.log" ||
-    { sed -i '1s/^/FAILED lint.pure_symbols\n/' "$logs/lint.log"; echo "0 passed, 1 failed, 0 skipped" >>"$logs/lint.log"; }
+  : >"$logs/lint.log"
+  ok=0 bad=0
+  for l in "sh tests/lint/pure_symbols.sh build/dev/librl_pure.a" "sh tests/lint/log_events.sh"; do
+    if out=$($l 2>&1); then ok=$((ok + 1)); else bad=$((bad + 1)); printf 'FAILED lint: %s\n%s\n' "$l" "$out" >>"$logs/lint.log"; fi
+  done
+  echo "$ok passed, $bad failed, 0 skipped" >>"$logs/lint.log"
   count lint 0 "$logs/lint.log"
 }
 
@@ -91,7 +95,7 @@ coverage() {
 list() {
   build dev || exit 1
   for r in unit sim integration; do [ -x build/dev/bin/rl-test-$r ] && build/dev/bin/rl-test-$r --list; done
-  echo lint.pure_symbols
+  printf 'lint.pure_symbols\nlint.log_events\n'
   node tests/e2e/e2e.mjs --list
 }
 

@@ -42,11 +42,19 @@ size_t utf8_count(const char *s)
     return count;
 }
 
+/* U+0000 .. U+001F, U+007F .. U+009F: a terminal takes U+009B for the start of an escape sequence. */
+static bool controls(const char *text, size_t n)
+{
+    const unsigned char *s = (const unsigned char *)text;
+
+    return n == 1 ? s[0] < 0x20 || s[0] == 0x7f : n == 2 && s[0] == 0xc2 && s[1] < 0xa0;
+}
+
 void utf8_clean(char *s)
 {
     for (size_t left = strlen(s), n; left > 0; s += n, left -= n) {
         n = utf8_next(s, left);
-        if (n == 0 || (n == 1 && ((unsigned char)*s < 0x20 || *s == 0x7f))) {
+        if (n == 0 || controls(s, n)) {
             *s = '?';
             n = 1;
         }

@@ -14,7 +14,8 @@ bool utf8_valid(const char *s, size_t size);
 /* Characters of a valid text. */
 size_t utf8_count(const char *s);
 
-/* Makes any text safe to log and to send: what is no character, and every control character, becomes '?'. */
+/* Makes any text safe to log and to send: what is no character, and every control character, becomes '?',
+ * one for each byte. */
 void utf8_clean(char *s);
 
 #endif

@@ -169,12 +169,15 @@ static bool in_order(struct bus_link *l, const struct delivery *d)
 {
     if (consumer_table[l->consumer].group)
         return true;
-    if (d->consumer_sequence != 1 && (atomic_load(&l->gap) || d->consumer_sequence != atomic_load(&l->last) + 1)) {
-        if (!atomic_exchange(&l->gap, true))
+    bool next = d->consumer_sequence == atomic_load(&l->last) + 1;
+    if (d->consumer_sequence != 1 && !(atomic_load(&l->order) == ORDER_SOUND && next)) {
+        int sound = ORDER_SOUND;
+        atomic_store(&l->dropped, true);
+        if (atomic_compare_exchange_strong(&l->order, &sound, ORDER_BROKEN))
             bus_kick(l->bus);
         return false;
     }
-    atomic_store(&l->gap, false);
+    atomic_store(&l->order, ORDER_SOUND);
     atomic_store(&l->last, d->consumer_sequence);
     if (d->sequence > atomic_load(&l->highest))
         atomic_store(&l->highest, d->sequence);

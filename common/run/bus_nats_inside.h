@@ -22,6 +22,12 @@
 
 enum { SECOND_US = 1000000, MINUTE_US = 60 * SECOND_US, MAX_LINKS = CONSUMER_COUNT + SUBJECT_COUNT + 1, HEARTBEAT_S = 5 };
 
+enum order {
+    ORDER_FRESH, /* made again: number 1 comes next, anything else is of its predecessor and dropped */
+    ORDER_SOUND,
+    ORDER_BROKEN /* a delivery is missing: what follows is dropped, the keeper makes the consumer again */
+};
+
 /* A subscription and what its messages are. */
 struct bus_link {
     struct bus_nats *bus;
@@ -30,7 +36,14 @@ struct bus_link {
     natsSubscription *sub;
     /* Of a consumer with one owner: deliveries are numbered without a gap from 1 on, until the consumer is made again. */
     atomic_ullong last, highest; /* the last delivery taken; the highest sequence of the stream up to it */
-    atomic_bool gap;             /* one is missing: what follows is dropped, the keeper makes the consumer again */
+    atomic_int order;            /* enum order */
+    atomic_bool dropped;         /* something was, while it was fresh */
+};
+
+/* Where a consumer begins. */
+struct origin {
+    uint64_t sequence; /* to start from, else */
+    int64_t time_us;   /* to start from, else the stream's first */
 };
 
 /* A durable consumer of ours; the keeper's. */
@@ -42,6 +55,7 @@ struct kept_consumer {
     uint64_t floor;        /* the last seen ack floor, a sequence of the stream */
     int64_t since_us;      /* the server is another one: deliver again from here; 0: it is not */
     bool placed;           /* compared with the database's position */
+    struct origin begin;   /* of the consumer as it is now */
 };
 
 struct event_ring {

@@ -15,6 +15,7 @@
 
 #include "arena.h"
 #include "bus_nats_inside.h"
+#include "consumer.h"
 #include "log.h"
 
 enum { NO_CONSUMER = 10014, NO_MESSAGE = 10037, NO_STREAM = 10059, ROUND_S = 5, TROUBLED_ROUND_S = 1, API_TIMEOUT_MS = 2000 };
@@ -118,11 +119,6 @@ struct look {
     uint64_t floor, delivered;
 };
 
-struct origin {
-    uint64_t sequence; /* to start from, else */
-    int64_t time_us;   /* to start from, else the stream's first */
-};
-
 struct stream_state {
     uint64_t first, last;
     char created[48];
@@ -130,36 +126,10 @@ struct stream_state {
 
 static const struct consumer_info *info_of(const struct kept_consumer *c) { return &consumer_table[c->index]; }
 
-static json_t *wanted(const struct bus_nats *b, const struct kept_consumer *c)
-{
-    json_t *config = json_pack("{s:s, s:s, s:s, s:I, s:i, s:i, s:s, s:s}", "durable_name", c->durable, "deliver_subject",
-                               c->deliver, "ack_policy", "explicit", "ack_wait", (json_int_t)ACK_WAIT_S * 1000000000,
-                               "max_deliver", -1, "max_ack_pending", MAX_ACK_PENDING,
-                               "filter_subject", b->wire[info_of(c)->subject], "replay_policy", "instant");
-
-    if (info_of(c)->group)
-        json_object_set_new(config, "deliver_group", json_string(c->durable));
-    else
-        json_object_set_new(config, "idle_heartbeat", json_integer((json_int_t)HEARTBEAT_S * 1000000000));
-    return config;
-}
-
-static bool differs(const struct bus_nats *b, const struct kept_consumer *c, const json_t *config)
-{
-    json_t *want = wanted(b, c), *value;
-    const char *key;
-    bool differs = json_object_get(config, "backoff") || !!json_object_get(config, "deliver_group") != info_of(c)->group;
-
-    json_object_foreach (want, key, value)
-        differs = differs || !json_equal(value, json_object_get(config, key));
-    json_decref(want);
-    return differs;
-}
-
 static void take_info(struct bus_nats *b, struct kept_consumer *c, const json_t *info, struct look *ret)
 {
     *ret = (struct look){.bound = json_is_true(json_object_get(info, "push_bound")),
-                         .drifted = differs(b, c, json_object_get(info, "config")),
+                         .drifted = consumer_differs(json_object_get(info, "config"), b->prefix, b->user, (size_t)c->index),
                          .floor = number_at(info, "ack_floor", "stream_seq"),
                          .delivered = number_at(info, "delivered", "stream_seq")};
     pthread_mutex_lock(&b->mutex);
@@ -271,6 +241,14 @@ static enum status origin_of_missing(struct bus_nats *b, const struct kept_consu
     return status;
 }
 
+/* Also when a fresh consumer drops what comes: its number 1 was lost. */
+static bool lost_order(struct bus_link *link)
+{
+    int order = atomic_load(&link->order);
+
+    return order == ORDER_BROKEN || (order == ORDER_FRESH && atomic_load(&link->dropped));
+}
+
 /* Why it must be made again, and from where; NULL: it is right as it is. */
 static enum status judge(struct bus_nats *b, const struct kept_consumer *c, const struct look *l, struct origin *ret,
                          const char **ret_why)
@@ -288,9 +266,10 @@ static enum status judge(struct bus_nats *b, const struct kept_consumer *c, cons
     }
     if (!c->placed)
         status = first_origin(b, c, l, ret, ret_why);
-    if (c->link && atomic_load(&c->link->gap)) {
+    if (c->link && lost_order(c->link)) {
         *ret_why = "a delivery did not arrive";
-        *ret = (struct origin){.sequence = atomic_load(&c->link->highest) + 1};
+        uint64_t highest = atomic_load(&c->link->highest);
+        *ret = highest ? (struct origin){.sequence = highest + 1} : c->begin;
     }
     if (status == STATUS_OK && !*ret_why && l->drifted) {
         *ret_why = "its settings differ";
@@ -301,21 +280,15 @@ static enum status judge(struct bus_nats *b, const struct kept_consumer *c, cons
 
 static enum status make(struct bus_nats *b, struct kept_consumer *c, const struct origin *from, struct look *ret)
 {
-    json_t *config = wanted(b, c), *reply;
-    char text[40];
+    json_t *request = consumer_request(b->prefix, b->user, (size_t)c->index, from->sequence, from->time_us), *reply;
     int error = 0;
-
-    json_object_set_new(config, "deliver_policy",
-                        json_string(from->sequence ? "by_start_sequence" : from->time_us ? "by_start_time" : "all"));
-    if (from->sequence)
-        json_object_set_new(config, "opt_start_seq", json_integer((json_int_t)from->sequence));
-    if (!from->sequence && from->time_us) {
-        keeper_time_text(from->time_us, text);
-        json_object_set_new(config, "opt_start_time", json_string(text));
-    }
-    json_t *request = json_pack("{s:s, s:o}", "stream_name", c->stream, "config", config);
     char *body = json_dumps(request, JSON_COMPACT);
     json_decref(keeper_ask(b, "", &error, "CONSUMER.DELETE.%s.%s", c->stream, c->durable));
+    if (c->link) {
+        atomic_store(&c->link->order, ORDER_FRESH);
+        atomic_store(&c->link->dropped, false);
+        atomic_store(&c->link->highest, 0);
+    }
     reply = keeper_ask(b, body, &error, "CONSUMER.DURABLE.CREATE.%s.%s", c->stream, c->durable);
     if (reply && !error)
         take_info(b, c, reply, ret);
@@ -334,10 +307,7 @@ static enum status make_again(struct bus_nats *b, struct kept_consumer *c, const
     if (status != STATUS_OK)
         return status;
     c->since_us = 0;
-    if (c->link) {
-        atomic_store(&c->link->last, 0);
-        atomic_store(&c->link->gap, false);
-    }
+    c->begin = *from;
     if (why == ROUTINE)
         return STATUS_OK;
     if (first)
@@ -362,7 +332,7 @@ static enum status bind_consumer(struct bus_nats *b, struct kept_consumer *c)
     if (c->link)
         return STATUS_OK;
     c->link = bus_link(b, info_of(c)->subject, c->index);
-    return bus_subscribe(b, c->link, c->deliver, info_of(c)->group ? c->durable : NULL, bus_on_message);
+    return bus_subscribe(b, c->link, c->deliver, info_of(c)->group ? info_of(c)->service : NULL, bus_on_message);
 }
 
 static enum status keep(struct bus_nats *b, struct kept_consumer *c)
@@ -431,7 +401,7 @@ void keeper_init(struct bus_nats *b)
         struct kept_consumer *c = &b->consumers[b->consumer_count++];
         *c = (struct kept_consumer){.index = i, .durable = consumer_table[i].durable};
         wire_stream(b->prefix, subject_table[consumer_table[i].subject].stream, c->stream);
-        snprintf(c->deliver, sizeof c->deliver, "%s.push.%s%s", b->inbox, b->prefix, c->durable);
+        consumer_deliver_subject(b->prefix, b->user, (size_t)i, c->deliver);
     }
     b->history_wanted = b->setup.history_s > 0;
     b->history_since_us = bus_clock_us(CLOCK_REALTIME) - b->setup.history_s * SECOND_US;

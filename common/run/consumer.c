@@ -71,7 +71,7 @@ bool consumer_differs(const json_t *config, const char *prefix, const char *user
 {
     json_t *wanted = lasting(prefix, user, consumer), *value;
     const char *key;
-    bool differs = json_object_get(config, "deliver_group") && !consumer_table[consumer].group;
+    bool differs = json_object_get(config, "backoff") || (json_object_get(config, "deliver_group") && !consumer_table[consumer].group);
 
     json_object_foreach(wanted, key, value)
         differs |= !json_equal(value, json_object_get(config, key));

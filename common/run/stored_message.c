@@ -20,7 +20,7 @@ int64_t rfc3339_us(const char *text)
     if (*rest == '.')
         for (rest++; *rest >= '0' && *rest <= '9'; rest++, unit /= 10)
             us += (*rest - '0') * unit;
-    return *rest == 'Z' ? (int64_t)timegm(&tm) * 1000000 + us : -1;
+    return strcmp(rest, "Z") == 0 ? (int64_t)timegm(&tm) * 1000000 + us : -1;
 }
 
 static uint8_t *from_base64(struct arena *arena, const char *text, size_t *ret_size)

@@ -8,11 +8,11 @@
 
 enum { DAY_S = 86400, FEW = 20 };
 
-static struct call **slot_of(struct feedback *f, const uint8_t *key) { return &f->slots[((size_t)key[0] << 8 | key[1]) % CALL_SLOTS]; }
+static size_t slot_number(const uint8_t *key) { return ((size_t)key[0] << 8 | key[1]) % CALL_SLOTS; }
 
-static struct call *in_batch(struct feedback *f, const uint8_t *key)
+static struct call *in_batch(const struct feedback *f, const uint8_t *key)
 {
-    struct call *c = *slot_of(f, key);
+    struct call *c = f->slots[slot_number(key)];
 
     while (c && memcmp(c->key, key, CALL_KEY_BYTES) != 0)
         c = c->same_slot;
@@ -21,7 +21,7 @@ static struct call *in_batch(struct feedback *f, const uint8_t *key)
 
 static void enter(struct feedback *f, struct call *c)
 {
-    struct call **slot = slot_of(f, c->key);
+    struct call **slot = &f->slots[slot_number(c->key)];
 
     if (f->batch_count == f->batch_capacity) {
         f->batch_capacity = f->batch_capacity ? f->batch_capacity * 2 : 1024;
@@ -31,6 +31,8 @@ static void enter(struct feedback *f, struct call *c)
     *slot = c;
     f->batch[f->batch_count++] = c;
 }
+
+bool calls_open(const struct feedback *f, const uint8_t key[static CALL_KEY_BYTES]) { return in_batch(f, key) != NULL; }
 
 struct call *calls_adopt(struct feedback *f, struct call *row)
 {
@@ -193,7 +195,7 @@ enum status calls_flush(struct feedback *f, struct outbox *out)
         struct call *c = f->batch[i];
         if (status == STATUS_OK && c->changed)
             status = write_call(f, out, c);
-        *slot_of(f, c->key) = NULL;
+        f->slots[slot_number(c->key)] = NULL;
     }
     f->batch_count = 0;
     return status == STATUS_OK ? feedback_store_flush(&f->store) : status;

@@ -11,7 +11,7 @@
 
 #include "log.h"
 
-enum { HOUR_S = 3600 };
+enum { HOUR_S = 3600, DAY_S = 86400 };
 
 #define K(type, member, ...) CONFIG_##type(struct feedback, member, __VA_ARGS__)
 
@@ -19,12 +19,13 @@ static const char *const out_of_range[] = {"reject", "clamp", NULL};
 
 static const struct config_key keys[] = {
     K(BOOL, allow_unknown_resolution, "feedback.allow_unknown_resolution", "false", NULL, "Take calls whose resolution is told later, by an amendment."),
-    K(INT, amendment_window_days, "feedback.amendment_window_days", "30", 1, 365, NULL, "How long after its first message a call may be amended, days."),
+    K(INT, amendment_window_days, "feedback.amendment_window_days", "30", 1, 365, NULL, "How long after its end arrived a call may be amended, days."),
     K(TEXT, db_path, "feedback.db_path", "", "RL_FEEDBACK_DB_PATH", "The database; empty: <data_dir>/rl/feedback.db."),
     K(INT, join_idle_s, "feedback.join_idle_s", "60", 0, 3600, NULL, "It gives up only when no decision was on its way for so many seconds."),
     K(INT, join_wait_s, "feedback.join_wait_s", "600", 1, 86400, NULL, "How long a call that names no variant waits for its decision, seconds."),
     K(ENUM, out_of_range, "feedback.out_of_range", out_of_range, "reject", "What happens to a signal beyond its range: refused, or moved into it and counted."),
     K(INT, outcome_wait_h, "feedback.outcome_wait_h", "24", 1, 720, NULL, "How long a call waits for its resolution, hours."),
+    K(INT, retention_days, "feedback.retention_days", "90", MIN_RETENTION_DAYS, MAX_RETENTION_DAYS, NULL, "How long a call is kept after its first message, days."),
 };
 
 static const struct metric metrics[] = {
@@ -42,6 +43,7 @@ static const struct metric metrics[] = {
     [FEEDBACK_CLAMPED] = {"rl_clamped_signals_total", METRIC_COUNTER, "Signals moved into their range.", {NULL}},
     [FEEDBACK_NO_DECISION] = {"rl_no_decision_total", METRIC_COUNTER, "Calls that gave up waiting for a decision.", {NULL}},
     [FEEDBACK_DROPPED] = {"rl_no_outcome_total", METRIC_COUNTER, "Calls that gave up waiting for an outcome.", {NULL}},
+    [FEEDBACK_DELETED] = {"rl_calls_deleted_total", METRIC_COUNTER, "Calls forgotten at the end of their retention or on request.", {NULL}},
     [FEEDBACK_WAITING] = {"rl_calls_waiting", METRIC_GAUGE, "Calls that ended and wait for a decision or an outcome.", {NULL}},
 };
 
@@ -93,6 +95,16 @@ static End *end_of(struct feedback *f, struct arena *arena, const CallEnded *m, 
     return e;
 }
 
+/* What came before is forgotten; what stays is the pseudonym, so that nothing that comes later is kept either. */
+static void refuse_consent(struct feedback *f, struct call *c, int64_t now_us)
+{
+    if (c->record->tombstone_us)
+        return;
+    join_tombstone(c->record, now_us);
+    c->changed = true;
+    metrics_add(f->metrics, METRIC_OWN(FEEDBACK_NO_CONSENT), 1, NULL, NULL, NULL);
+}
+
 static enum status on_ended(void *state, const struct in_msg *in, struct outbox *out, struct reason *reason)
 {
     struct feedback *f = state;
@@ -101,22 +113,29 @@ static enum status on_ended(void *state, const struct in_msg *in, struct outbox 
     struct call *c;
     enum status status = validate_call_ended(&f->rules, m, outbox_now(out), &clamped, reason);
 
-    if (status == STATUS_OK && m->consent != TOM__RL__V1__CONSENT__CONSENT_NONE)
+    if (status == STATUS_OK)
         status = calls_by_id(f, out, m->call_id, in, LOOK_BACK_DAYS, &c);
     if (status != STATUS_OK)
         return status;
     metrics_add(f->metrics, METRIC_OWN(FEEDBACK_CLAMPED), clamped, NULL, NULL, NULL);
-    if (m->consent == TOM__RL__V1__CONSENT__CONSENT_NONE) {
-        metrics_add(f->metrics, METRIC_OWN(FEEDBACK_NO_CONSENT), 1, NULL, NULL, NULL);
+    if (m->consent == TOM__RL__V1__CONSENT__CONSENT_NONE && !c->record->end) {
+        refuse_consent(f, c, in->time_us);
         return STATUS_OK;
     }
     open_for_change(f, c);
-    effect = join_end(outbox_arena(out), c->record, end_of(f, outbox_arena(out), m, in), m->signals,
-                      HAS(m, has_ts_case) ? (int64_t)(m->ts * 1e6) : in->time_us);
+    effect = join_end(outbox_arena(out), c->record, end_of(f, outbox_arena(out), m, in), m);
     if (!(effect & JOIN_CHANGED))
         unchanged(f, c);
     note(f, out, c, effect, in->traceparent);
     return STATUS_OK;
+}
+
+/* From the arrival of the end, not from its ts: calls of the past may be told today, and corrected tomorrow. */
+static bool too_late(const struct feedback *f, const struct call *c, int64_t now_us)
+{
+    const End *end = c->record->end;
+
+    return end && now_us - end->arrived_us > f->amendment_window_days * DAY_S * 1000000;
 }
 
 static enum status on_amended(void *state, const struct in_msg *in, struct outbox *out, struct reason *reason)
@@ -128,9 +147,11 @@ static enum status on_amended(void *state, const struct in_msg *in, struct outbo
     enum status status = validate_call_amended(&f->rules, m, outbox_now(out), &clamped, reason);
 
     if (status == STATUS_OK)
-        status = calls_by_id(f, out, m->call_id, in, (int32_t)f->amendment_window_days, &c);
+        status = calls_by_id(f, out, m->call_id, in, 2 * (int32_t)f->amendment_window_days, &c); /* beyond the window: to refuse it */
     if (status != STATUS_OK)
         return status;
+    if (too_late(f, c, in->time_us))
+        return reason_set(reason, "at", "the amendment window of %lld days after the end is over", (long long)f->amendment_window_days);
     metrics_add(f->metrics, METRIC_OWN(FEEDBACK_CLAMPED), clamped, NULL, NULL, NULL);
     open_for_change(f, c);
     effect = join_amendment(outbox_arena(out), c->record, m, in->time_us);
@@ -205,30 +226,23 @@ static enum status give_up(struct feedback *f, struct outbox *out, enum call_sta
     return status;
 }
 
-/* After a start: what was stored and perhaps never said. */
-static enum status say_again(struct feedback *f, struct outbox *out)
+/* After a start: what was stored and perhaps never said.  All in one batch, for the floor must not rise over what is still unsaid; it is
+ * at most what the open batches of the last life held. */
+static enum status resume(void *state, struct outbox *out)
 {
-    struct query *q = store_query(f->store.store, "SELECT " FEEDBACK_COLUMNS " FROM call WHERE revision > ? AND revision <= ? ORDER BY revision LIMIT ?");
+    struct feedback *f = state;
+    struct query *q = store_query(f->store.store, "SELECT " FEEDBACK_COLUMNS " FROM call WHERE revision > ? AND revision > 0 ORDER BY revision");
     struct call *row;
     enum status status;
 
-    if (f->say_again_from >= f->say_again_to || outbox_room(out) == 0)
-        return STATUS_OK;
-    query_bind_int(q, 1, f->say_again_from);
-    query_bind_int(q, 2, f->say_again_to);
-    query_bind_int(q, 3, (int64_t)outbox_room(out));
-    int64_t last = f->say_again_to;
-    size_t room = outbox_room(out), said = 0;
+    query_bind_int(q, 1, f->published);
     while ((status = feedback_store_step(q, outbox_arena(out), &row)) == STATUS_OK && row) {
         if (call_complete(row->state))
             calls_say(out, row, row->revision, false, "");
         else if (row->state == CALL_NO_DECISION)
             calls_say_no_decision(out, row);
-        last = row->revision;
-        said++;
     }
     query_reset(q);
-    f->say_again_from = said < room ? f->say_again_to : last;
     return status;
 }
 
@@ -249,14 +263,14 @@ static enum status tick(void *state, struct outbox *out)
 {
     struct feedback *f = state;
     int64_t now = outbox_now(out).us, waiting = 0;
-    enum status status = say_again(f, out);
+    enum status status = replay_some(f, out);
 
-    if (status == STATUS_OK)
-        status = replay_some(f, out);
     if (status == STATUS_OK && decisions_idle(f, out))
         status = give_up(f, out, CALL_WAITING_DECISION, CALL_NO_DECISION, now - f->join_wait_s * 1000000);
     if (status == STATUS_OK)
         status = give_up(f, out, CALL_WAITING_OUTCOME, CALL_DROPPED, now - f->outcome_wait_h * HOUR_S * 1000000);
+    if (status == STATUS_OK)
+        status = cleanup_some(f, out);
     if (status == STATUS_OK)
         status = feedback_store_number(&f->store, "SELECT count(*) FROM call WHERE waiting_us > 0", &waiting);
     metrics_set(f->metrics, METRIC_OWN(FEEDBACK_WAITING), (double)waiting, NULL, NULL, NULL);
@@ -267,16 +281,15 @@ static enum status tick(void *state, struct outbox *out)
 static mono_time next_tick(void *state, mono_time now)
 {
     const struct feedback *f = state;
-    bool busy = f->say_again_from < f->say_again_to || f->replay_run;
-
-    return busy ? now : mono_after(now, 1000000);
+    return f->replay_run || f->cleanup_moves ? now : mono_after(now, 1000000);
 }
 
 /* ---- life ------------------------------------------------------------------------------------------------------------------------------------------ */
 
 static void declare_series(struct feedback *f)
 {
-    static const size_t plain[] = {FEEDBACK_DUPLICATE, FEEDBACK_OVERRIDDEN, FEEDBACK_NO_CONSENT, FEEDBACK_CLAMPED, FEEDBACK_NO_DECISION, FEEDBACK_DROPPED};
+    static const size_t plain[] = {FEEDBACK_DUPLICATE, FEEDBACK_OVERRIDDEN, FEEDBACK_NO_CONSENT, FEEDBACK_CLAMPED, FEEDBACK_NO_DECISION, FEEDBACK_DROPPED,
+                                   FEEDBACK_DELETED};
 
     for (size_t v = 0; v < f->variants->count; v++) {
         const char *id = f->variants->items[v].id;
@@ -307,10 +320,13 @@ static enum status open_feedback(void *state, const struct service_env *env, str
                                        .allow_unknown_resolution = f->allow_unknown_resolution};
     declare_series(f);
     status = feedback_store_open(&f->store, env->store);
+    f->published = env->published;
+    if (f->store.last_revision < f->published) /* of rows that are gone, or of a replay: what is said below the floor would not be said again */
+        f->store.last_revision = f->published;
     if (status == STATUS_OK)
-        status = replay_resume(f);
-    f->say_again_from = env->published;
-    f->say_again_to = f->store.last_revision;
+        status = replay_open(f);
+    if (status == STATUS_OK)
+        status = cleanup_resume(f);
     if (status != STATUS_OK)
         return reason_fail(reason, status, "", "feedback.db cannot be read");
     int64_t total = 0;
@@ -339,12 +355,13 @@ static const struct subject_handler handles[] = {
     {SUBJECT_FEEDBACK_STATS, on_stats, HANDLE_READ},
     {SUBJECT_FEEDBACK_BY_POLICY, on_by_policy, HANDLE_READ},
     {SUBJECT_FEEDBACK_REPLAY, on_replay, HANDLE_BATCH},
+    {SUBJECT_FEEDBACK_CLEANUP, on_cleanup, HANDLE_BATCH},
 };
 
 extern const struct service feedback_service;
 const struct service feedback_service = {
     .name = "feedback", .what = "joins what is known of each call", .state_size = sizeof(struct feedback), .keys = keys, .key_count = COUNT_OF(keys),
     .metrics = metrics, .metric_count = COUNT_OF(metrics), .handles = handles, .handle_count = COUNT_OF(handles),
-    .migrations = feedback_migrations, .migration_count = 1, .database_path = offsetof(struct feedback, db_path), .needs_keys = true,
-    .open = open_feedback, .close = close_feedback, .resume = tick, .tick = tick, .next_tick = next_tick, .flush = flush,
+    .migrations = feedback_migrations, .migration_count = 2, .database_path = offsetof(struct feedback, db_path), .needs_keys = true,
+    .open = open_feedback, .close = close_feedback, .resume = resume, .tick = tick, .next_tick = next_tick, .flush = flush,
 };

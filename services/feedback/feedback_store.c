@@ -9,6 +9,7 @@
 
 #include "clk.h"
 #include "codec.h"
+#include "utf8.h"
 
 enum { RECORD_LIMIT = 1 << 20 };
 
@@ -22,7 +23,9 @@ const char *const feedback_migrations[] = {
     "CREATE INDEX call_waiting ON call(waiting_us) WHERE waiting_us > 0;"
     "CREATE TABLE tally(variant TEXT NOT NULL, profile TEXT NOT NULL, n INTEGER NOT NULL, resolved INTEGER NOT NULL, latest_ts INTEGER NOT NULL,"
     " PRIMARY KEY(variant, profile));"
-    "CREATE TABLE replay(run INTEGER PRIMARY KEY, from_ts INTEGER NOT NULL, next_id INTEGER NOT NULL, last_id INTEGER NOT NULL);",
+    "CREATE TABLE replay(run INTEGER PRIMARY KEY, from_ts INTEGER NOT NULL, next_id INTEGER NOT NULL, last_id INTEGER NOT NULL,"
+    " revision INTEGER NOT NULL);",
+    "CREATE TABLE cleanup(id INTEGER PRIMARY KEY, before_day INTEGER NOT NULL, deleted INTEGER NOT NULL);",
 };
 const size_t feedback_migration_count = sizeof feedback_migrations / sizeof *feedback_migrations;
 
@@ -52,6 +55,17 @@ static void note_day(struct feedback_store *f, int32_t day)
     f->day_count++;
 }
 
+void feedback_store_drop_days(struct feedback_store *f, int32_t before)
+{
+    size_t gone = 0;
+
+    while (gone < f->day_count && f->days[gone] < before)
+        gone++;
+    f->day_count -= gone;
+    if (f->day_count)
+        memmove(f->days, f->days + gone, f->day_count * sizeof *f->days);
+}
+
 /* From one day to the next by the index: never a scan. */
 static enum status load_days(struct feedback_store *f)
 {
@@ -74,20 +88,23 @@ static enum status load_days(struct feedback_store *f)
 
 /* ---- counts -------------------------------------------------------------------------------------------------------------------------------- */
 
+/* A profile of a foreign router may be longer than a tally's: cut first, so that the same one is found again. */
 static struct tally *tally_of(struct feedback_store *f, const char *variant, const char *profile)
 {
+    struct tally empty = {0};
+
+    snprintf(empty.variant, sizeof empty.variant, "%s", variant);
+    snprintf(empty.profile, sizeof empty.profile, "%s", profile);
+    utf8_clean(empty.profile);
     for (size_t i = 0; i < f->tally_count; i++)
-        if (strcmp(f->tallies[i].variant, variant) == 0 && strcmp(f->tallies[i].profile, profile) == 0)
+        if (strcmp(f->tallies[i].variant, empty.variant) == 0 && strcmp(f->tallies[i].profile, empty.profile) == 0)
             return &f->tallies[i];
     if (f->tally_count == f->tally_capacity) {
         f->tally_capacity = f->tally_capacity ? f->tally_capacity * 2 : 64;
         f->tallies = xrealloc(f->tallies, f->tally_capacity * sizeof *f->tallies);
     }
-    struct tally *t = &f->tallies[f->tally_count++];
-    *t = (struct tally){0};
-    snprintf(t->variant, sizeof t->variant, "%s", variant);
-    snprintf(t->profile, sizeof t->profile, "%s", profile);
-    return t;
+    f->tallies[f->tally_count] = empty;
+    return &f->tallies[f->tally_count++];
 }
 
 void feedback_store_count(struct feedback_store *f, const CallRecord *record, int n)
@@ -100,6 +117,16 @@ void feedback_store_count(struct feedback_store *f, const CallRecord *record, in
         t->latest_ts = record->end->ts;
     t->dirty = true;
     assert(t->n >= 0 && t->resolved >= 0);
+}
+
+int64_t feedback_store_latest_ts(const struct feedback_store *f)
+{
+    int64_t latest = 0;
+
+    for (size_t i = 0; i < f->tally_count; i++)
+        if (f->tallies[i].latest_ts > latest)
+            latest = f->tallies[i].latest_ts;
+    return latest;
 }
 
 static enum status load_tallies(struct feedback_store *f)

@@ -48,7 +48,7 @@ void feedback_store_close(struct feedback_store *f);
 enum status feedback_store_find(struct feedback_store *f, struct arena *arena, const uint8_t key[static CALL_KEY_BYTES], int32_t day, int32_t back,
                                 struct call **ret) MUST_CHECK;
 
-/* Writes the row; for a call that is complete the counts follow: `before` is how it counted until now. */
+/* Writes the row.  The counts are the caller's: see feedback_store_count. */
 enum status feedback_store_put(struct feedback_store *f, struct arena *arena, struct call *call) MUST_CHECK;
 
 /* max(last + 1, now in microseconds): a restored database never says a number again that was already used. */
@@ -57,6 +57,12 @@ int64_t feedback_store_next_revision(struct feedback_store *f, wall_time now);
 /* Takes `n` (+1, -1) calls of this record into the counts. */
 void feedback_store_count(struct feedback_store *f, const CallRecord *record, int n);
 enum status feedback_store_flush(struct feedback_store *f) MUST_CHECK;
+
+/* Unix seconds of the newest call that ever counted, a full hour; 0: none did. */
+int64_t feedback_store_latest_ts(const struct feedback_store *f);
+
+/* No row of a day before this one is left. */
+void feedback_store_drop_days(struct feedback_store *f, int32_t before);
 
 /* Rows in order: `sql` selects the columns of FEEDBACK_COLUMNS; bind, then step until *ret is NULL. */
 #define FEEDBACK_COLUMNS "id, day, call_key, revision, state, waiting_us, record"

@@ -147,6 +147,8 @@ unsigned join_decision(struct arena *arena, CallRecord *r, const PolicySelected 
 {
     Decision *d = decision_of(arena, m, arrived_us);
 
+    if (r->tombstone_us)
+        return JOIN_NOTHING;
     if (r->decision && (r->decision->at_us < d->at_us ||
                         (r->decision->at_us == d->at_us && strcmp(r->decision->decision_id, d->decision_id) <= 0)))
         return JOIN_NOTHING;
@@ -157,25 +159,30 @@ unsigned join_decision(struct arena *arena, CallRecord *r, const PolicySelected 
 
 /* ---- end and amendments ------------------------------------------------------------------------------------------------------------------ */
 
-unsigned join_end(struct arena *arena, CallRecord *r, const End *end, const Signals *signals, int64_t at_us)
+/* Nothing can be known as of later than it was told: a clock that runs ahead does not outrank what comes after. */
+static int64_t known_at(bool told, double seconds, int64_t arrived_us)
 {
+    return told && seconds * 1e6 < (double)arrived_us ? (int64_t)(seconds * 1e6) : arrived_us;
+}
+
+unsigned join_end(struct arena *arena, CallRecord *r, const End *end, const CallEnded *m)
+{
+    if (r->tombstone_us)
+        return JOIN_NOTHING;
     if (r->end)
         return r->end->sequence == end->sequence ? JOIN_NOTHING : JOIN_DUPLICATE_END;
     r->end = arena_copy(arena, end, sizeof *end);
-    learn_signals(arena, r, signals, TOM__RL__V1__SOURCE__SOURCE_TOOL, at_us);
+    learn_signals(arena, r, m->signals, TOM__RL__V1__SOURCE__SOURCE_TOOL, known_at(HAS(m, has_ts_case), m->ts, end->arrived_us));
     return JOIN_CHANGED | (overridden(r) ? JOIN_OVERRIDDEN : 0u);
-}
-
-/* Nothing can be known as of later than it was told. */
-static int64_t amended_at(const CallAmended *m, int64_t arrived_us)
-{
-    return HAS(m, has_at_case) && m->at * 1e6 < (double)arrived_us ? (int64_t)(m->at * 1e6) : arrived_us;
 }
 
 unsigned join_amendment(struct arena *arena, CallRecord *r, const CallAmended *m, int64_t arrived_us)
 {
     Source source = m->source == TOM__RL__V1__SOURCE__SOURCE_UNSPECIFIED ? TOM__RL__V1__SOURCE__SOURCE_TOOL : m->source;
-    int64_t at_us = amended_at(m, arrived_us);
+    int64_t at_us = known_at(HAS(m, has_at_case), m->at, arrived_us);
+
+    if (r->tombstone_us)
+        return JOIN_NOTHING;
     unsigned effect = learn_signals(arena, r, m->signals, source, at_us);
 
     if (HAS(m, has_retracted_case)) {

@@ -2,7 +2,8 @@
 /* join.h - what is known of one call, and one message more: what is known now.  No I/O, no clock.
  *
  * Decision, end and amendments may come in any order, any number of times; the record that results is the same.  Per field the last
- * `at` wins, then the source (human, user, judge, tool, fsm), then the larger value.  The first end that was processed counts. */
+ * `at` wins, then the source (human, user, judge, tool, fsm), then the larger value; `at` of an end is its ts, and nothing is known as
+ * of later than it arrived.  The first end that was processed counts. */
 #ifndef RL_JOIN_H
 #define RL_JOIN_H
 
@@ -34,12 +35,12 @@ enum join_effect {
     JOIN_EARLY = 8          /* an amendment before the end */
 };
 
-/* Each changes `record` and takes what it keeps from the message into the arena. */
+/* Each changes `record` and takes what it keeps from the message into the arena; only the texts of `end` stay where they are. */
 unsigned join_decision(struct arena *arena, CallRecord *record, const PolicySelected *decision, int64_t arrived_us);
-unsigned join_end(struct arena *arena, CallRecord *record, const End *end, const Signals *signals, int64_t at_us);
+unsigned join_end(struct arena *arena, CallRecord *record, const End *end, const CallEnded *message); /* `end`: what is kept of `message` */
 unsigned join_amendment(struct arena *arena, CallRecord *record, const CallAmended *amendment, int64_t arrived_us);
 
-/* Forgets all but the key. */
+/* Forgets all but the key; from now on no message changes the record. */
 void join_tombstone(CallRecord *record, int64_t now_us);
 
 /* The state that follows from the record; a wait that was given up stays given up. */

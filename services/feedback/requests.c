@@ -107,11 +107,14 @@ enum status on_by_policy(void *state, const struct in_msg *in, struct outbox *ou
     return status;
 }
 
-/* ---- feedback.replay -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- feedback.replay --------------------------------------------------------------------------------------------------------------------------
+ *
+ * A row of `replay` is one run; it is done when next_id is beyond last_id.  What a run says carries a revision like everything that is said,
+ * and the row keeps the last of them: if the next start finds it above the published floor, a part may be lost and the run begins anew. */
 
-enum status replay_resume(struct feedback *f)
+static enum status next_replay(struct feedback *f)
 {
-    struct query *q = store_query(f->store.store, "SELECT run, from_ts, next_id, last_id FROM replay ORDER BY run LIMIT 1");
+    struct query *q = store_query(f->store.store, "SELECT run, from_ts, next_id, last_id, revision FROM replay WHERE next_id <= last_id ORDER BY run LIMIT 1");
     bool row;
     enum status status = query_step(q, &row);
 
@@ -121,57 +124,79 @@ enum status replay_resume(struct feedback *f)
         f->replay_from = query_int(q, 1);
         f->replay_next = query_int(q, 2);
         f->replay_last = query_int(q, 3);
+        f->replay_revision = query_int(q, 4);
     }
     query_reset(q);
     return status;
 }
 
-static enum status store_replay(struct feedback *f, int64_t run, int64_t from, int64_t next, int64_t last)
+enum status replay_open(struct feedback *f)
 {
-    struct query *q = store_query(f->store.store, "INSERT OR REPLACE INTO replay VALUES(?, ?, ?, ?)");
+    struct query *done = store_query(f->store.store, "DELETE FROM replay WHERE next_id > last_id AND revision <= ?");
+    struct query *anew = store_query(f->store.store, "UPDATE replay SET next_id = 0 WHERE revision > ?");
+
+    query_bind_int(done, 1, f->published);
+    enum status status = query_run(done, NULL);
+    query_bind_int(anew, 1, f->published);
+    if (status == STATUS_OK)
+        status = query_run(anew, NULL);
+    return status == STATUS_OK ? next_replay(f) : status;
+}
+
+static enum status store_replay(struct feedback *f, int64_t run, int64_t from, int64_t next, int64_t last, int64_t revision)
+{
+    struct query *q = store_query(f->store.store, "INSERT OR REPLACE INTO replay VALUES(?, ?, ?, ?, ?)");
 
     query_bind_int(q, 1, run);
     query_bind_int(q, 2, from);
     query_bind_int(q, 3, next);
     query_bind_int(q, 4, last);
+    query_bind_int(q, 5, revision);
     return query_run(q, NULL);
 }
 
-static enum status finish_replay(struct feedback *f)
-{
-    struct query *q = store_query(f->store.store, "DELETE FROM replay WHERE run = ?");
-
-    query_bind_int(q, 1, f->replay_run);
-    log_info("replay.done", "run=%lld", (long long)f->replay_run);
-    enum status status = query_run(q, NULL);
-    return status == STATUS_OK ? replay_resume(f) : status;
-}
-
 /* The id carries the run, so that the bus's duplicate window never swallows what is said again on purpose. */
-enum status replay_some(struct feedback *f, struct outbox *out)
+static enum status say_chunk(struct feedback *f, struct outbox *out, int64_t limit, int64_t revision, int64_t *ret_said)
 {
     struct query *q = store_query(f->store.store, "SELECT " FEEDBACK_COLUMNS " FROM call WHERE id >= ? AND id <= ? AND ts >= ? AND state >= 6 ORDER BY id LIMIT ?");
-    int64_t room = (int64_t)outbox_room(out) / 2, said = 0;
+    struct arena *arena = outbox_arena(out);
     struct call *row;
     char key[CALL_KEY_TEXT];
     enum status status;
 
-    if (!f->replay_run || room == 0)
-        return STATUS_OK;
     query_bind_int(q, 1, f->replay_next);
     query_bind_int(q, 2, f->replay_last);
     query_bind_int(q, 3, f->replay_from);
-    query_bind_int(q, 4, room);
-    while ((status = feedback_store_step(q, outbox_arena(out), &row)) == STATUS_OK && row) {
+    query_bind_int(q, 4, limit);
+    while ((status = feedback_store_step(q, arena, &row)) == STATUS_OK && row) {
         call_key_text(row->key, key);
-        calls_say(out, row, 0, false, arena_printf(outbox_arena(out), "feedback.stored/%s/%lld/r%lld", key, (long long)row->revision, (long long)f->replay_run));
+        calls_say(out, row, revision, false,
+                  arena_printf(arena, "feedback.stored/%s/%lld/r%lld", key, (long long)row->revision, (long long)f->replay_run));
         f->replay_next = row->id + 1;
-        said++;
+        ++*ret_said;
     }
     query_reset(q);
+    return status;
+}
+
+enum status replay_some(struct feedback *f, struct outbox *out)
+{
+    int64_t room = (int64_t)outbox_room(out) / 2, said = 0;
+
+    if (!f->replay_run || room == 0)
+        return STATUS_OK;
+    int64_t revision = feedback_store_next_revision(&f->store, outbox_now(out));
+    enum status status = say_chunk(f, out, room, revision, &said);
     if (status != STATUS_OK)
         return status;
-    return said < room ? finish_replay(f) : store_replay(f, f->replay_run, f->replay_from, f->replay_next, f->replay_last);
+    if (said)
+        f->replay_revision = revision;
+    if (said < room) {
+        f->replay_next = f->replay_last + 1;
+        log_info("replay.done", "run=%lld", (long long)f->replay_run);
+    }
+    status = store_replay(f, f->replay_run, f->replay_from, f->replay_next, f->replay_last, f->replay_revision);
+    return status == STATUS_OK && said < room ? next_replay(f) : status;
 }
 
 static enum status count_replay(struct feedback *f, int64_t from, int64_t *ret_count, int64_t *ret_last)
@@ -202,9 +227,9 @@ enum status on_replay(void *state, const struct in_msg *in, struct outbox *out, 
         return reason_set(reason, "reward_version", "only the current one can be said again; leave it empty");
     enum status status = count_replay(f, (int64_t)q->from, &count, &last);
     if (status == STATUS_OK)
-        status = store_replay(f, run, (int64_t)q->from, 0, last);
+        status = store_replay(f, run, (int64_t)q->from, 0, last, 0);
     if (status == STATUS_OK && !f->replay_run)
-        status = replay_resume(f);
+        status = next_replay(f);
     if (status != STATUS_OK)
         return status;
     log_info("replay.started", "run=%lld calls=%lld", (long long)run, (long long)count);

@@ -2,6 +2,8 @@
 /* counted.c - intervals in an array: nearly always the last one grows. */
 #include "counted.h"
 
+#include <ctype.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,17 +85,33 @@ char *counted_text(const struct counted *set)
     return text;
 }
 
+static bool take_number(const char **text, uint64_t *ret)
+{
+    char *end;
+
+    if (!isdigit((unsigned char)**text))
+        return false;
+    errno = 0;
+    *ret = strtoull(*text, &end, 10);
+    *text = end;
+    return errno == 0;
+}
+
+/* Strict: a damaged text must not pass for a set in which everything was counted. */
 bool counted_parse(struct counted *set, const char *text)
 {
     uint64_t first, last, before = 0;
-    int used;
 
-    for (set->count = 0; *text; text += used) {
-        if (sscanf(text, "%" SCNu64 "-%" SCNu64 "%n", &first, &last, &used) != 2 || first > last || first <= before)
+    set->count = 0;
+    if (!*text)
+        return true;
+    do {
+        if (!take_number(&text, &first) || *text++ != '-' || !take_number(&text, &last))
+            return false;
+        if (first > last || first <= before || (before && first - before == 1))
             return false;
         insert(set, set->count, (struct interval){first, last});
         before = last;
-        used += text[used] == ',';
-    }
-    return true;
+    } while (*text++ == ',');
+    return text[-1] == '\0';
 }

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* codec.c - libFuzzer: what the codec accepts, it can say again in both encodings, and means the same.
  *
- *     clang -g -fsanitize=fuzzer,address,undefined ... tests/fuzz/codec.c
+ * Not part of the build; after `ninja -C build/dev rl_proto`, from the top folder:
+ *
+ *     clang -g -O1 -D_GNU_SOURCE -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Icommon/pure -Icommon/run \
+ *         -Ibuild/dev/proto tests/fuzz/codec.c common/run/codec*.c common/run/wiring.c common/pure/{arena,status,utf8}.c \
+ *         build/dev/proto/tom/rl/v1/[a-z]*.c -lprotobuf-c -ljansson -lcrypto -lm -o /tmp/fuzz-codec \
+ *         && /tmp/fuzz-codec -max_total_time=120
  *
  * The first byte of the input picks the message type, the rest is the payload. */
 #include <stdlib.h>

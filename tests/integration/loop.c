@@ -189,16 +189,48 @@ TEST(integration_dlq, replay_is_learned_once)
     stack_free(s);
 }
 
+/* As a voice stack does: each message under an id, and again until the stream has it. */
+static void send_one(struct stack *s, int i)
+{
+    char *json = arena_printf(&s->arena, "{\"call_id\":\"k-%d\",\"policy_variant\":\"v1b\",\"signals\":{\"resolution\":true,\"duration_sec\":%d}}", i, i % 300);
+    const struct client_publish m = {.subject = "call.ended", .data = json, .size = strlen(json), .id = arena_printf(&s->arena, "end:k-%d", i),
+                                     .reply = arena_printf(&s->arena, "_INBOX_voice.sent.%d", i)};
+    struct reason reason;
+
+    CHECK_INT(client_send(s->voice, &m, &reason), STATUS_OK);
+}
+
 static void send_ends(struct stack *s, int from, int count)
 {
     struct reason reason;
 
-    for (int i = from; i < from + count; i++) {
-        char *json = arena_printf(&s->arena, "{\"call_id\":\"k-%d\",\"policy_variant\":\"v1b\",\"signals\":{\"resolution\":true,\"duration_sec\":%d}}", i, i % 300);
-        const struct client_publish m = {.subject = "call.ended", .data = json, .size = strlen(json)};
-        CHECK_INT(client_send(s->voice, &m, &reason), STATUS_OK);
-    }
+    if (from == 0)
+        CHECK_INT(client_listen(s->voice, "_INBOX_voice.sent.*", &reason), STATUS_OK);
+    for (int i = from; i < from + count; i++)
+        send_one(s, i);
     CHECK_INT(client_flush(s->voice, &reason), STATUS_OK);
+}
+
+static void await_stored(struct stack *s, int from, int count)
+{
+    bool *stored = xcalloc((size_t)count, sizeof *stored);
+    struct client_message m;
+    int left = count;
+
+    for (int tries = 0; left && tries < 10; tries++) {
+        while (left && client_next(s->voice, &s->arena, 1000 * test_patience(), &m) == STATUS_OK) {
+            int i = atoi(strrchr(m.subject, '.') + 1) - from;
+            if (i < 0 || i >= count || stored[i] || !strstr((const char *)m.data, "\"seq\""))
+                continue;
+            stored[i] = true;
+            left--;
+        }
+        for (int i = 0; left && i < count; i++)
+            if (!stored[i])
+                send_one(s, from + i);
+    }
+    CHECK_INT(left, 0);
+    free(stored);
 }
 
 TEST(integration_stop, sigterm_drains)
@@ -213,6 +245,7 @@ TEST(integration_stop, sigterm_drains)
         CHECK_INT(stack_end(s, all[i], SIGTERM), 0);
         stack_start(s, all[i]);
     }
+    await_stored(s, 0, 2000);
     EVENTUALLY(pulls(s, "v1b") == 2000, 30000);
     CHECK_INT(total(s), 2000);
     check_rebuild(s);
@@ -232,7 +265,8 @@ TEST(integration_loop, kill9_of_each_service_under_load_counts_every_call_once)
         CHECK(pid > 0);
         send_ends(s, 2000 * i, 2000);
         CHECK_INT(kill(pid, SIGKILL), 0);
-        EVENTUALLY(stack_pid(s, all[i]) != pid && stack_pid(s, all[i]) > 0, 3000);
+        await_stored(s, 2000 * i, 2000);
+        EVENTUALLY(stack_pid(s, all[i]) != pid && stack_pid(s, all[i]) > 0, 2000);
     }
     EVENTUALLY(pulls(s, "v1b") == 10000, 30000);
     CHECK_INT(total(s), 10000);
@@ -249,6 +283,7 @@ TEST(integration_loop, a_lost_jetstream_directory_is_made_good_by_a_replay)
     if (!s)
         return;
     send_ends(s, 0, 500);
+    await_stored(s, 0, 500);
     EVENTUALLY(pulls(s, "v1b") == 500, 10000);
     double sum = stack_number(s, "bandit.stats", "{}", "variants.v1b.total_reward");
     snprintf(command, sizeof command, "rm -rf %s/nats/jetstream", s->dir);
@@ -269,6 +304,7 @@ TEST(integration_loop, a_lost_jetstream_directory_is_made_good_by_a_replay)
     CHECK(stack_number(s, "bandit.stats", "{}", "variants.v1b.total_reward") == sum);
     CHECK_INT(total(s), 500);
     send_ends(s, 500, 10);
+    await_stored(s, 500, 10);
     EVENTUALLY(pulls(s, "v1b") == 510, 10000);
     check_rebuild(s);
     stack_free(s);

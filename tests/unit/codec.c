@@ -632,6 +632,43 @@ TEST(unit_codec, damage_anywhere_is_answered)
     arena_done(&arena);
 }
 
+/* Who got only the beginning must not take it for the whole: protobuf can be cut between two fields, JSON nowhere. */
+static void cut_short(struct arena *arena, const ProtobufCMessage *message, bool json)
+{
+    struct bench b = {0};
+    const uint8_t *data, *again;
+    size_t size, again_size;
+
+    codec_encode(arena, message, json, &data, &size);
+    for (size_t i = 1; i < size; i++) {
+        uint8_t *copy = memcpy(malloc(i), data, i);
+        enum status status = decode(&b, message->descriptor, copy, i);
+        free(copy);
+        CHECK(!json || status == STATUS_INVALID);
+        if (status != STATUS_OK)
+            continue;
+        codec_encode(&b.arena, b.message, false, &again, &again_size);
+        CHECK(again_size == i && memcmp(again, data, i) == 0);
+    }
+    arena_done(&b.arena);
+}
+
+TEST(unit_codec, the_beginning_of_a_message_is_refused_or_means_just_itself)
+{
+    static const ProtobufCMessageDescriptor *const types[] = {DESCRIPTOR(call_ended), DESCRIPTOR(reward_computed),
+                                                             DESCRIPTOR(bandit_stats_reply)};
+    struct arena arena = {0};
+
+    chance_state = 11;
+    for (int round = 0; round < 30; round++)
+        for (int json = 0; json < 2; json++) {
+            ProtobufCMessage *message = codec_new(&arena, types[round % 3]);
+            fill(&arena, message);
+            cut_short(&arena, message, json);
+        }
+    arena_done(&arena);
+}
+
 TEST(unit_codec, an_error_goes_into_field_15_of_any_reply)
 {
     struct bench b = {0};

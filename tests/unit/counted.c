@@ -104,13 +104,75 @@ TEST(unit_counted, what_is_stored_is_read_back_and_goes_on)
     counted_done(&set);
 }
 
-TEST(unit_counted, a_damaged_text_is_refused)
+TEST(unit_counted, a_new_stream_is_seen_also_when_it_starts_at_the_highest_sequence)
 {
-    static const char *const texts[] = {"x", "1", "1-", "5-4", "1-3,2-9", "1-3;5-6", "0-3", "7-9,1-2"};
     struct counted set = {0};
 
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        if (counted_parse(&set, texts[i]))
-            test_fail(__FILE__, __LINE__, "\"%s\" was taken", texts[i]);
+    CHECK(counted_add(&set, 1, 10));
+    CHECK(!counted_add(&set, 1, 10)); /* a copy */
+    CHECK(counted_add(&set, 1, 11));  /* the first of another stream */
+    CHECK(!counted_add(&set, 1, 11));
     counted_done(&set);
+}
+
+TEST(unit_counted, a_late_copy_of_the_same_stream_forgets_nothing)
+{
+    struct counted set = {0};
+
+    CHECK(add(&set, 1) && add(&set, 3));
+    CHECK(counted_add(&set, 2, 3000000)); /* as late as the third: two in one microsecond */
+    CHECK(!add(&set, 1));
+    check_text(&set, "1-3");
+    counted_done(&set);
+}
+
+TEST(unit_counted, the_text_brings_the_set_back)
+{
+    struct rng rng = rng_seed(3);
+
+    for (int round = 0; round < 50; round++) {
+        struct counted set = {0}, again = {0};
+        for (int i = 0; i < 40; i++)
+            add(&set, 1 + rng_below(&rng, 100));
+        char *text = counted_text(&set);
+        CHECK(counted_parse(&again, text));
+        again.highest = set.highest; /* kept beside the text */
+        again.highest_us = set.highest_us;
+        check_text(&again, text);
+        for (uint64_t s = 1; s <= 100; s++)
+            CHECK(add(&again, s) == add(&set, s));
+        free(text);
+        counted_done(&set);
+        counted_done(&again);
+    }
+}
+
+TEST(unit_counted, the_largest_sequences_fit_the_text)
+{
+    struct counted set = {0}, again = {0};
+
+    CHECK(counted_add(&set, UINT64_MAX - 2, 1) && counted_add(&set, UINT64_MAX, 2));
+    CHECK(counted_add(&set, 10000000000000000000u, 2));
+    check_text(&set, "10000000000000000000-10000000000000000000,18446744073709551613-18446744073709551613,"
+                     "18446744073709551615-18446744073709551615");
+    char *text = counted_text(&set);
+    CHECK(counted_parse(&again, text));
+    CHECK_INT(again.count, 3);
+    free(text);
+    counted_done(&set);
+    counted_done(&again);
+}
+
+TEST(unit_counted, what_is_no_text_of_a_set_is_refused)
+{
+    static const char *const bad[] = {"x",  "1",     "1-",    "-1",     "1-2x",  "2-1",      "0-3",   "1-5,3-9", "5-6,1-2",
+                                      ",1-2", "1-2;3-4", "1-2,", "1-2,,4-5", "1-2 4-5", "1--2", "-5--3", " 1-2",    "1-2, 4-5",
+                                      "1-2,3-4", "1-99999999999999999999999"};
+
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct counted set = {0};
+        if (counted_parse(&set, bad[i]))
+            test_fail(__FILE__, __LINE__, "\"%s\" is taken", bad[i]);
+        counted_done(&set);
+    }
 }

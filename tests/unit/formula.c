@@ -138,3 +138,79 @@ TEST(unit_formula, the_range_is_attained_and_never_left)
         CHECK(r >= least - 1e-12 && r <= greatest + 1e-12);
     }
 }
+
+/* JSON would print it. */
+TEST(unit_formula, nothing_is_never_minus_zero)
+{
+    for (int term = DURATION_LINEAR; term <= DURATION_NONE; term++) {
+        struct reward_rules rules = v1();
+        struct reward_parts p;
+        rules.duration_term = term;
+        reward_compute(&rules, &(struct signals){.resolution = TRI_FALSE, .handover = TRI_FALSE, .user_rating = 3}, &p);
+        const double all[] = {p.resolution, p.rating, p.barge_in, p.repeats, p.handover, p.duration, p.total};
+        for (size_t i = 0; i < 7; i++)
+            CHECK(all[i] == 0 && !signbit(all[i]));
+    }
+}
+
+TEST(unit_formula, each_count_up_to_its_cap_costs_the_same)
+{
+    static const double cost[] = {0, 0.1 / 3, 0.2 / 3, 0.1, 0.1};
+    struct reward_rules rules = v1();
+    struct signals s = SIGNALS_NONE;
+    struct reward_parts p;
+
+    for (int n = 0; n <= 4; n++) {
+        s.barge_in_count = s.repeats = n;
+        reward_compute(&rules, &s, &p);
+        CHECK_NEAR(p.barge_in, -cost[n], 1e-15);
+        CHECK_NEAR(p.repeats, -cost[n], 1e-15);
+    }
+}
+
+TEST(unit_formula, without_a_duration_term_the_range_is_narrower)
+{
+    struct reward_rules rules = v1();
+    double least, greatest;
+
+    rules.duration_term = DURATION_NONE;
+    reward_range(&rules, &least, &greatest);
+    CHECK_NEAR(least, -0.5, 1e-12);
+    CHECK_NEAR(greatest, 0.8, 1e-12);
+}
+
+static struct reward_rules random_rules(struct rng *rng)
+{
+    struct reward_rules r = v1();
+
+    r.resolution_weight = rng_uniform(rng) - 0.5;
+    r.rating_weight = rng_uniform(rng) - 0.5;
+    r.barge_in_weight = rng_uniform(rng) - 0.5;
+    r.repeat_weight = rng_uniform(rng) - 0.5;
+    r.handover_weight = rng_uniform(rng) - 0.5;
+    r.duration_term = (int)rng_below(rng, 3);
+    r.duration_bound = rng_uniform(rng) / 2;
+    return r;
+}
+
+static struct signals random_signals(struct rng *rng)
+{
+    return (struct signals){.resolution = (enum tri)rng_below(rng, 3), .handover = (enum tri)rng_below(rng, 3),
+                            .user_rating = (int)rng_below(rng, 6), .barge_in_count = (int)rng_below(rng, 12) - 1,
+                            .repeats = (int)rng_below(rng, 7) - 1, .duration_sec = 3601 * rng_uniform(rng) - 1};
+}
+
+TEST(unit_formula, no_call_leaves_the_range_whatever_the_weights)
+{
+    struct rng rng = rng_seed(4);
+    double least, greatest;
+    struct reward_parts p;
+
+    for (int i = 0; i < 5000 && !test_failed(); i++) {
+        struct reward_rules rules = random_rules(&rng);
+        struct signals s = random_signals(&rng);
+        reward_range(&rules, &least, &greatest);
+        reward_compute(&rules, &s, &p);
+        CHECK(p.total >= least - 1e-12 && p.total <= greatest + 1e-12);
+    }
+}

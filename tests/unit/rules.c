@@ -55,6 +55,30 @@ TEST(unit_rules, only_new_uncertain_and_parole_are_capped)
     CHECK_INT(guard_group(STAGE(BASE)), -1);
     CHECK_INT(guard_group(STAGE(ESTABLISHED)), -1);
     CHECK_INT(guard_group(STAGE(BLACKLISTED)), -1);
+    CHECK_INT(guard_group(STAGE(INACTIVE)), -1);
+    CHECK_INT(guard_group(STAGE(UNSPECIFIED)), -1);
+}
+
+/* 1.96 sqrt(v / n) = 0.15 at n = 100 for v = (0.15 / 1.96)^2 * 100. */
+TEST(unit_rules, a_variant_is_uncertain_while_its_half_width_is_above_the_limit)
+{
+    double variance = (0.15 / 1.96) * (0.15 / 1.96) * 100;
+
+    CHECK_INT(stage(100, variance * 1.001), STAGE(UNCERTAIN));
+    CHECK_INT(stage(100, variance * 0.999), STAGE(ESTABLISHED));
+    CHECK_INT(stage(101, variance), STAGE(ESTABLISHED));
+    CHECK_INT(stage(99, variance), STAGE(UNCERTAIN));
+}
+
+TEST(unit_rules, the_half_width_shrinks_with_the_root_of_the_calls)
+{
+    struct own_total total = {.n = 25, .variance = 0.25};
+
+    CHECK_NEAR(total_half_width(&total), 0.196, 1e-15);
+    total.n = 100;
+    CHECK_NEAR(total_half_width(&total), 0.098, 1e-15);
+    total.variance = 0;
+    CHECK_NEAR(total_half_width(&total), 0, 0);
 }
 
 static enum verdict judged(enum verdict before, int64_t n, double mean) { return guard_verdict(&rules, false, before, &(struct own_total){n, mean, 0.2}); }

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cleanup.c - forgetting calls: once an hour those beyond feedback.retention_days, on request those that it names.
+ *
+ * A cleanup is a day that is stored with the decision to go through with it; all rows first seen before it then leave in small chunks, a
+ * chunk a turn.  A kill in between loses nothing: the next life goes on.  The counts follow each call; the bandit keeps what it learned. */
+#include "feedback.h"
+#include "log.h"
+
+enum { DAY_S = 86400, EVERY_S = 3600, CHUNK = 500 };
+
+struct plan {
+    int32_t before; /* calls first seen before this day go */
+    int64_t calls;  /* so many */
+    bool large;     /* more than a fifth of all */
+};
+
+/* A wall clock that jumped ahead must not delete everything: no call is older than the newest one says, give or take a day. */
+static int32_t border(const struct feedback *f, const struct outbox *out, int64_t days)
+{
+    int64_t now = outbox_now(out).us / 1000000, learned = feedback_store_latest_ts(&f->store) + DAY_S;
+
+    return (int32_t)((now < learned ? now : learned) / DAY_S - days);
+}
+
+static enum status count_calls(struct feedback *f, const char *sql, int32_t day, int64_t limit, int64_t *ret)
+{
+    struct query *q = store_query(f->store.store, sql);
+    bool row;
+
+    query_bind_int(q, 1, day);
+    if (limit)
+        query_bind_int(q, 2, limit);
+    enum status status = query_step(q, &row);
+    if (status == STATUS_OK)
+        *ret = query_int(q, 0);
+    query_reset(q);
+    return status;
+}
+
+/* What stays is only counted up to four times what goes: the cost is that of the calls that go, not of the table. */
+static enum status make_plan(struct feedback *f, const struct outbox *out, int64_t days, struct plan *ret)
+{
+    int64_t kept = 0;
+
+    *ret = (struct plan){.before = border(f, out, days)};
+    enum status status = count_calls(f, "SELECT count(*) FROM call WHERE day < ?", ret->before, 0, &ret->calls);
+    if (status == STATUS_OK && ret->calls)
+        status = count_calls(f, "SELECT count(*) FROM (SELECT 1 FROM call WHERE day >= ? LIMIT ?)", ret->before, 4 * ret->calls, &kept);
+    ret->large = kept < 4 * ret->calls;
+    return status;
+}
+
+/* ---- the job ------------------------------------------------------------------------------------------------------------------------------ */
+
+enum status cleanup_resume(struct feedback *f)
+{
+    struct query *q = store_query(f->store.store, "SELECT before_day, deleted FROM cleanup");
+    bool row;
+    enum status status = query_step(q, &row);
+
+    f->cleanup_before = 0;
+    if (status == STATUS_OK && row) {
+        f->cleanup_before = (int32_t)query_int(q, 0);
+        f->cleanup_deleted = query_int(q, 1);
+    }
+    query_reset(q);
+    return status;
+}
+
+static enum status store_cleanup(struct feedback *f)
+{
+    struct query *q = store_query(f->store.store, "INSERT OR REPLACE INTO cleanup(id, before_day, deleted) VALUES(1, ?, ?)");
+
+    query_bind_int(q, 1, f->cleanup_before);
+    query_bind_int(q, 2, f->cleanup_deleted);
+    return query_run(q, NULL);
+}
+
+/* One that is going on already is only widened. */
+static enum status begin(struct feedback *f, const struct plan *plan)
+{
+    if (!plan->calls)
+        return STATUS_OK;
+    if (!f->cleanup_before)
+        f->cleanup_deleted = 0;
+    if (plan->before > f->cleanup_before)
+        f->cleanup_before = plan->before;
+    f->cleanup_moves = true;
+    log_info("cleanup.started", "calls=%lld before_day=%d", (long long)plan->calls, plan->before);
+    return store_cleanup(f);
+}
+
+static enum status finish(struct feedback *f)
+{
+    log_info("cleanup.done", "calls=%lld before_day=%d", (long long)f->cleanup_deleted, f->cleanup_before);
+    feedback_store_drop_days(&f->store, f->cleanup_before);
+    f->cleanup_before = 0;
+    f->cleanup_moves = false;
+    return query_run(store_query(f->store.store, "DELETE FROM cleanup"), NULL);
+}
+
+static enum status forget(struct feedback *f, const struct call *c)
+{
+    struct query *q = store_query(f->store.store, "DELETE FROM call WHERE id = ?");
+
+    if (c->state == CALL_STORED)
+        feedback_store_count(&f->store, c->record, -1);
+    query_bind_int(q, 1, c->id);
+    return query_run(q, NULL);
+}
+
+/* Below it all is in its stream, what replays said too: those that did not get so far would begin anew, and need the rows. */
+static enum status published_floor(struct feedback *f, int64_t *ret)
+{
+    *ret = 0;
+    return feedback_store_number(&f->store, "SELECT value FROM rl_loop WHERE name = 'published' AND value >= (SELECT coalesce(max(revision), 0) FROM replay)",
+                                 ret);
+}
+
+/* A call of the open batch, or one whose last word is not in its stream yet, waits for its turn: its row is still needed. */
+static enum status forget_some(struct feedback *f, struct outbox *out)
+{
+    struct query *q = store_query(f->store.store, "SELECT " FEEDBACK_COLUMNS " FROM call WHERE day < ? ORDER BY day, call_key LIMIT ?");
+    int64_t published, found = 0, gone = 0;
+    struct call *row;
+    enum status status = published_floor(f, &published);
+
+    if (status != STATUS_OK)
+        return status;
+    query_bind_int(q, 1, f->cleanup_before);
+    query_bind_int(q, 2, CHUNK);
+    while ((status = feedback_store_step(q, outbox_arena(out), &row)) == STATUS_OK && row) {
+        found++;
+        if (row->revision > published || calls_open(f, row->key))
+            continue;
+        if ((status = forget(f, row)) != STATUS_OK)
+            break;
+        gone++;
+    }
+    query_reset(q);
+    if (status != STATUS_OK)
+        return status;
+    metrics_add(f->metrics, METRIC_OWN(FEEDBACK_DELETED), (double)gone, NULL, NULL, NULL);
+    f->cleanup_deleted += gone;
+    f->cleanup_moves = gone > 0;
+    return !found ? finish(f) : gone ? store_cleanup(f) : STATUS_OK;
+}
+
+/* Without anybody who could say that it is meant, a large cleanup is refused; said once a day. */
+static enum status periodic(struct feedback *f, struct outbox *out)
+{
+    int32_t today = (int32_t)(outbox_now(out).us / 1000000 / DAY_S);
+    struct plan plan;
+
+    if (f->cleanup_before || outbox_mono(out).us < f->cleanup_next_us)
+        return STATUS_OK;
+    f->cleanup_next_us = outbox_mono(out).us + EVERY_S * INT64_C(1000000);
+    enum status status = make_plan(f, out, f->retention_days, &plan);
+    if (status != STATUS_OK || !plan.large)
+        return status == STATUS_OK ? begin(f, &plan) : status;
+    if (f->cleanup_refused_day != today)
+        log_warning("cleanup.refused", "calls=%lld before_day=%d more than a fifth of all calls would go; if that is meant: feedback.cleanup with force",
+                    (long long)plan.calls, plan.before);
+    f->cleanup_refused_day = today;
+    return STATUS_OK;
+}
+
+/* A replay says all that it promised first. */
+enum status cleanup_some(struct feedback *f, struct outbox *out)
+{
+    enum status status = periodic(f, out);
+
+    return status == STATUS_OK && f->cleanup_before && !f->replay_run ? forget_some(f, out) : status;
+}
+
+/* ---- feedback.cleanup ---------------------------------------------------------------------------------------------------------------------------- */
+
+enum status on_cleanup(void *state, const struct in_msg *in, struct outbox *out, struct reason *reason)
+{
+    struct feedback *f = state;
+    const FeedbackCleanupRequest *q = (const FeedbackCleanupRequest *)in->body;
+    FeedbackCleanupReply *m = codec_new(outbox_arena(out), &tom__rl__v1__feedback_cleanup_reply__descriptor);
+    int64_t days = q->older_than_days ? q->older_than_days : f->retention_days;
+    struct plan plan;
+
+    if (days > MAX_RETENTION_DAYS)
+        return reason_set(reason, "older_than_days", "%lld is more than %d", (long long)days, MAX_RETENTION_DAYS);
+    if (days < MIN_RETENTION_DAYS)
+        return reason_set(reason, "older_than_days", "%lld is less than %d: the stream can still deliver such calls, and they would count again",
+                          (long long)days, MIN_RETENTION_DAYS);
+    enum status status = make_plan(f, out, days, &plan);
+    if (status == STATUS_OK && plan.large && !q->force)
+        return reason_set(reason, "force", "%lld calls would go, more than a fifth of all; if that is meant, set force", (long long)plan.calls);
+    if (status == STATUS_OK)
+        status = begin(f, &plan);
+    m->deleted = (uint64_t)plan.calls;
+    outbox_reply(out, in, &m->base);
+    return status;
+}

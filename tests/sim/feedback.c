@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* feedback.c - what feedback promises beyond the sums: replays that survive a crash, the amendment window, clocks that run ahead, consent. */
+#include <stdlib.h>
+
+#include "feedback_store.h"
+#include "test.h"
+#include "world.h"
+
+enum { CALLS = 40, DAY_S = 86400, SECOND_US = 1000000 };
+
+static void end_call(struct world *w, const char *id, double ts, int rating, Tom__Rl__V1__Consent consent)
+{
+    CallEnded m = TOM__RL__V1__CALL_ENDED__INIT;
+    Signals s = TOM__RL__V1__SIGNALS__INIT;
+
+    m.call_id = (char *)id;
+    if (ts > 0) {
+        m.has_ts_case = TOM__RL__V1__CALL_ENDED__HAS_TS_TS;
+        m.ts = ts;
+    }
+    m.has_policy_variant_case = TOM__RL__V1__CALL_ENDED__HAS_POLICY_VARIANT_POLICY_VARIANT;
+    m.policy_variant = (char *)"v1a";
+    s.has_resolution_case = TOM__RL__V1__SIGNALS__HAS_RESOLUTION_RESOLUTION;
+    s.resolution = true;
+    s.has_user_rating_case = TOM__RL__V1__SIGNALS__HAS_USER_RATING_USER_RATING;
+    s.user_rating = rating;
+    m.signals = &s;
+    m.consent = consent;
+    sim_publish(w->sim, SUBJECT_CALL_ENDED, &m.base, "");
+    world_run(w, SECOND_US);
+}
+
+static void amend(struct world *w, const char *id, int rating)
+{
+    CallAmended m = TOM__RL__V1__CALL_AMENDED__INIT;
+    Signals s = TOM__RL__V1__SIGNALS__INIT;
+
+    m.call_id = (char *)id;
+    s.has_user_rating_case = TOM__RL__V1__SIGNALS__HAS_USER_RATING_USER_RATING;
+    s.user_rating = rating;
+    m.signals = &s;
+    sim_publish(w->sim, SUBJECT_CALL_AMENDED, &m.base, "");
+    world_run(w, SECOND_US);
+}
+
+static double seconds(const struct world *w) { return (double)sim_now_us(w->sim) / 1e6; }
+
+static const FeedbackStored *last_stored(struct world *w)
+{
+    size_t n = sim_stored(w->sim, SUBJECT_FEEDBACK_STORED);
+
+    return n ? (const FeedbackStored *)sim_message(w->sim, SUBJECT_FEEDBACK_STORED, n - 1) : NULL;
+}
+
+/* How many different calls were said from message number `from` on. */
+static size_t calls_said(struct world *w, size_t from)
+{
+    const char *keys[CALLS];
+    size_t count = 0;
+    const FeedbackStored *m;
+
+    for (size_t i = from; (m = (const FeedbackStored *)sim_message(w->sim, SUBJECT_FEEDBACK_STORED, i)); i++) {
+        size_t k = 0;
+        while (k < count && strcmp(keys[k], m->call_key) != 0)
+            k++;
+        if (k == count && count < CALLS)
+            keys[count++] = m->call_key;
+    }
+    return count;
+}
+
+/* The process dies once at the given step, after the request was taken; the asker does not ask again. */
+static void replay_and_die(uint64_t seed, enum loop_step step, int countdown)
+{
+    struct world *w = world_new(seed);
+    FeedbackReplayRequest ask = TOM__RL__V1__FEEDBACK_REPLAY_REQUEST__INIT;
+    char id[32];
+
+    for (int i = 0; i < CALLS; i++) {
+        snprintf(id, sizeof id, "call-%d", i);
+        end_call(w, id, 0, 4, 0);
+    }
+    size_t before = sim_stored(w->sim, SUBJECT_FEEDBACK_STORED);
+    CHECK_INT(calls_said(w, 0), CALLS);
+    world_arm(w, WORLD_FEEDBACK, step, countdown);
+    uint64_t number = sim_request(w->sim, SUBJECT_FEEDBACK_REPLAY, &ask.base);
+    world_run(w, 10 * SECOND_US);
+    const FeedbackReplayReply *r = (const FeedbackReplayReply *)sim_reply(w->sim, number);
+    if (r && calls_said(w, before) != CALLS)
+        test_fail(__FILE__, __LINE__, "step %d, time %d: the answer says %llu calls, and %zu were said", step, countdown,
+                  (unsigned long long)r->replayed, calls_said(w, before));
+    world_free(w);
+}
+
+TEST(sim_feedback, a_replay_that_was_answered_says_every_call_whenever_the_process_dies)
+{
+    static const enum loop_step steps[] = {STEP_FLUSHED, STEP_COMMITTED, STEP_PUBLISHED_ONE, STEP_SETTLED};
+
+    for (size_t s = 0; s < COUNT_OF(steps); s++)
+        for (int countdown = 1; countdown <= 4; countdown++)
+            replay_and_die(100 + s, steps[s], countdown);
+}
+
+TEST(sim_feedback, a_finished_replay_is_not_said_again_after_a_restart)
+{
+    struct world *w = world_new(110);
+    FeedbackReplayRequest ask = TOM__RL__V1__FEEDBACK_REPLAY_REQUEST__INIT;
+
+    end_call(w, "c-1", 0, 4, 0);
+    CHECK(world_ask(w, SUBJECT_FEEDBACK_REPLAY, &ask.base) != NULL);
+    world_run(w, 5 * SECOND_US);
+    end_call(w, "c-2", 0, 4, 0);
+    world_run(w, 5 * SECOND_US);
+    size_t said = sim_stored(w->sim, SUBJECT_FEEDBACK_STORED);
+    CHECK_INT(said, 3);
+    world_kill(w, WORLD_FEEDBACK);
+    world_run(w, 5 * SECOND_US);
+    CHECK_INT(sim_stored(w->sim, SUBJECT_FEEDBACK_STORED), said);
+    world_free(w);
+}
+
+/* Time that nobody works in. */
+static void sleep_days(struct world *w, int days)
+{
+    int64_t until = sim_now_us(w->sim) + days * (int64_t)DAY_S * SECOND_US;
+
+    while (sim_now_us(w->sim) < until)
+        sim_advance(w->sim, until);
+    world_run(w, 5 * SECOND_US);
+}
+
+TEST(sim_feedback, an_amendment_after_the_window_is_refused_and_changes_nothing)
+{
+    struct world *w = world_new(111);
+
+    end_call(w, "c-1", 0, 4, 0);
+    sleep_days(w, 29);
+    amend(w, "c-1", 3);
+    CHECK_INT(sim_stored(w->sim, SUBJECT_FEEDBACK_STORED), 2);
+    CHECK_INT(sim_stored(w->sim, SUBJECT_DLQ_FEEDBACK), 0);
+    sleep_days(w, 2);
+    amend(w, "c-1", 1);
+    CHECK_INT(sim_stored(w->sim, SUBJECT_FEEDBACK_STORED), 2);
+    CHECK_INT(sim_stored(w->sim, SUBJECT_DLQ_FEEDBACK), 1);
+    const DeadLetter *d = (const DeadLetter *)sim_message(w->sim, SUBJECT_DLQ_FEEDBACK, 0);
+    CHECK_STR(d ? d->field : "", "at");
+    world_free(w);
+}
+
+/* The example of the documentation is one. */
+TEST(sim_feedback, a_call_of_long_ago_that_is_told_today_may_be_amended)
+{
+    struct world *w = world_new(116);
+
+    end_call(w, "c-1", seconds(w) - 400 * (double)DAY_S, 4, 0);
+    amend(w, "c-1", 1);
+    CHECK_INT(sim_stored(w->sim, SUBJECT_FEEDBACK_STORED), 2);
+    world_free(w);
+}
+
+/* A voice stack whose clock runs ahead must not make the next day's corrections void. */
+TEST(sim_feedback, an_end_from_the_future_does_not_outrank_a_later_amendment)
+{
+    struct world *w = world_new(112);
+
+    end_call(w, "c-1", seconds(w) + 3600, 5, 0);
+    amend(w, "c-1", 1);
+    const FeedbackStored *m = last_stored(w);
+    CHECK_INT(sim_stored(w->sim, SUBJECT_FEEDBACK_STORED), 2);
+    CHECK_INT(m && m->signals ? m->signals->user_rating : 0, 1);
+    world_free(w);
+}
+
+static int64_t signals_kept(struct world *w)
+{
+    struct query *q = store_query(w->keepers[WORLD_FEEDBACK], "SELECT coalesce(max(length(record)), 0) FROM call");
+    bool row = false;
+
+    CHECK_INT(query_step(q, &row), STATUS_OK);
+    int64_t length = row ? query_int(q, 0) : -1;
+    query_reset(q);
+    return length;
+}
+
+/* What remains is the pseudonym and that nothing more may be kept: without it an amendment would store what was refused. */
+TEST(sim_feedback, without_consent_nothing_about_the_call_is_kept_whatever_comes_before_or_after)
+{
+    struct world *w = world_new(113);
+    FeedbackStatsRequest ask = TOM__RL__V1__FEEDBACK_STATS_REQUEST__INIT;
+
+    amend(w, "c-1", 2);
+    end_call(w, "c-1", 0, 5, TOM__RL__V1__CONSENT__CONSENT_NONE);
+    end_call(w, "c-1", 0, 5, 0);
+    amend(w, "c-1", 1);
+    CHECK_INT(sim_stored(w->sim, SUBJECT_FEEDBACK_STORED), 0);
+    CHECK(signals_kept(w) < 20);
+    const FeedbackStatsReply *r = (const FeedbackStatsReply *)world_ask(w, SUBJECT_FEEDBACK_STATS, &ask.base);
+    CHECK_INT(r ? (long long)r->total_events : -1, 0);
+    world_free(w);
+}
+
+/* ---- counts and lists ---------------------------------------------------------------------------------------------------------------------- */
+
+static void say_something(struct world *w, struct rng *rng)
+{
+    static const char *const profiles[] = {"kfz", "it", "sales"};
+    CallEnded end = TOM__RL__V1__CALL_ENDED__INIT;
+    CallAmended news = TOM__RL__V1__CALL_AMENDED__INIT;
+    Signals s = TOM__RL__V1__SIGNALS__INIT;
+    char id[16];
+
+    snprintf(id, sizeof id, "c-%d", (int)rng_below(rng, CALLS));
+    s.has_resolution_case = TOM__RL__V1__SIGNALS__HAS_RESOLUTION_RESOLUTION;
+    s.resolution = rng_below(rng, 2) != 0;
+    if (rng_below(rng, 2)) {
+        end.call_id = id;
+        end.signals = &s;
+        end.has_profile_case = TOM__RL__V1__CALL_ENDED__HAS_PROFILE_PROFILE;
+        end.profile = (char *)profiles[rng_below(rng, 3)];
+        end.has_policy_variant_case = TOM__RL__V1__CALL_ENDED__HAS_POLICY_VARIANT_POLICY_VARIANT;
+        end.policy_variant = (char *)w->variants.items[rng_below(rng, w->variants.count)].id;
+        sim_publish(w->sim, SUBJECT_CALL_ENDED, &end.base, "");
+        return;
+    }
+    news.call_id = id;
+    news.signals = rng_below(rng, 2) ? &s : NULL;
+    news.has_retracted_case = TOM__RL__V1__CALL_AMENDED__HAS_RETRACTED_RETRACTED;
+    news.retracted = rng_below(rng, 2) != 0;
+    sim_publish(w->sim, SUBJECT_CALL_AMENDED, &news.base, "");
+}
+
+/* Counts all rows anew and compares with the counts that were kept in step. */
+static void check_recount(struct world *w)
+{
+    struct feedback_store kept = {0}, anew = {0};
+    struct arena arena = {0};
+    struct query *q = store_query(w->keepers[WORLD_FEEDBACK], "SELECT " FEEDBACK_COLUMNS " FROM call WHERE state = 6");
+    struct call *row = NULL;
+    size_t compared = 0;
+
+    CHECK_INT(feedback_store_open(&kept, w->keepers[WORLD_FEEDBACK]), STATUS_OK);
+    while (feedback_store_step(q, &arena, &row) == STATUS_OK && row)
+        feedback_store_count(&anew, row->record, +1);
+    for (size_t i = 0; i < kept.tally_count; i++) {
+        const struct tally *a = &kept.tallies[i];
+        int64_t n = 0, resolved = 0;
+        for (size_t k = 0; k < anew.tally_count; k++)
+            if (strcmp(a->variant, anew.tallies[k].variant) == 0 && strcmp(a->profile, anew.tallies[k].profile) == 0) {
+                n = anew.tallies[k].n;
+                resolved = anew.tallies[k].resolved;
+                compared++;
+            }
+        CHECK_INT(a->n, n);
+        CHECK_INT(a->resolved, resolved);
+    }
+    CHECK_INT(compared, anew.tally_count);
+    CHECK(compared > 3);
+    feedback_store_close(&kept);
+    feedback_store_close(&anew);
+    arena_done(&arena);
+}
+
+TEST(sim_feedback, counts_equal_a_recount_after_ends_amendments_and_retractions_in_any_order)
+{
+    const struct sim_chaos chaos = {.lose = 0.05, .repeat = 0.2, .delay_us = 2000000};
+    struct world *w = world_new(114);
+    struct rng rng = rng_seed(114);
+
+    sim_set_chaos(w->sim, &chaos);
+    for (int i = 0; i < 600; i++) {
+        say_something(w, &rng);
+        if (i % 10 == 0)
+            world_run(w, 100000);
+        if (i == 300)
+            world_kill(w, WORLD_FEEDBACK);
+    }
+    sim_set_chaos(w->sim, NULL);
+    world_run(w, 60 * SECOND_US);
+    check_recount(w);
+    world_free(w);
+}
+
+TEST(sim_feedback, by_policy_lists_the_newest_first_without_the_retracted)
+{
+    struct world *w = world_new(115);
+    FeedbackByPolicyRequest ask = TOM__RL__V1__FEEDBACK_BY_POLICY_REQUEST__INIT;
+    CallAmended out = TOM__RL__V1__CALL_AMENDED__INIT;
+
+    end_call(w, "middle", seconds(w) - 7200, 2, 0);
+    end_call(w, "oldest", seconds(w) - 14400, 1, 0);
+    end_call(w, "newest", 0, 3, 0);
+    end_call(w, "retracted", 0, 4, 0);
+    out.call_id = (char *)"retracted";
+    out.has_retracted_case = TOM__RL__V1__CALL_AMENDED__HAS_RETRACTED_RETRACTED;
+    out.retracted = true;
+    sim_publish(w->sim, SUBJECT_CALL_AMENDED, &out.base, "");
+    world_run(w, SECOND_US);
+    ask.policy_variant = (char *)"v1a";
+    const FeedbackByPolicyReply *r = (const FeedbackByPolicyReply *)world_ask(w, SUBJECT_FEEDBACK_BY_POLICY, &ask.base);
+    CHECK(r && r->n_events == 3);
+    for (int i = 0; r && i < 3 && r->n_events == 3; i++)
+        CHECK_INT(r->events[i]->signals->user_rating, 3 - i);
+    ask.limit = 1;
+    r = (const FeedbackByPolicyReply *)world_ask(w, SUBJECT_FEEDBACK_BY_POLICY, &ask.base);
+    CHECK_INT(r ? (long long)r->n_events : -1, 1);
+    ask.policy_variant = (char *)"version 1";
+    r = (const FeedbackByPolicyReply *)world_ask(w, SUBJECT_FEEDBACK_BY_POLICY, &ask.base);
+    CHECK_STR(r && r->error ? r->error->field : "", "policy_variant");
+    world_free(w);
+}

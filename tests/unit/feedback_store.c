@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* feedback_store.c - tests of where a call is found, what a row gives back, and of revisions that never come twice. */
+#include "feedback_store.h"
+
+#include "codec.h"
+#include "test.h"
+
+enum { TODAY = 20414 };
+
+struct bench {
+    struct arena arena;
+    struct feedback_store store;
+};
+
+static const char *database(void)
+{
+    static char path[512];
+
+    snprintf(path, sizeof path, "%s/feedback.db", test_dir());
+    return path;
+}
+
+static struct bench bench_open(void)
+{
+    struct bench b = {0};
+    struct store *store = NULL;
+    struct reason reason = {0};
+
+    arena_init(&b.arena);
+    if (store_open(database(), feedback_migrations, feedback_migration_count, &store, &reason) != STATUS_OK)
+        test_fail(__FILE__, __LINE__, "%s", reason.text);
+    CHECK_INT(feedback_store_open(&b.store, store), STATUS_OK);
+    return b;
+}
+
+static void bench_close(struct bench *b)
+{
+    struct store *store = b->store.store;
+
+    feedback_store_close(&b->store);
+    store_close(store);
+    arena_done(&b->arena);
+}
+
+static struct call *new_call(struct bench *b, uint8_t first_byte, int32_t day)
+{
+    struct call *c = arena_alloc(&b->arena, sizeof *c);
+
+    memset(c->key, 0xab, sizeof c->key);
+    c->key[0] = first_byte;
+    c->day = day;
+    c->record = codec_new(&b->arena, &tom__rl__v1__call_record__descriptor);
+    c->record->key_id = arena_str(&b->arena, "k1");
+    return c;
+}
+
+/* The day on which the call is found, 0: not at all. */
+static int32_t found_on(struct bench *b, const struct call *c, int32_t day, int32_t back)
+{
+    struct call *found = NULL;
+
+    CHECK_INT(feedback_store_find(&b->store, &b->arena, c->key, day, back, &found), STATUS_OK);
+    return found ? found->day : 0;
+}
+
+TEST(unit_feedback_store, a_call_is_found_from_the_day_before_it_was_seen_until_the_look_back_ends)
+{
+    struct bench b = bench_open();
+    struct call *c = new_call(&b, 1, TODAY);
+
+    CHECK_INT(found_on(&b, c, TODAY, 3), 0);
+    CHECK_INT(feedback_store_put(&b.store, &b.arena, c), STATUS_OK);
+    CHECK_INT(found_on(&b, c, TODAY - 2, 3), 0);
+    CHECK_INT(found_on(&b, c, TODAY - 1, 3), TODAY); /* the decision before midnight that comes after the end */
+    CHECK_INT(found_on(&b, c, TODAY, 3), TODAY);
+    CHECK_INT(found_on(&b, c, TODAY + 3, 3), TODAY);
+    CHECK_INT(found_on(&b, c, TODAY + 4, 3), 0);
+    CHECK_INT(found_on(&b, c, TODAY + 30, 30), TODAY);
+    CHECK_INT(found_on(&b, c, TODAY + 31, 30), 0);
+    bench_close(&b);
+}
+
+TEST(unit_feedback_store, of_two_calls_with_one_key_the_newest_day_is_found_and_other_keys_are_not)
+{
+    struct bench b = bench_open();
+    struct call *old = new_call(&b, 1, TODAY - 2), *new = new_call(&b, 1, TODAY), *other = new_call(&b, 2, TODAY - 1);
+
+    CHECK_INT(feedback_store_put(&b.store, &b.arena, new), STATUS_OK);
+    CHECK_INT(feedback_store_put(&b.store, &b.arena, old), STATUS_OK);
+    CHECK_INT(feedback_store_put(&b.store, &b.arena, other), STATUS_OK);
+    CHECK_INT(found_on(&b, old, TODAY, 3), TODAY);
+    CHECK_INT(found_on(&b, old, TODAY - 2, 3), TODAY - 2);
+    CHECK_INT(found_on(&b, other, TODAY, 3), TODAY - 1);
+    bench_close(&b);
+}
+
+TEST(unit_feedback_store, a_row_gives_back_what_was_put_also_after_it_changed_and_the_file_was_opened_again)
+{
+    struct bench b = bench_open();
+    struct call *c = new_call(&b, 1, TODAY), *found = NULL;
+
+    CHECK_INT(feedback_store_put(&b.store, &b.arena, c), STATUS_OK);
+    c->state = CALL_WAITING_DECISION;
+    c->waiting_us = 77;
+    c->revision = 99;
+    c->record->end = codec_new(&b.arena, &tom__rl__v1__end__descriptor);
+    c->record->end->sequence = 12;
+    CHECK_INT(feedback_store_put(&b.store, &b.arena, c), STATUS_OK);
+    bench_close(&b);
+    b = bench_open();
+    CHECK_INT(feedback_store_find(&b.store, &b.arena, new_call(&b, 1, TODAY)->key, TODAY, 0, &found), STATUS_OK);
+    CHECK(found != NULL);
+    if (found) {
+        CHECK_INT(found->state, CALL_WAITING_DECISION);
+        CHECK_INT(found->waiting_us, 77);
+        CHECK_INT(found->revision, 99);
+        CHECK_STR(found->record->key_id, "k1");
+        CHECK_INT(found->record->end ? (long long)found->record->end->sequence : 0, 12);
+    }
+    int64_t rows = 0;
+    CHECK_INT(feedback_store_number(&b.store, "SELECT count(*) FROM call", &rows), STATUS_OK);
+    CHECK_INT(rows, 1);
+    bench_close(&b);
+}
+
+TEST(unit_feedback_store, a_revision_rises_when_the_clock_stands_still_or_goes_back_and_after_a_restart)
+{
+    struct bench b = bench_open();
+    struct call *c = new_call(&b, 1, TODAY);
+
+    CHECK_INT(feedback_store_next_revision(&b.store, (wall_time){1000}), 1000);
+    CHECK_INT(feedback_store_next_revision(&b.store, (wall_time){1000}), 1001);
+    c->revision = feedback_store_next_revision(&b.store, (wall_time){5});
+    CHECK_INT(c->revision, 1002);
+    CHECK_INT(feedback_store_put(&b.store, &b.arena, c), STATUS_OK);
+    bench_close(&b);
+    b = bench_open();
+    CHECK_INT(feedback_store_next_revision(&b.store, (wall_time){5}), 1003);
+    CHECK_INT(feedback_store_next_revision(&b.store, (wall_time){2000}), 2000);
+    bench_close(&b);
+}
+
+/* A profile longer than a tally holds comes from a foreign router at worst: it must be one tally, and count down again. */
+TEST(unit_feedback_store, counts_go_back_to_zero_also_for_a_name_that_is_cut)
+{
+    struct bench b = bench_open();
+    struct call *c = new_call(&b, 1, TODAY);
+
+    c->record->end = codec_new(&b.arena, &tom__rl__v1__end__descriptor);
+    c->record->end->policy_variant = arena_str(&b.arena, "v1a");
+    c->record->end->profile = arena_str(&b.arena, "a-profile-of-more-than-forty-seven-characters-is-cut-here");
+    feedback_store_count(&b.store, c->record, +1);
+    feedback_store_count(&b.store, c->record, -1);
+    CHECK_INT(b.store.tally_count, 1);
+    CHECK_INT(b.store.tallies[0].n, 0);
+    bench_close(&b);
+}
