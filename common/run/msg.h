@@ -61,6 +61,8 @@ typedef Tom__Rl__V1__GuardStatusRequest GuardStatusRequest;
 typedef Tom__Rl__V1__GuardStatusReply GuardStatusReply;
 typedef Tom__Rl__V1__GuardHealthRequest GuardHealthRequest;
 typedef Tom__Rl__V1__GuardHealthReply GuardHealthReply;
+typedef Tom__Rl__V1__GuardCommandRequest GuardCommandRequest;
+typedef Tom__Rl__V1__GuardCommandReply GuardCommandReply;
 typedef Tom__Rl__V1__DeadLetter DeadLetter;
 typedef Tom__Rl__V1__CallRecord CallRecord;
 typedef Tom__Rl__V1__Decision Decision;

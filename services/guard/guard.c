@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "atomic_file.h"
+#include "commands.h"
 #include "guard_store.h"
 #include "log.h"
 #include "service.h"
@@ -20,7 +21,10 @@ enum { PUBLISH_US = 100000, REPEAT_US = 10000000, EXPORT_US = 1000000 };
 struct guard {
     double floor, base_share, parole_cap, uncertainty_half_width;
 
+    int64_t max_active;
+
     const struct variants *variants;
+    const struct config_list *profiles;
     struct metrics *metrics;
     const char *data_dir;
     bool legacy_names;
@@ -38,6 +42,7 @@ struct guard {
 static const struct config_key keys[] = {
     K(DOUBLE, base_share, "guard.base_share", "0", 0, 0.5, NULL, "Holdback: share of calls that always get base, to measure lift against; 0: off."),
     K(DOUBLE, floor, "guard.floor", "0.002", 0, 0.003, NULL, "Least share of an eligible variant before caps."),
+    K(INT, max_active, "guard.max_active_variants", "0", 0, MAX_VARIANTS, NULL, "Variants that may speak at once, base included; 0: all."),
     K(DOUBLE, parole_cap, "guard.parole_cap", "0.01", 0, 1, NULL, "Most traffic of all variants on parole together."),
     K(DOUBLE, uncertainty_half_width, "guard.uncertainty_half_width", "0.15", 0.01, 2, NULL, "A variant whose own 95 % half-width is above this is uncertain."),
 };
@@ -75,18 +80,59 @@ static void show(struct guard *g)
     }
 }
 
+static struct guard_rules rules_of(const struct guard *g)
+{
+    return (struct guard_rules){.min_pulls = g->variants->blacklist_min_pulls, .uncertainty_half_width = g->uncertainty_half_width,
+                                .blacklist_mean = g->variants->blacklist_reward_mean, .max_active = (size_t)g->max_active};
+}
+
+static enum status move_by_rule(struct guard *g, size_t v, enum verdict verdict, const struct own_total *since, struct outbox *out)
+{
+    const struct variants *all = g->variants;
+    bool bad = verdict == VERDICT_BLACKLISTED;
+    const char *why = arena_printf(outbox_arena(out), "mean reward %+.4f over %lld calls%s is %s %g", since->mean, (long long)since->n,
+                                   g->store.was_released[v] ? " since the release" : "", bad ? "below" : "not below", all->blacklist_reward_mean);
+    const struct guard_move move = {.command = bad ? "blacklist" : "add", .variant = all->items[v].id, .cell = "", .verdict = verdict,
+                                    .who = "rule", .why = why, .at = outbox_now(out)};
+    enum status status = guard_store_set_verdict(&g->store, v, verdict);
+
+    log_info("variant.ruled", "variant=%s verdict=%d pulls=%lld mean=%+.4f", move.variant, verdict, (long long)since->n, since->mean);
+    return status == STATUS_OK ? guard_store_record(&g->store, &move) : status;
+}
+
+/* What the newest totals say of each verdict.  When calls from before a release were retracted, or all forgotten, what is left is what was
+ * known at the release. */
+static enum status apply_rules(struct guard *g, struct outbox *out)
+{
+    const struct guard_rules rules = rules_of(g);
+    enum status status = STATUS_OK;
+
+    for (size_t i = 0; i < g->variants->count && status == STATUS_OK; i++) {
+        if (g->totals[i].n < g->store.released[i].n)
+            status = guard_store_set_released(&g->store, i, &g->totals[i]);
+        struct own_total since = total_since(&g->totals[i], &g->store.released[i]);
+        enum verdict verdict = guard_verdict(&rules, i == g->variants->base, g->store.verdicts[i], &since);
+        if (status == STATUS_OK && verdict != g->store.verdicts[i])
+            status = move_by_rule(g, i, verdict, &since, out);
+    }
+    return status;
+}
+
 static void judge(struct guard *g, wall_time now)
 {
-    const struct guard_rules rules = {.min_pulls = g->variants->blacklist_min_pulls, .uncertainty_half_width = g->uncertainty_half_width};
+    const struct guard_rules rules = rules_of(g);
+    Stage stages[MAX_VARIANTS];
 
+    for (size_t i = 0; i < g->variants->count; i++)
+        stages[i] = guard_stage(&rules, i == g->variants->base, g->store.verdicts[i], &g->totals[i]);
+    guard_limit_active(&rules, g->variants->count, g->totals, stages);
     for (size_t i = 0; i < g->variants->count; i++) {
-        Stage stage = guard_stage(&rules, i == g->variants->base, g->store.verdicts[i], &g->totals[i]);
-        if (stage == g->stages[i])
+        if (stages[i] == g->stages[i])
             continue;
         if (g->stages[i])
-            log_info("variant.stage", "variant=%s from=%d to=%d pulls=%lld mean=%+.4f", g->variants->items[i].id, g->stages[i], stage,
+            log_info("variant.stage", "variant=%s from=%d to=%d pulls=%lld mean=%+.4f", g->variants->items[i].id, g->stages[i], stages[i],
                      (long long)g->totals[i].n, g->totals[i].mean);
-        g->stages[i] = stage;
+        g->stages[i] = stages[i];
         g->changed = g->export_due = true;
         g->changed_at = now;
     }
@@ -107,8 +153,10 @@ static enum status on_policy(void *state, const struct in_msg *in, struct outbox
     }
     g->has_snapshot = true;
     g->snapshot_at = outbox_now(out);
-    judge(g, outbox_now(out));
-    return STATUS_OK;
+    enum status status = apply_rules(g, out);
+    if (status == STATUS_OK)
+        judge(g, outbox_now(out));
+    return status;
 }
 
 static enum status on_selected(void *state, const struct in_msg *in, struct outbox *out, struct reason *reason)
@@ -130,6 +178,9 @@ static enum status on_selected(void *state, const struct in_msg *in, struct outb
 
 typedef Tom__Rl__V1__GuardUpdated__StagesEntry UpdatedStagesEntry;
 #define UpdatedStages_descriptor tom__rl__v1__guard_updated__stages_entry__descriptor
+
+typedef Tom__Rl__V1__GuardUpdated__PinsEntry UpdatedPinsEntry;
+#define UpdatedPins_descriptor tom__rl__v1__guard_updated__pins_entry__descriptor
 
 static LimitGroup *group_message(struct arena *arena, const struct guard *g, int group)
 {
@@ -172,6 +223,11 @@ static void say(struct guard *g, struct outbox *out)
         m->groups[m->n_groups++] = group_message(arena, g, group);
     m->floor = g->floor;
     m->base_share = g->base_share;
+    m->frozen = g->store.frozen;
+    m->pins = arena_alloc(arena, g->store.pin_count * sizeof *m->pins);
+    for (size_t i = 0; i < g->store.pin_count; i++) /* the pin of one beyond max_active_variants rests */
+        if (eligible(g->stages[g->store.pins[i].variant]))
+            MAP_ADD(arena, m, pins, UpdatedPins, arena_str(arena, g->store.pins[i].cell), (char *)g->variants->items[g->store.pins[i].variant].id);
     m->guard_version = arena_printf(arena, "g%lld", (long long)guard_store_version(&g->store, digest_of(m, arena)));
     m->ts = (double)outbox_now(out).us / 1e6;
     outbox_say(out, SUBJECT_GUARD_UPDATED, &m->base, "", 0, "");
@@ -195,12 +251,34 @@ static mono_time next_tick(void *state, mono_time now)
 
 typedef Tom__Rl__V1__GuardStatusReply__StagesEntry StatusStagesEntry;
 typedef Tom__Rl__V1__GuardStatusReply__ConfigEntry StatusConfigEntry;
+typedef Tom__Rl__V1__GuardStatusReply__PinsEntry StatusPinsEntry;
 #define StatusStages_descriptor tom__rl__v1__guard_status_reply__stages_entry__descriptor
+#define StatusPins_descriptor tom__rl__v1__guard_status_reply__pins_entry__descriptor
 #define StatusConfig_descriptor tom__rl__v1__guard_status_reply__config_entry__descriptor
 
 static void add_config(struct arena *arena, GuardStatusReply *m, const char *key, double value)
 {
     MAP_ADD(arena, m, config, StatusConfig, key, arena_printf(arena, "%g", value));
+}
+
+static void add_settings(const struct guard *g, struct arena *arena, GuardStatusReply *m)
+{
+    const struct variants *v = g->variants;
+
+    m->config = arena_alloc(arena, 9 * sizeof *m->config);
+    add_config(arena, m, "blacklist_threshold", v->blacklist_reward_mean);
+    add_config(arena, m, "floor", g->floor);
+    add_config(arena, m, "base_share", g->base_share);
+    add_config(arena, m, "max_active_variants", (double)g->max_active);
+    add_config(arena, m, "min_pulls", (double)v->blacklist_min_pulls);
+    add_config(arena, m, "parole_cap", g->parole_cap);
+    add_config(arena, m, "traffic_split_new", v->cap_new);
+    add_config(arena, m, "traffic_split_uncertain", v->cap_uncertain);
+    add_config(arena, m, "uncertainty_half_width", g->uncertainty_half_width);
+    m->frozen = g->store.frozen;
+    m->pins = arena_alloc(arena, g->store.pin_count * sizeof *m->pins);
+    for (size_t i = 0; i < g->store.pin_count; i++)
+        MAP_ADD(arena, m, pins, StatusPins, arena_str(arena, g->store.pins[i].cell), (char *)v->items[g->store.pins[i].variant].id);
 }
 
 static enum status on_status(void *state, const struct in_msg *in, struct outbox *out, struct reason *reason)
@@ -227,14 +305,7 @@ static enum status on_status(void *state, const struct in_msg *in, struct outbox
         MAP_ADD(arena, m, stages, StatusStages, id, g->stages[i]);
     }
     m->last_update = (double)g->changed_at.us / 1e6;
-    m->config = arena_alloc(arena, 8 * sizeof *m->config);
-    add_config(arena, m, "blacklist_threshold", v->blacklist_reward_mean);
-    add_config(arena, m, "floor", g->floor);
-    add_config(arena, m, "base_share", g->base_share);
-    add_config(arena, m, "min_pulls", (double)v->blacklist_min_pulls);
-    add_config(arena, m, "traffic_split_new", v->cap_new);
-    add_config(arena, m, "traffic_split_uncertain", v->cap_uncertain);
-    add_config(arena, m, "uncertainty_half_width", g->uncertainty_half_width);
+    add_settings(g, arena, m);
     m->guard_version = arena_printf(arena, "g%lld", (long long)g->store.version);
     outbox_reply(out, in, &m->base);
     return STATUS_OK;
@@ -261,6 +332,31 @@ static enum status on_health(void *state, const struct in_msg *in, struct outbox
     m->stats->half_width = g->totals[v].n < 2 ? 2 : total_half_width(&g->totals[v]); /* 2: nothing is known on [-1, 1] */
     m->stats->decided = (uint64_t)g->store.decided[v].drawn;
     m->stats->expected = (double)g->store.decided[v].expected / 1e9;
+    outbox_reply(out, in, &m->base);
+    return STATUS_OK;
+}
+
+/* Is said in the same batch: the answer leaves when the stream has the new limits. */
+static enum status on_command(void *state, const struct in_msg *in, struct outbox *out, struct reason *reason)
+{
+    struct guard *g = state;
+    struct guard_command command = {.store = &g->store, .stages = g->stages, .totals = g->totals, .has_totals = g->has_snapshot,
+                                    .profiles = g->profiles, .arena = outbox_arena(out), .now = outbox_now(out),
+                                    .request = (const GuardCommandRequest *)in->body};
+    enum status status = guard_command_run(&command, reason);
+
+    if (status != STATUS_OK)
+        return status;
+    if (command.changed) {
+        log_info("guard.command", "command=%s variant=%s", command.request->command, command.request->policy_variant);
+        g->changed_at = outbox_now(out);
+        g->export_due = true;
+        judge(g, outbox_now(out));
+        say(g, out);
+    }
+    GuardCommandReply *m = codec_new(outbox_arena(out), &tom__rl__v1__guard_command_reply__descriptor);
+    m->ok = true;
+    m->status = (char *)command.status;
     outbox_reply(out, in, &m->base);
     return STATUS_OK;
 }
@@ -312,6 +408,7 @@ static enum status open_guard(void *state, const struct service_env *env, struct
 
     g->variants = env->variants;
     g->metrics = env->metrics;
+    g->profiles = &env->common->profiles;
     g->data_dir = env->common->data_dir;
     g->legacy_names = env->common->legacy_names;
     if (g->floor * (double)env->variants->count > 1)
@@ -338,12 +435,13 @@ static const struct subject_handler handles[] = {
     {SUBJECT_POLICY_SELECTED, on_selected, HANDLE_BATCH},
     {SUBJECT_GUARD_STATUS, on_status, HANDLE_READ},
     {SUBJECT_GUARD_HEALTH, on_health, HANDLE_READ},
+    {SUBJECT_GUARD_COMMAND, on_command, HANDLE_BATCH},
 };
 
 extern const struct service guard_service;
 const struct service guard_service = {
     .name = "guard", .what = "keeps the stages of the variants and the caps that follow", .state_size = sizeof(struct guard),
     .keys = keys, .key_count = COUNT_OF(keys), .metrics = metrics, .metric_count = COUNT_OF(metrics),
-    .handles = handles, .handle_count = COUNT_OF(handles), .migrations = guard_migrations, .migration_count = 1,
+    .handles = handles, .handle_count = COUNT_OF(handles), .migrations = guard_migrations, .migration_count = GUARD_MIGRATIONS,
     .open = open_guard, .close = close_guard, .tick = tick, .next_tick = next_tick, .flush = flush,
 };

@@ -3,12 +3,13 @@
 #include "guard_store.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define SOURCE(name) TOM__RL__V1__DECISION_SOURCE__DECISION_SOURCE_##name
 
-const char *const guard_migrations[] = {
+const char *const guard_migrations[GUARD_MIGRATIONS] = {
     "CREATE TABLE decided(variant TEXT PRIMARY KEY, drawn INTEGER NOT NULL, expected INTEGER NOT NULL, expected_sq INTEGER NOT NULL);"
     "CREATE TABLE verdict(variant TEXT PRIMARY KEY, verdict INTEGER NOT NULL);"
     /* Each move of a variant, with who, when and why: written by commands and rules. */
@@ -16,8 +17,12 @@ const char *const guard_migrations[] = {
     " why TEXT NOT NULL);"
     "CREATE TABLE counted(only INTEGER PRIMARY KEY CHECK(only = 1), intervals TEXT NOT NULL, highest INTEGER NOT NULL, highest_us INTEGER NOT NULL);"
     "CREATE TABLE limits(only INTEGER PRIMARY KEY CHECK(only = 1), version INTEGER NOT NULL, digest INTEGER NOT NULL);",
+    "ALTER TABLE move ADD COLUMN command TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE move ADD COLUMN cell TEXT NOT NULL DEFAULT '';"
+    "CREATE TABLE released(variant TEXT PRIMARY KEY, n INTEGER NOT NULL, mean REAL NOT NULL);"
+    "CREATE TABLE pin(cell TEXT PRIMARY KEY, variant TEXT NOT NULL);"
+    "CREATE TABLE frozen(only INTEGER PRIMARY KEY CHECK(only = 1), frozen INTEGER NOT NULL);",
 };
-const size_t guard_migration_count = sizeof guard_migrations / sizeof *guard_migrations;
 
 static enum status load_decided(struct guard_store *g)
 {
@@ -44,6 +49,50 @@ static enum status load_verdicts(struct guard_store *g)
         if (v >= 0)
             g->verdicts[v] = (enum verdict)query_int(q, 1);
     }
+    return status;
+}
+
+static enum status load_released(struct guard_store *g)
+{
+    struct query *q = store_query(g->store, "SELECT variant, n, mean FROM released");
+    enum status status;
+    bool row;
+
+    while ((status = query_step(q, &row)) == STATUS_OK && row) {
+        int v = variants_find(g->variants, query_text(q, 0));
+        if (v < 0)
+            continue;
+        g->was_released[v] = true;
+        g->released[v] = (struct own_total){.n = query_int(q, 1), .mean = query_real(q, 2)};
+    }
+    return status;
+}
+
+static enum status load_pins(struct guard_store *g)
+{
+    struct query *q = store_query(g->store, "SELECT cell, variant FROM pin ORDER BY cell");
+    enum status status;
+    bool row;
+
+    g->pin_count = 0;
+    while ((status = query_step(q, &row)) == STATUS_OK && row) {
+        int v = variants_find(g->variants, query_text(q, 1));
+        if (v < 0 || g->pin_count == GUARD_PINS)
+            continue;
+        g->pins[g->pin_count].variant = (size_t)v;
+        snprintf(g->pins[g->pin_count++].cell, GUARD_CELL_SIZE, "%s", query_text(q, 0));
+    }
+    return status;
+}
+
+static enum status load_frozen(struct guard_store *g)
+{
+    struct query *q = store_query(g->store, "SELECT frozen FROM frozen");
+    bool row;
+    enum status status = query_step(q, &row);
+
+    g->frozen = status == STATUS_OK && row && query_int(q, 0);
+    query_reset(q);
     return status;
 }
 
@@ -84,6 +133,12 @@ enum status guard_store_open(struct guard_store *g, struct store *store, const s
     if (status == STATUS_OK)
         status = load_verdicts(g);
     if (status == STATUS_OK)
+        status = load_released(g);
+    if (status == STATUS_OK)
+        status = load_pins(g);
+    if (status == STATUS_OK)
+        status = load_frozen(g);
+    if (status == STATUS_OK)
         status = load_counted(g, reason);
     return status == STATUS_OK ? load_version(g) : status;
 }
@@ -123,6 +178,94 @@ int64_t guard_store_version(struct guard_store *g, uint64_t digest)
     }
     return g->version;
 }
+
+/* ---- decisions of operators and rules ------------------------------------------------------------------------------------------------- */
+
+static enum status delete_pins(struct guard_store *g, const char *cell, const char *variant)
+{
+    struct query *q = store_query(g->store, "DELETE FROM pin WHERE cell = ? OR variant = ?");
+
+    query_bind_text(q, 1, cell);
+    query_bind_text(q, 2, variant);
+    return query_run(q, NULL);
+}
+
+enum status guard_store_set_verdict(struct guard_store *g, size_t variant, enum verdict verdict)
+{
+    struct query *q = store_query(g->store, "INSERT OR REPLACE INTO verdict VALUES(?, ?)");
+
+    query_bind_text(q, 1, g->variants->items[variant].id);
+    query_bind_int(q, 2, verdict);
+    enum status status = query_run(q, NULL);
+    g->verdicts[variant] = verdict;
+    if (status != STATUS_OK || verdict == VERDICT_NONE || verdict == VERDICT_PAROLE)
+        return status;
+    status = delete_pins(g, NULL, g->variants->items[variant].id);
+    return status == STATUS_OK ? load_pins(g) : status;
+}
+
+enum status guard_store_set_released(struct guard_store *g, size_t variant, const struct own_total *total)
+{
+    struct query *q = store_query(g->store, "INSERT OR REPLACE INTO released VALUES(?, ?, ?)");
+
+    query_bind_text(q, 1, g->variants->items[variant].id);
+    query_bind_int(q, 2, total->n);
+    query_bind_real(q, 3, total->mean);
+    g->was_released[variant] = true;
+    g->released[variant] = *total;
+    return query_run(q, NULL);
+}
+
+enum status guard_store_set_pin(struct guard_store *g, const char *cell, int variant)
+{
+    enum status status = delete_pins(g, cell, NULL);
+
+    if (status == STATUS_OK && variant >= 0) {
+        struct query *q = store_query(g->store, "INSERT INTO pin VALUES(?, ?)");
+        query_bind_text(q, 1, cell);
+        query_bind_text(q, 2, g->variants->items[variant].id);
+        status = query_run(q, NULL);
+    }
+    return status == STATUS_OK ? load_pins(g) : status;
+}
+
+enum status guard_store_set_frozen(struct guard_store *g, bool frozen)
+{
+    struct query *q = store_query(g->store, "INSERT OR REPLACE INTO frozen VALUES(1, ?)");
+
+    query_bind_int(q, 1, frozen);
+    g->frozen = frozen;
+    return query_run(q, NULL);
+}
+
+enum status guard_store_record(struct guard_store *g, const struct guard_move *move)
+{
+    struct query *q = store_query(g->store, "INSERT INTO move(at_us, variant, verdict, who, why, command, cell) VALUES(?, ?, ?, ?, ?, ?, ?)");
+
+    query_bind_int(q, 1, move->at.us);
+    query_bind_text(q, 2, move->variant);
+    query_bind_int(q, 3, move->verdict);
+    query_bind_text(q, 4, move->who);
+    query_bind_text(q, 5, move->why);
+    query_bind_text(q, 6, move->command);
+    query_bind_text(q, 7, move->cell);
+    return query_run(q, NULL);
+}
+
+int guard_store_pin(const struct guard_store *g, const char *cell)
+{
+    for (size_t i = 0; i < g->pin_count; i++)
+        if (strcmp(g->pins[i].cell, cell) == 0)
+            return (int)g->pins[i].variant;
+    return -1;
+}
+
+bool guard_store_on_parole(const struct guard_store *g, size_t variant, const struct own_total *total)
+{
+    return g->was_released[variant] && total_since(total, &g->released[variant]).n < g->variants->blacklist_min_pulls;
+}
+
+/* ---- writing what changed --------------------------------------------------------------------------------------------------------------- */
 
 static enum status flush_decided(struct guard_store *g)
 {

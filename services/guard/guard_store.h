@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* guard_store.h - guard.db: verdicts, the version of the limits, and what was decided, exactly once a decision. */
+/* guard_store.h - guard.db: verdicts, pins, each move with who and why, the version of the limits, and what was decided, exactly once
+ * a decision. */
 #ifndef RL_GUARD_STORE_H
 #define RL_GUARD_STORE_H
 
+#include "clk.h"
 #include "counted.h"
 #include "rules.h"
 #include "store.h"
 #include "variants.h"
 
-extern const char *const guard_migrations[];
-extern const size_t guard_migration_count;
+enum { GUARD_MIGRATIONS = 2, GUARD_PINS = 64, GUARD_CELL_SIZE = 64 };
+
+extern const char *const guard_migrations[GUARD_MIGRATIONS];
 
 /* Of one variant, over all LEARNED decisions: how many were drawn for it; sums of its probabilities, in 1e-9. */
 struct decided {
@@ -17,11 +20,28 @@ struct decided {
     bool dirty;
 };
 
+struct guard_pin {
+    char cell[GUARD_CELL_SIZE]; /* "*": where there is no other */
+    size_t variant;
+};
+
+/* A row of the record that nobody deletes. */
+struct guard_move {
+    const char *command, *variant, *cell, *who, *why; /* variant and cell: "" where there is none */
+    enum verdict verdict;                              /* of the variant, now */
+    wall_time at;
+};
+
 struct guard_store {
     struct store *store;
     const struct variants *variants;
     struct decided decided[MAX_VARIANTS];
     enum verdict verdicts[MAX_VARIANTS];
+    bool was_released[MAX_VARIANTS];
+    struct own_total released[MAX_VARIANTS]; /* what was known at the last release; zeros: never */
+    struct guard_pin pins[GUARD_PINS];       /* sorted by cell */
+    size_t pin_count;
+    bool frozen;
     struct counted counted;
     bool counted_dirty;
     int64_t version; /* of the limits; rises with each change */
@@ -37,6 +57,19 @@ void guard_store_count(struct guard_store *g, const PolicySelected *decision, ui
 
 /* The version of limits with this digest: the stored one, or the next. */
 int64_t guard_store_version(struct guard_store *g, uint64_t digest);
+
+/* Each is written at once, in the open transaction.  The pins of a variant that is blacklisted or made inactive end with it. */
+enum status guard_store_set_verdict(struct guard_store *g, size_t variant, enum verdict verdict) MUST_CHECK;
+enum status guard_store_set_released(struct guard_store *g, size_t variant, const struct own_total *total) MUST_CHECK;
+enum status guard_store_set_pin(struct guard_store *g, const char *cell, int variant) MUST_CHECK; /* -1: none; there must be room */
+enum status guard_store_set_frozen(struct guard_store *g, bool frozen) MUST_CHECK;
+enum status guard_store_record(struct guard_store *g, const struct guard_move *move) MUST_CHECK;
+
+/* The variant pinned in exactly this cell, or -1. */
+int guard_store_pin(const struct guard_store *g, const char *cell);
+
+/* Was it released, and are there fewer than blacklist_min_pulls calls since? */
+bool guard_store_on_parole(const struct guard_store *g, size_t variant, const struct own_total *total);
 
 enum status guard_store_flush(struct guard_store *g) MUST_CHECK;
 

@@ -47,6 +47,8 @@ static const struct option stats_options[] = {CONTEXT_OPTIONS, END};
 static const struct option replay_options[] = {{"--from", "T", "only calls that ended at or after these unix seconds", "from", NULL},
                                                {"--reward-version", "V", "score them by these rules", "reward_version", NULL}, END};
 static const struct option bandit_options[] = {{"--check", NULL, "compare, change nothing", "check", "true"}, END};
+static const struct option guard_options[] = {{"--cell", "C", "pin, unpin: kfz/morning, or * where there is no other pin (*)", "cell", NULL},
+                                              {"--why", "TEXT", "for the record", "reason", NULL}, END};
 static const struct option dlq_options[] = {{"--service", "S", "only what this service refused", NULL, NULL},
                                             {"-n", "N", "list: how many (20)", NULL, NULL},
                                             {"--all", NULL, "replay: all that is there", NULL, NULL}, END};
@@ -65,6 +67,8 @@ static const struct verb {
     {"watch", "[SUBJECT ...]", "follow what happens; Ctrl-C ends", watch_options, 0, WORDS_MAX, verb_watch},
     {"req", "SUBJECT [JSON|-]", "ask a service anything", no_options, 1, 2, verb_req},
     {"pub", "SUBJECT JSON|-", "publish to a stream", pub_options, 2, 2, verb_pub},
+    {"guard", "[VARIANT | COMMAND [VARIANT]]", "who may speak; add, remove, blacklist, release, pin, unpin, freeze, unfreeze", guard_options, 0, 2,
+     verb_guard},
     {"dlq", "list | show SEQ | replay SEQ|--all", "messages that were refused, and why", dlq_options, 1, 2, verb_dlq},
     {"replay", "", "say all stored calls again; harmless at any time", replay_options, 0, 0, verb_replay},
     {"bandit", "rebuild --check", "fold the ledger again and compare it with the live sums", bandit_options, 1, 1, verb_bandit},
