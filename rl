@@ -4,6 +4,7 @@ set -eu
 root=$(cd "$(dirname "$0")" && pwd)
 here=$PWD
 bin=$root/build/release/bin
+[ ! -x "$root/bin/rlctl" ] || bin=$root/bin # an installed tree: nothing to build
 data=${RL_DATA_DIR:-$root/data}
 case $data in /*) ;; *) data=$here/$data ;; esac
 port=${RL_NATS_PORT:-4222}
@@ -84,6 +85,7 @@ install_packages() {
 }
 
 deps() {
+  [ "$bin" != "$root/bin" ] || return 0
   mkdir -p "$root/build"
   command -v apt-get >/dev/null || die 3 "This machine has no apt.  Needed, by their Debian names: $(echo $packages)"
   # shellcheck disable=SC2086
@@ -99,11 +101,12 @@ say() { printf '  %-10s %s\n' "$1" "$2"; }
 
 build() { # PRESET, quiet
   preset=${1:-release}
+  [ "$bin" != "$root/bin" ] || return 0
   mkdir -p "$root/build"
   log=$root/build/$preset.log
   t=$(now_ms)
   (cd "$root" && cmake --preset "$preset" >"$log" 2>&1 && ninja -C "build/$preset" >>"$log" 2>&1) ||
-    { grep -E 'error|FAILED' "$log" | head -20 >&2; die 1 "The $preset build failed: $log"; }
+    { grep -EA3 '[eE]rror|FAILED' "$log" | head -20 >&2; die 1 "The $preset build failed: $log"; }
   say build "$preset, $(took "$t")"
 }
 

@@ -71,6 +71,7 @@ static const struct verb {
      verb_guard},
     {"dlq", "list | show SEQ | replay SEQ|--all", "messages that were refused, and why", dlq_options, 1, 2, verb_dlq},
     {"replay", "", "say all stored calls again; harmless at any time", replay_options, 0, 0, verb_replay},
+    {"password", "USER", "what a client of this name needs to connect", no_options, 1, 1, verb_password},
     {"bandit", "rebuild --check", "fold the ledger again and compare it with the live sums", bandit_options, 1, 1, verb_bandit},
 };
 
@@ -80,7 +81,7 @@ static void help_all(FILE *out)
 {
     fputs("usage: rlctl VERB [ARGUMENTS] [--json] [--as USER]\n\n", out);
     for (size_t i = 0; i < VERB_COUNT; i++)
-        fprintf(out, "  %-7s %-36s %s\n", verbs[i].name, verbs[i].words, verbs[i].help);
+        fprintf(out, "  %-8s %-36s %s\n", verbs[i].name, verbs[i].words, verbs[i].help);
     fputs("\n  rlctl VERB -h says more.  Settings: config/rl.yaml or RL_CONFIG, and RL_NATS_URL, RL_SUBJECT_PREFIX, ...\n", out);
 }
 

@@ -46,5 +46,6 @@ int verb_bandit(struct ctl *ctl);
 int verb_guard(struct ctl *ctl);
 int verb_dlq(struct ctl *ctl);
 int verb_watch(struct ctl *ctl);
+int verb_password(struct ctl *ctl);
 
 #endif
