@@ -37,11 +37,11 @@ count() { # NAME STATUS LOG
   fi
 }
 
-run() { # NAME COMMAND...
-  name=$1
+run() { # LABEL COMMAND...
+  label=$1
   shift
-  "$@" >"$logs/$name.log" 2>&1
-  count "$name" $? "$logs/$name.log"
+  "$@" >"$logs/$label.log" 2>&1
+  count "$label" $? "$logs/$label.log"
 }
 
 ring() { # PRESET RING NAME
