@@ -200,17 +200,18 @@ print_services() {
   done
 }
 
-hint() { printf '  %-44s %s\n' "./rl $1${sandbox:+ --sandbox}${2:+ $2}" "$3"; }
+hint() { printf "  %-${hint_width}s %s\n" "./rl $1${sandbox:+ --sandbox}" "$2"; }
 
 print_screen() {
   print_services
   print_prometheus
-  rel=${data#"$here"/} voice=${sandbox:+sandbox_}voice
+  rel=${data#"$here"/} voice=${sandbox:+sandbox_}voice hint_width=44
+  [ -z "$sandbox" ] || hint_width=54
   printf '\nTry, in another terminal:\n'
-  hint select "--profile kfz" "what would the next caller hear, and why"
-  hint "end call-1" "--resolved --rating 4" "tell how that call went"
-  hint stats "" "what has been learned from it"
-  hint watch "" "follow along"
+  hint "select --profile kfz" "what would the next caller hear, and why"
+  hint "end call-1 --resolved --rating 4" "tell how that call went"
+  hint stats "what has been learned from it"
+  hint watch "follow along"
   cat <<TXT
 Connect a voice stack (any language, JSON or protobuf, no library of ours):
   nats://127.0.0.1:$port   user $voice   password in $rel/secrets/$voice.password   inbox prefix _INBOX_$voice
@@ -336,7 +337,7 @@ up() {
     down_loop >/dev/null
     die 1 "Not ready after $(took "$t"):" "$why"
   fi
-  say started "bus, $(echo "$services" | wc -w) services and their sidecars ready in $(took "$t")"
+  say started "${sandbox:+under sandbox.: }bus, $(echo "$services" | wc -w) services and their sidecars ready in $(took "$t")"
   [ -z "$prometheus" ] || start_prometheus
   echo
   print_screen

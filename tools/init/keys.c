@@ -76,6 +76,8 @@ enum status init_keys(struct init *init, struct reason *reason)
 
     for (size_t i = 0; init_users[i] && status == STATUS_OK; i++, users++) {
         bool one = false;
+        if (strcmp(init_users[i], "sys") == 0 && strcmp(init->common.subject_prefix, SANDBOX_PREFIX) == 0)
+            break; /* it comes last; the server's own account is production's */
         const char *path = init_password_path(init, init->common.data_dir, init->common.subject_prefix, init_users[i]);
         status = random_hex(PASSWORD_BYTES, text, reason);
         if (status == STATUS_OK)
