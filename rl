@@ -39,6 +39,8 @@ tom-rl $version - learns how your voice assistant should speak
   ./rl status              what runs, and whether it is ready
   ./rl test [RING] [NAME]  all tests, one ring (unit lint sim integration e2e asan tsan coverage), or those named
   ./rl test --list         every test by name
+  ./rl demo [--chaos]      20,000 simulated callers on a stack of their own, under a minute; --chaos kills services, --drift turns
+                           the best variant bad, --calls N, --seed N, --clean; ./rl demo stats asks that stack
   ./rl bench [loop|select] how fast, beside a relay that only moves the same messages
   ./rl build [PRESET]      dev release asan tsan cov (release)
   ./rl deps                install what this machine needs
@@ -211,6 +213,7 @@ print_screen() {
   hint "select --profile kfz" "what would the next caller hear, and why"
   hint "end call-1 --resolved --rating 4" "tell how that call went"
   hint stats "what has been learned from it"
+  [ -n "$sandbox" ] || hint demo "20,000 simulated callers beside this, under a minute"
   hint watch "follow along"
   cat <<TXT
 Connect a voice stack (any language, JSON or protobuf, no library of ours):
@@ -296,6 +299,16 @@ start_supervisor() {
   [ -n "$(supervisor_pid)" ] || { tail -3 "$data/log/supervisor.log" >&2; die 1 "The supervisor did not start: $data/log/supervisor.log"; }
 }
 
+prepare() { # what the programs find on their disk; says what became of the secrets
+  mkdir -p "$home" "$data"
+  "$bin/rl-init" keys
+  (cd "$root" && configure_bus)
+  metrics_in_memory
+  write_targets
+  [ -n "$sandbox" ] || rm -f "$(prometheus_script)"
+  (cd "$root" && for s in $services; do "$bin/rl-$s" -n >/dev/null; done)
+}
+
 up() {
   detach='' prometheus=''
   [ "${PROMETHEUS_ENABLED:-false}" != true ] || [ -n "$sandbox" ] || prometheus=prometheus
@@ -321,13 +334,8 @@ up() {
   deps "$prometheus"
   build release
   check_ports
-  mkdir -p "$home" "$data"
-  say secrets "$("$bin/rl-init" keys)"
-  (cd "$root" && configure_bus)
-  metrics_in_memory
-  write_targets
-  [ -n "$sandbox" ] || rm -f "$(prometheus_script)"
-  (cd "$root" && for s in $services; do "$bin/rl-$s" -n >/dev/null; done)
+  made=$(prepare)
+  say secrets "$made"
   t=$(now_ms)
   start_supervisor
   trap 'echo; down_loop; exit 130' INT TERM
@@ -385,6 +393,80 @@ loop_status() {
   [ -z "$(not_ready)" ]
 }
 
+# ---- demo ---------------------------------------------------------------------------------------------------------------------------------------------
+
+block_taken() { for i in 0 1 2 3 4; do ! port_taken $(($1 + i)) || return 0; done; return 1; }
+
+free_ports() { # the first ones at or above $port and $metrics
+  while port_taken "$port"; do port=$((port + 10)); done
+  while block_taken "$metrics"; do metrics=$((metrics + 10)); done
+}
+
+demo_settings() { # a stack of its own, beside the user's
+  port=$((port + 100)) metrics=$((metrics + 200)) data=$home/demo home=$home/demo sandbox='' prefix=''
+  export RL_DATA_DIR="$data" RL_NATS_PORT="$port" RL_METRICS_PORT_BASE="$metrics"
+  unset RL_FEEDBACK_DB_PATH RL_BANDIT_STATE_PATH RL_PSEUDONYM_KEY_FILE RL_NATS_URL RL_NATS_USER RL_NATS_PASSWORD_FILE RL_SUBJECT_PREFIX RL_ENABLED
+}
+
+demo_start() {
+  free_ports
+  export RL_NATS_PORT="$port" RL_METRICS_PORT_BASE="$metrics"
+  prepare >/dev/null
+  touch "$data/.demo"
+  trap 'down >/dev/null; exit 130' INT TERM
+  start_supervisor
+  wait_ready || { why=$(not_ready); tail -n 2 "$data"/log/*.log >&2; down >/dev/null; die 1 "The demo's stack is not ready:" "$why"; }
+}
+
+demo_clean() { # only what a demo made
+  [ -e "$data" ] || return 0
+  [ -e "$data/.demo" ] || die 1 "$data was not made by a demo: not touched."
+  [ -z "$(supervisor_pid || :)" ] || die 1 "A demo runs on $data."
+  memory=$(readlink "$data/run/metrics" || :)
+  case $memory in /dev/shm/rl-*) rm -rf "$memory" ;; esac
+  rm -rf "$data"
+}
+
+demo_ask() { # VERB ...: of the demo's stack, which is started for it and stopped again
+  [ -e "$data/.demo" ] || die 1 "There was no demo yet: ./rl demo"
+  if [ -n "$(supervisor_pid || :)" ]; then die 1 "A demo runs on $data; ask when it is done."; fi
+  demo_start
+  code=0
+  "$bin/rlctl" "$@" || code=$?
+  down >/dev/null
+  return $code
+}
+
+demo() {
+  demo_settings
+  case ${1:-} in
+  --clean) demo_clean; echo "The demo's data is gone."; return ;;
+  -h | --help) die 64 "usage: ./rl demo [--chaos] [--drift] [--calls N] [--rate N] [--seed N] [--json] | --clean | VERB ..." ;;
+  -* | "") ;;
+  *) demo_ask "$@"; return ;;
+  esac
+  t=$(now_ms)
+  deps >/dev/null
+  build release >/dev/null
+  demo_clean
+  rel=${data#"$here"/}
+  case " $* " in *" --json "*) quiet=1 ;; *) quiet= ;; esac
+  [ -n "$quiet" ] || echo "A demo on its own stack in $rel; yours is untouched."
+  demo_start
+  code=0
+  (cd "$root" && "$bin/rl-sim" "$@") || code=$?
+  down >/dev/null
+  trap - INT TERM
+  [ -z "$quiet" ] && [ $code = 0 ] || return $code
+  cat <<TXT
+
+ Ask why:          ./rl explain demo-19999
+ Pull the plug:    ./rl demo --chaos     kills a service every 3 s; the last line must not change
+ Change the world: ./rl demo --drift     the best variant turns bad halfway
+ $(took "$t").  The demo's stack is stopped; its data is in $rel (./rl demo --clean removes it).
+TXT
+}
+
 # ---- tests --------------------------------------------------------------------------------------------------------------------------------------------
 
 test_main() { exec "$root/tests/run.sh" "$@"; }
@@ -399,10 +481,12 @@ build) build "${1:-release}" ;;
 up) up "$@" ;;
 down) down ;;
 status) status ;;
+demo) demo "$@" ;;
 test) test_main "$@" ;;
 bench) [ -x "$bin/rl-bench" ] || { deps; build release; }; build release >/dev/null; exec "$root/tools/bench/bench.sh" "$@" ;;
 *)
   [ -x "$bin/rlctl" ] || die 1 "Not built yet: ./rl up"
+  case "$verb ${1:-}" in "explain demo-"*) if [ -e "$data/demo/.demo" ]; then demo_settings; demo_ask "$verb" "$@"; exit; fi ;; esac
   exec "$bin/rlctl" "$verb" "$@"
   ;;
 esac
