@@ -187,7 +187,13 @@ const owned = {
 };
 
 test('e2e.prometheus.metrics_are_clean', () => withStack({ yaml: 'metrics:\n  legacy_names: false\n' }, async (stack) => {
+  const voice = await stack.client('voice');
   let checked = 0;
+  await voice.publish('call.ended', recent('c-clean')); // so that there is more to say than at the start
+  await voice.publish('call.ended', { call_id: 'c-unclean' });
+  await voice.ask('policy.select', { call_id: 'c-clean', profile: 'kfz' });
+  await eventually('a call is learned and one is refused', async () => /^rl_learned_total.* 1$/m.test((await stack.get('bandit', '/metrics')).text)
+    && /^rl_dead_letters_total.* 1$/m.test((await stack.get('feedback', '/metrics')).text));
   for (const service of services) {
     const { status, text } = await stack.get(service, '/metrics');
     assert.equal(status, 200, service);

@@ -277,6 +277,7 @@ struct stack *stack_new_sandbox_bare(struct stack *beside)
     run(s, "rl-init", "keys");
     run(beside, "rl-init", "conf");
     kill(beside->nats, SIGHUP);
+    client_free(stack_client(s, "init")); /* waits until the server has read it */
     run(s, "rl-init", "streams");
     return s;
 }
