@@ -263,10 +263,14 @@ SH
   mv "$(prometheus_script).new" "$(prometheus_script)"
 }
 
-start_prometheus() {
-  if [ -n "$(prometheus_address)" ] && prometheus_ready; then return; fi
+check_prometheus_port() {
   ! port_taken "${PROMETHEUS_PORT:-9090}" ||
     die 1 "Port ${PROMETHEUS_PORT:-9090} is taken$(h=$(port_holder "${PROMETHEUS_PORT:-9090}"); echo "${h:+ by $h}").  Another one:  PROMETHEUS_PORT=9191 ./rl up --prometheus"
+}
+
+start_prometheus() {
+  if [ -n "$(prometheus_address)" ] && prometheus_ready; then return; fi
+  check_prometheus_port
   t=$(now_ms)
   write_prometheus
   n=0
@@ -334,6 +338,7 @@ up() {
   deps "$prometheus"
   build release
   check_ports
+  [ -z "$prometheus" ] || check_prometheus_port
   made=$(prepare)
   say secrets "$made"
   t=$(now_ms)
