@@ -38,7 +38,8 @@ tom-rl $version - learns how your voice assistant should speak
   ./rl up --sandbox        a second loop on the same bus, which learns for itself; --sandbox turns every other verb to it
   ./rl down                stop it; the data stays
   ./rl status              what runs, and whether it is ready
-  ./rl test [RING] [NAME]  all tests, one ring (unit lint sim integration e2e asan tsan coverage), or those named
+  ./rl doctor              is all well, and if not, what to do
+  ./rl test [RING] [NAME]  all tests, one ring (unit lint sim integration e2e compose asan tsan coverage), or those named
   ./rl test --list         every test by name
   ./rl demo [--chaos]      20,000 simulated callers on a stack of their own, under a minute; --chaos kills services, --drift turns
                            the best variant bad, --calls N, --seed N, --clean; ./rl demo stats asks that stack
@@ -489,6 +490,7 @@ build) build "${1:-release}" ;;
 up) up "$@" ;;
 down) down ;;
 status) status ;;
+doctor) exec sh "$root/tools/doctor.sh" "$root" "$bin" "$data" "$port" "$metrics" ;;
 demo) demo "$@" ;;
 test) test_main "$@" ;;
 bench) [ -x "$bin/rl-bench" ] || { deps; build release; }; build release >/dev/null; exec "$root/tools/bench/bench.sh" "$@" ;;
