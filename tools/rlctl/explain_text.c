@@ -7,7 +7,7 @@
 
 #include "utf8.h"
 
-enum { NAME_COLUMNS = 30 };
+enum { NAME_COLUMNS = 28 };
 #define SOURCE(name) TOM__RL__V1__DECISION_SOURCE__DECISION_SOURCE_##name
 
 /* The variants by number, and the part of [0, 1) that draws each of them. */
@@ -44,6 +44,11 @@ static void cumulate(struct screen *s)
         s->from[i] = sum;
         s->to[i] = sum += h < 1 ? p / (1 - h) : p;
     }
+}
+
+static bool was_drawn(const struct screen *s)
+{
+    return (s->d->source == SOURCE(LEARNED) && !s->d->holdback) || (s->d->source == SOURCE(DISABLED) && s->g->n_w && s->g->n_stages);
 }
 
 /* ---- the head ------------------------------------------------------------------------------------------------------------------------------- */
@@ -88,7 +93,7 @@ static void print_head(const struct screen *s)
     for (size_t i = 0; i < d->n_context; i++)
         fprintf(s->out, " %s=%s", d->context[i]->key, d->context[i]->value);
     if (s->g->cell[0])
-        fprintf(s->out, "%s", strcmp(s->g->cell, "*") == 0 ? "; nothing learned in this cell yet, so w is that of any other" : "");
+        fprintf(s->out, "%s", strcmp(s->g->cell, "*") == 0 ? "; nothing learned of such calls yet" : "");
     fprintf(s->out, "\n  versions   policy %s, guard %s\n", d->policy_version[0] ? d->policy_version : "none",
             d->guard_version[0] ? d->guard_version : "none");
     fprintf(s->out, "  decided    %s, call %s:%.8s..\n", moment(s->arena, d->ts), d->key_id, d->call_key);
@@ -122,10 +127,10 @@ static const char *limit_text(const struct screen *s, size_t i)
     uint32_t group = i < s->g->n_groups ? s->g->groups[i] : 0;
 
     if (is_masked(s, i))
-        return "not asked for";
+        return "ruled out";
     if (group == 0 || group > s->g->n_caps)
         return "";
-    return arena_printf(s->arena, "%s <= %.4g %%", s->g->caps[group - 1]->name, 100 * s->g->caps[group - 1]->cap);
+    return arena_printf(s->arena, "%s %.4g %%", s->g->caps[group - 1]->name, 100 * s->g->caps[group - 1]->cap);
 }
 
 static void print_row(const struct screen *s, size_t i, bool bold)
@@ -141,16 +146,12 @@ static void print_row(const struct screen *s, size_t i, bool bold)
             (int)(NAME_COLUMNS - columns), "");
     fprintf(s->out, i < s->g->n_w ? " %6.2f %%" : "        -", i < s->g->n_w ? 100 * s->g->w[i] : 0);
     fprintf(s->out, " %6.2f %%", 100 * p);
-    fprintf(s->out, s->to[i] > s->from[i] ? "  %.4f .. %.4f" : "                  ", s->from[i], s->to[i]);
-    fprintf(s->out, "  %-11s %s%s\n", stage_text(s, i), limit_text(s, i), chosen && bold ? "\033[0m" : "");
+    fprintf(s->out, was_drawn(s) && s->to[i] > s->from[i] ? "  %.4f .. %.4f" : "                  ", s->from[i], s->to[i]);
+    fprintf(s->out, *limit_text(s, i) ? "  %-11s %s" : "  %s", stage_text(s, i), limit_text(s, i));
+    fprintf(s->out, "%s\n", chosen && bold ? "\033[0m" : "");
 }
 
 /* ---- the draw ------------------------------------------------------------------------------------------------------------------------------- */
-
-static bool was_drawn(const struct screen *s)
-{
-    return (s->d->source == SOURCE(LEARNED) && !s->d->holdback) || (s->d->source == SOURCE(DISABLED) && s->g->n_w && s->g->n_stages);
-}
 
 static void print_draw(const struct screen *s)
 {
@@ -170,6 +171,8 @@ static void print_draw(const struct screen *s)
                 s->d->holdback ? "is among them" : "is not among them, and was drawn from the rest");
     else
         fputs("  holdback   off\n", s->out);
+    if (s->g->n_masked)
+        fprintf(s->out, "  request    ruled out %zu of %zu\n", s->g->n_masked, s->count);
     if (s->g->floor > 0)
         fprintf(s->out, "  floor      %.4g %% for each that may speak, before caps\n", 100 * s->g->floor);
     fputs("\n  w: probability of being best, from the bandit.  p: what it was drawn from, after the guard's limits.\n", s->out);
@@ -184,7 +187,7 @@ void explain_text(FILE *out, struct arena *arena, const RouterSessionReply *repl
 
     cumulate(&s);
     print_head(&s);
-    fprintf(out, "  %-5s %-*s %8s %8s  %-16s  %-11s %s\n", "", NAME_COLUMNS, "", "w", "p", "drawn by", "stage", "limit");
+    fprintf(out, "  %-5s %-*s %8s %8s  %-16s  %-11s %s\n", "", NAME_COLUMNS, "", "w", "p", "drawn by", "stage", "together");
     for (size_t i = 0; i < s.count; i++)
         print_row(&s, i, bold);
     if (d->grounds)
