@@ -241,7 +241,7 @@ static char *explanation(struct desk *d, const char *text)
     const RouterSessionReply *r = ask(d, SUBJECT_ROUTER_SESSION, text);
 
     CHECK(!r->error && r->decision && r->decision->grounds);
-    return r->decision ? codec_pretty(&d->arena, &r->decision->base) : "";
+    return r->decision ? codec_pretty(&d->arena, &r->decision->base) : NULL;
 }
 
 TEST(sim_router, the_record_explains_the_draw_also_after_a_kill_and_under_a_new_key)
