@@ -175,7 +175,7 @@ static void print_draw(const struct screen *s)
         fprintf(s->out, "  request    ruled out %zu of %zu\n", s->g->n_masked, s->count);
     if (s->g->floor > 0)
         fprintf(s->out, "  floor      %.4g %% for each that may speak, before caps\n", 100 * s->g->floor);
-    fputs("\n  w: probability of being best, from the bandit.  p: what it was drawn from, after the guard's limits.\n", s->out);
+    fputs("\n  w: probability of being best, says the bandit.  p: drawn from, after the guard's limits.\n", s->out);
 }
 
 void explain_text(FILE *out, struct arena *arena, const RouterSessionReply *reply, bool bold)
