@@ -99,14 +99,11 @@ static enum status finish(struct feedback *f)
     return query_run(store_query(f->store.store, "DELETE FROM cleanup"), NULL);
 }
 
-static enum status forget(struct feedback *f, const struct call *c)
+static enum status forget(struct feedback *f, struct call *c)
 {
-    struct query *q = store_query(f->store.store, "DELETE FROM call WHERE id = ?");
-
     if (c->state == CALL_STORED)
         feedback_store_count(&f->store, c->record, -1);
-    query_bind_int(q, 1, c->id);
-    return query_run(q, NULL);
+    return feedback_store_forget(&f->store, c);
 }
 
 /* Below it all is in its stream, what replays said too: those that did not get so far would begin anew, and need the rows. */

@@ -14,7 +14,7 @@
 enum { RECORD_LIMIT = 1 << 20 };
 
 /* States are numbered in join.h: 6 counts, 7 is retracted. */
-const char *const feedback_migrations[] = {
+const char *const feedback_migrations[FEEDBACK_MIGRATIONS] = {
     "CREATE TABLE call(id INTEGER PRIMARY KEY, day INTEGER NOT NULL, call_key BLOB NOT NULL, revision INTEGER NOT NULL, ts INTEGER NOT NULL,"
     " variant TEXT NOT NULL, state INTEGER NOT NULL, waiting_us INTEGER NOT NULL, record BLOB NOT NULL, UNIQUE(day, call_key));"
     "CREATE INDEX call_revision ON call(revision) WHERE revision > 0;"
@@ -26,8 +26,11 @@ const char *const feedback_migrations[] = {
     "CREATE TABLE replay(run INTEGER PRIMARY KEY, from_ts INTEGER NOT NULL, next_id INTEGER NOT NULL, last_id INTEGER NOT NULL,"
     " revision INTEGER NOT NULL);",
     "CREATE TABLE cleanup(id INTEGER PRIMARY KEY, before_day INTEGER NOT NULL, deleted INTEGER NOT NULL);",
+    /* Each is searched by its state, so that a million rows of the other kind cost nothing. */
+    "DROP INDEX call_waiting; DROP INDEX call_retracted;"
+    "CREATE INDEX call_waiting ON call(state, waiting_us) WHERE waiting_us > 0;"
+    "CREATE INDEX call_retracted ON call(state, ts) WHERE state = 7;",
 };
-const size_t feedback_migration_count = sizeof feedback_migrations / sizeof *feedback_migrations;
 
 /* ---- days ---------------------------------------------------------------------------------------------------------------------------------- */
 
@@ -184,6 +187,10 @@ enum status feedback_store_open(struct feedback_store *f, struct store *store)
     enum status status = load_tallies(f);
     if (status == STATUS_OK)
         status = load_days(f);
+    if (status == STATUS_OK)
+        status = feedback_store_number(f, "SELECT count(*) FROM call WHERE state IN (1, 2) AND waiting_us > 0", &f->waiting);
+    if (status == STATUS_OK)
+        status = feedback_store_number(f, "SELECT count(*) FROM call WHERE state = 7", &f->retracted);
     return status == STATUS_OK ? feedback_store_number(f, "SELECT max(revision) FROM call WHERE revision > 0", &f->last_revision) : status;
 }
 
@@ -198,6 +205,17 @@ int64_t feedback_store_next_revision(struct feedback_store *f, wall_time now)
 {
     f->last_revision = now.us > f->last_revision ? now.us : f->last_revision + 1;
     return f->last_revision;
+}
+
+/* The row counts as `c` says now; `there` false: it is gone. */
+static void count_row(struct feedback_store *f, struct call *c, bool there)
+{
+    bool waits = there && c->waiting_us > 0, retracted = there && c->state == CALL_RETRACTED;
+
+    f->waiting += waits - c->row_waits;
+    f->retracted += retracted - c->row_retracted;
+    c->row_waits = waits;
+    c->row_retracted = retracted;
 }
 
 enum status feedback_store_step(struct query *q, struct arena *arena, struct call **ret)
@@ -221,6 +239,8 @@ enum status feedback_store_step(struct query *q, struct arena *arena, struct cal
     c->revision = query_int(q, 3);
     c->state = (enum call_state)query_int(q, 4);
     c->waiting_us = query_int(q, 5);
+    c->row_waits = c->waiting_us > 0;
+    c->row_retracted = c->state == CALL_RETRACTED;
     const void *blob = query_blob(q, 6, &size);
     if (codec_decode(arena, &tom__rl__v1__call_record__descriptor, blob, size, RECORD_LIMIT, &json, &record, &reason) != STATUS_OK)
         return STATUS_CORRUPT;
@@ -280,5 +300,18 @@ enum status feedback_store_put(struct feedback_store *f, struct arena *arena, st
         c->id = store_last_id(f->store);
         note_day(f, c->day);
     }
+    if (status == STATUS_OK)
+        count_row(f, c, true);
+    return status;
+}
+
+enum status feedback_store_forget(struct feedback_store *f, struct call *c)
+{
+    struct query *q = store_query(f->store, "DELETE FROM call WHERE id = ?");
+
+    query_bind_int(q, 1, c->id);
+    enum status status = query_run(q, NULL);
+    if (status == STATUS_OK)
+        count_row(f, c, false);
     return status;
 }

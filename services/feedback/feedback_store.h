@@ -10,8 +10,8 @@
 #include "pseudonym.h"
 #include "store.h"
 
-extern const char *const feedback_migrations[];
-extern const size_t feedback_migration_count;
+enum { FEEDBACK_MIGRATIONS = 3 };
+extern const char *const feedback_migrations[FEEDBACK_MIGRATIONS];
 
 /* One call of the open batch. */
 struct call {
@@ -23,6 +23,7 @@ struct call {
     enum call_state state;
     CallRecord *record;
     bool changed, gave_up; /* gave_up: this batch ended its wait for a decision */
+    bool row_waits, row_retracted; /* as the stored row counts in feedback_store */
     struct call *same_slot;
 };
 
@@ -35,6 +36,7 @@ struct tally {
 struct feedback_store {
     struct store *store;
     int64_t last_revision;
+    int64_t waiting, retracted; /* rows */
     struct tally *tallies;
     size_t tally_count, tally_capacity;
     int32_t *days; /* that have rows, ascending */
@@ -50,6 +52,9 @@ enum status feedback_store_find(struct feedback_store *f, struct arena *arena, c
 
 /* Writes the row.  The counts are the caller's: see feedback_store_count. */
 enum status feedback_store_put(struct feedback_store *f, struct arena *arena, struct call *call) MUST_CHECK;
+
+/* Deletes the row of a stored call. */
+enum status feedback_store_forget(struct feedback_store *f, struct call *call) MUST_CHECK;
 
 /* max(last + 1, now in microseconds): a restored database never says a number again that was already used. */
 int64_t feedback_store_next_revision(struct feedback_store *f, wall_time now);

@@ -90,6 +90,8 @@ static void check_counts(struct world *w, int64_t expected)
     if (!r)
         return;
     CHECK_INT(r->total_events, expected);
+    CHECK_INT(r->waiting, number(w, "SELECT count(*) FROM call WHERE waiting_us > 0"));
+    CHECK_INT(r->retracted, number(w, "SELECT count(*) FROM call WHERE state = 7"));
     for (size_t i = 0; i < r->n_profile_stats; i++)
         sum += (int64_t)r->profile_stats[i]->value;
     CHECK_INT(sum, expected);

@@ -27,7 +27,7 @@ static struct bench bench_open(void)
     struct reason reason = {0};
 
     arena_init(&b.arena);
-    if (store_open(database(), feedback_migrations, feedback_migration_count, &store, &reason) != STATUS_OK)
+    if (store_open(database(), feedback_migrations, FEEDBACK_MIGRATIONS, &store, &reason) != STATUS_OK)
         test_fail(__FILE__, __LINE__, "%s", reason.text);
     CHECK_INT(feedback_store_open(&b.store, store), STATUS_OK);
     return b;
