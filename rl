@@ -21,7 +21,7 @@ tom-rl $version - learns how your voice assistant should speak
   ./rl status              what runs, and whether it is ready
   ./rl test [RING] [NAME]  all tests, one ring (unit lint sim integration e2e asan tsan coverage), or those named
   ./rl test --list         every test by name
-  ./rl bench [loop|select] how fast, beside a relay that only moves the same messages
+  ./rl bench [NAME]        how fast: loop, select beside a relay that only moves the same messages; feedback at a million calls
   ./rl build [PRESET]      dev release asan tsan cov (release)
   ./rl deps                install what this machine needs
 
