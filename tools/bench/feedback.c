@@ -8,7 +8,7 @@
 #include "codec.h"
 #include "msg.h"
 
-enum { TIMES = 500, PATIENCE_MS = 60000, CHUNK = 500, KEEP_DAYS = 30, NAP_US = 200 };
+enum { TIMES = 500, PATIENCE_MS = 60000, CHUNK = 200, KEEP_DAYS = 30, NAP_US = 200 };
 
 struct asker {
     struct client *client;

@@ -13,7 +13,7 @@
 #include "feedback_store.h"
 #include "rng.h"
 
-enum { BATCH = 2048, DAYS = 60, VARIANTS = 12, CHUNK = 500, CHUNKS = 40, PAGE = 100, PAGES = 200, DAY_S = 86400 };
+enum { BATCH = 2048, DAYS = 60, VARIANTS = 12, CHUNK = 200, CHUNKS = 40, PAGE = 100, PAGES = 200, DAY_S = 86400 };
 
 struct fill {
     struct bench *b;
