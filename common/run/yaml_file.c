@@ -77,46 +77,6 @@ yaml_node_t *yaml_file_get(struct yaml_file *file, const yaml_node_t *mapping, c
     return NULL;
 }
 
-static enum status check_mapping(struct yaml_file *file, const yaml_node_t *mapping, struct reason *reason)
-{
-    yaml_node_t *key, *earlier, *value;
-
-    for (size_t i = 0; yaml_file_entry(file, mapping, i, &key, &value); i++) {
-        const char *name = yaml_file_text(key);
-        if (!name)
-            return yaml_file_fail(file, key, reason, "", "a key must be a word");
-        if (value <= mapping)
-            return yaml_file_fail(file, key, reason, name, "holds itself");
-        for (size_t j = 0; j < i && yaml_file_entry(file, mapping, j, &earlier, &value); j++)
-            if (strcmp(yaml_file_text(earlier), name) == 0)
-                return yaml_file_fail(file, key, reason, name, "given twice, first in line %zu", earlier->start_mark.line + 1);
-    }
-    return STATUS_OK;
-}
-
-/* The nodes lie in one array in the order of the file, so that no depth of nesting matters; an alias of something around it points back. */
-static enum status check_nodes(struct yaml_file *file, struct reason *reason)
-{
-    const yaml_node_t *root = yaml_document_get_root_node(&file->document), *top = file->document.nodes.top;
-    enum status status = STATUS_OK;
-    yaml_node_t *value;
-
-    if (root && root->type != YAML_MAPPING_NODE)
-        return yaml_file_fail(file, root, reason, "", "a file consists of \"key: value\" lines");
-    if (top - file->document.nodes.start > MAX_FILE_NODES)
-        return yaml_file_fail(file, NULL, reason, "", "larger than any file of this kind");
-    for (const yaml_node_t *node = file->document.nodes.start; node < top && status == STATUS_OK; node++) {
-        if (node->type == YAML_MAPPING_NODE)
-            status = check_mapping(file, node, reason);
-        for (size_t i = 0; status == STATUS_OK && yaml_file_entry(file, node, i, NULL, &value); i++)
-            if (value <= node)
-                status = yaml_file_fail(file, node, reason, "", "a list holds itself");
-        if (node->type == YAML_SCALAR_NODE && strlen((const char *)node->data.scalar.value) != node->data.scalar.length)
-            status = yaml_file_fail(file, node, reason, "", "a value holds a NUL");
-    }
-    return status;
-}
-
 /* Where the parser gave up: a line of the file, its number, and the key that it seems to set. */
 struct place {
     size_t line;
@@ -154,6 +114,46 @@ static struct place find_place(const struct yaml_file *file, size_t line, bool b
     if (in)
         fclose(in);
     return place;
+}
+
+static enum status check_mapping(struct yaml_file *file, const yaml_node_t *mapping, struct reason *reason)
+{
+    yaml_node_t *key, *earlier, *value;
+
+    for (size_t i = 0; yaml_file_entry(file, mapping, i, &key, &value); i++) {
+        const char *name = yaml_file_text(key);
+        if (!name)
+            return yaml_file_fail(file, key, reason, "", "a key must be a word");
+        if (value <= mapping)
+            return yaml_file_fail(file, key, reason, name, "holds itself");
+        for (size_t j = 0; j < i && yaml_file_entry(file, mapping, j, &earlier, &value); j++)
+            if (strcmp(yaml_file_text(earlier), name) == 0)
+                return yaml_file_fail(file, key, reason, name, "given twice, first in line %zu", earlier->start_mark.line + 1);
+    }
+    return STATUS_OK;
+}
+
+/* The nodes lie in one array in the order of the file, so that no depth of nesting matters; an alias of something around it points back. */
+static enum status check_nodes(struct yaml_file *file, struct reason *reason)
+{
+    const yaml_node_t *root = yaml_document_get_root_node(&file->document), *top = file->document.nodes.top;
+    enum status status = STATUS_OK;
+    yaml_node_t *value;
+
+    if (root && root->type != YAML_MAPPING_NODE)
+        return yaml_file_fail(file, root, reason, "", "a file consists of \"key: value\" lines");
+    if (top - file->document.nodes.start > MAX_FILE_NODES)
+        return yaml_file_fail(file, NULL, reason, "", "larger than any file of this kind");
+    for (const yaml_node_t *node = file->document.nodes.start; node < top && status == STATUS_OK; node++) {
+        if (node->type == YAML_MAPPING_NODE)
+            status = check_mapping(file, node, reason);
+        for (size_t i = 0; status == STATUS_OK && yaml_file_entry(file, node, i, NULL, &value); i++)
+            if (value <= node)
+                status = yaml_file_fail(file, node, reason, "", "a list holds itself");
+        if (node->type == YAML_SCALAR_NODE && strlen((const char *)node->data.scalar.value) != node->data.scalar.length)
+            status = yaml_file_fail(file, node, reason, find_place(file, node->start_mark.line, false, 0).key, "a value holds a NUL");
+    }
+    return status;
 }
 
 static enum status parse_failed(const struct yaml_file *file, const yaml_parser_t *parser, struct reason *reason)

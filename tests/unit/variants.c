@@ -63,6 +63,39 @@ TEST(unit_variants, the_shipped_file_is_the_table_of_the_reference)
     arena_done(&arena);
 }
 
+/* What a speech synthesiser says as it is written, to somebody it is polite to. */
+static void speakable(const char *text)
+{
+    static const char *const bad[] = {"z. B.", "z.B.", "bzw.", "usw.", "ca.", "Nr.", "%", "&", "/", "(", "*", "_", "\"", "...", " du ", " dir ", " dein"};
+    static const char *const polite[] = {"Sie", "Ihnen", "Ihr", "mir"};
+    bool found = false;
+
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        if (strstr(text, bad[i]))
+            test_fail(__FILE__, __LINE__, "\"%s\" holds \"%s\"", text, bad[i]);
+    for (size_t i = 0; i < sizeof polite / sizeof *polite; i++)
+        found |= strstr(text, polite[i]) != NULL;
+    CHECK(found);
+    CHECK(!strpbrk(text, "0123456789"));
+    CHECK(strchr(".?!", text[strlen(text) - 1]) != NULL);
+    CHECK(strlen(text) <= 130);
+}
+
+TEST(unit_variants, every_greeting_can_be_spoken_and_is_its_own)
+{
+    struct arena arena = {0};
+    struct variants v = {0};
+    struct reason reason = {0};
+
+    CHECK_INT(variants_load(&arena, RL_SOURCE_DIR "/docs/policies/prompt_variants.yaml", &v, &reason), STATUS_OK);
+    for (size_t i = 0; i < v.count; i++) {
+        speakable(slot(&v.items[i], "greeting"));
+        for (size_t k = 0; k < i; k++)
+            CHECK(strcmp(slot(&v.items[i], "greeting"), slot(&v.items[k], "greeting")) != 0);
+    }
+    arena_done(&arena);
+}
+
 static const char good[] = "slots:\n"                                                  /* 1 */
                            "  greeting: {description: Said.}\n"                        /* 2 */
                            "  tone: {values: [warm, cool]}\n"                          /* 3 */
@@ -192,6 +225,7 @@ TEST(unit_variants, what_is_no_yaml_is_named_with_its_line_and_the_key_there)
 {
     refused("      tone: warm\n", "\ttone: warm\n", "v.yaml:15: tone: indented by a tab; YAML wants spaces");
     refused("name: One", "name: On\xff", "v.yaml:11: name: invalid leading UTF-8 octet");
+    refused("name: One", "name: \"\\0\"", "v.yaml:11: name: a value holds a NUL");
     refused("name: One", "name: \"One", "v.yaml:11: name: found unexpected end of stream, while scanning a quoted scalar");
     refused("slots:\n  greeting: {description: Said.}\n  tone: {values: [warm, cool]}\n  threshold: {values: [1, 6]}\n", "slots: {}\n",
             "v.yaml:1: slots: at least one slot is needed");
