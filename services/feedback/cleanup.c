@@ -6,7 +6,7 @@
 #include "feedback.h"
 #include "log.h"
 
-enum { DAY_S = 86400, EVERY_S = 3600, CHUNK = 200 };
+enum { DAY_S = 86400, EVERY_S = 3600, CHUNK = 200 /* rows forgotten in a turn, */, WINDOW = 20000 /* of so many ids */ };
 
 struct plan {
     int32_t before; /* calls first seen before this day go */
@@ -77,6 +77,7 @@ static enum status finish(struct feedback *f)
     log_info("cleanup.done", "calls=%lld before_day=%d", (long long)f->cleanup_deleted, f->cleanup_before);
     enum status status = feedback_store_drop_days(&f->store, f->cleanup_before);
     f->cleanup_before = 0;
+    f->cleanup_cursor = f->cleanup_pass = 0;
     f->cleanup_moves = false;
     return status != STATUS_OK ? status : query_run(store_query(f->store.store, "DELETE FROM cleanup"), NULL);
 }
@@ -96,33 +97,59 @@ static enum status published_floor(struct feedback *f, int64_t *ret)
                                  ret);
 }
 
-/* A call of the open batch, or one whose last word is not in its stream yet, waits for its turn: its row is still needed. */
-static enum status forget_some(struct feedback *f, struct outbox *out)
+/* A call of the open batch, or one whose last word is not in its stream yet, waits for the next pass: its row is still needed. */
+static enum status forget_next(struct feedback *f, struct outbox *out, int64_t published, int64_t *ret_gone)
 {
-    struct query *q = store_query(f->store.store, "SELECT " FEEDBACK_COLUMNS " FROM call WHERE day < ? ORDER BY day, call_key LIMIT ?");
-    int64_t published, found = 0, gone = 0;
+    struct query *q = store_query(f->store.store, "SELECT " FEEDBACK_COLUMNS " FROM call WHERE id > ? AND id <= ? AND day < ? ORDER BY id LIMIT ?");
+    int64_t found = 0, last = f->cleanup_cursor + WINDOW;
     struct call *row;
-    enum status status = published_floor(f, &published);
+    enum status status;
 
-    if (status != STATUS_OK)
-        return status;
-    query_bind_int(q, 1, f->cleanup_before);
-    query_bind_int(q, 2, CHUNK);
+    query_bind_int(q, 1, f->cleanup_cursor);
+    query_bind_int(q, 2, last);
+    query_bind_int(q, 3, f->cleanup_before);
+    query_bind_int(q, 4, CHUNK);
     while ((status = feedback_store_step(q, outbox_arena(out), &row)) == STATUS_OK && row) {
         found++;
+        f->cleanup_cursor = row->id;
         if (row->revision > published || calls_open(f, row->key))
             continue;
         if ((status = forget(f, row)) != STATUS_OK)
             break;
-        gone++;
+        ++*ret_gone;
     }
     query_reset(q);
+    if (found < CHUNK)
+        f->cleanup_cursor = last;
+    return status;
+}
+
+/* In passes over the rows in the order they came, for neighbours share their pages in the table and in all indexes but one; the counts by day
+ * tell when none is left.  A pass that forgot nothing gives the stream a moment. */
+static enum status forget_some(struct feedback *f, struct outbox *out)
+{
+    int64_t published, all, last, gone = 0;
+
+    if (feedback_store_calls(&f->store, f->cleanup_before, &all) == 0)
+        return finish(f);
+    enum status status = published_floor(f, &published);
+    if (status == STATUS_OK && f->cleanup_cursor == 0)
+        status = feedback_store_number(&f->store, "SELECT coalesce(min(id), 1) - 1 FROM call", &f->cleanup_cursor);
+    if (status == STATUS_OK)
+        status = forget_next(f, out, published, &gone);
+    if (status == STATUS_OK)
+        status = feedback_store_number(&f->store, "SELECT coalesce(max(id), 0) FROM call", &last);
     if (status != STATUS_OK)
         return status;
     metrics_add(f->metrics, METRIC_OWN(FEEDBACK_DELETED), (double)gone, NULL, NULL, NULL);
     f->cleanup_deleted += gone;
-    f->cleanup_moves = gone > 0;
-    return !found ? finish(f) : gone ? store_cleanup(f) : STATUS_OK;
+    f->cleanup_pass += gone;
+    f->cleanup_moves = true;
+    if (f->cleanup_cursor >= last) {
+        f->cleanup_moves = f->cleanup_pass > 0;
+        f->cleanup_cursor = f->cleanup_pass = 0;
+    }
+    return gone ? store_cleanup(f) : STATUS_OK;
 }
 
 /* Without anybody who could say that it is meant, a large cleanup is refused; said once a day. */

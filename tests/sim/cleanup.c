@@ -140,6 +140,23 @@ TEST(sim_cleanup, old_calls_go_young_ones_stay_and_a_second_run_deletes_nothing)
     world_free(w);
 }
 
+TEST(sim_cleanup, calls_with_long_gaps_between_them_go_as_well)
+{
+    struct world *w = world_new(21);
+
+    end_calls(w, 0, 10);
+    CHECK_INT(query_run(store_query(w->keepers[WORLD_FEEDBACK], "UPDATE call SET id = -id"), NULL), STATUS_OK);
+    CHECK_INT(query_run(store_query(w->keepers[WORLD_FEEDBACK], "UPDATE call SET id = -id * 30000"), NULL), STATUS_OK);
+    days_pass(w, 10);
+    end_calls(w, 10, 90);
+    check_deleted(cleanup(w, 9, false), 10);
+    world_run(w, 5000000);
+    check_counts(w, 80);
+    CHECK_INT(number(w, "SELECT count(*) FROM cleanup"), 0);
+    CHECK_INT(number(w, "SELECT sum(n) FROM day"), 80);
+    world_free(w);
+}
+
 TEST(sim_cleanup, more_than_a_fifth_only_goes_by_force)
 {
     struct world *w = world_new(2);

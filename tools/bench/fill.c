@@ -213,7 +213,7 @@ static double bare_page(struct fill *f)
 
 static double bare_chunk(struct fill *f)
 {
-    struct query *q = store_query(f->bare, "DELETE FROM call WHERE id IN (SELECT id FROM call WHERE day < ? ORDER BY day, call_key LIMIT ?)");
+    struct query *q = store_query(f->bare, "DELETE FROM call WHERE id IN (SELECT id FROM call WHERE day < ? ORDER BY id LIMIT ?)");
     double start = bench_now();
 
     for (int i = 0; i < CHUNKS; i++) {
