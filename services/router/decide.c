@@ -166,21 +166,30 @@ void decide(const struct decide_input *in, struct decide_output *ret)
 
 typedef Tom__Rl__V1__DecisionGrounds__Cap Cap;
 
+/* The number of a cap in the message, from 1; a group without members is not told. */
+static uint32_t cap_number(struct arena *arena, const struct limit_set *limits, size_t group, uint32_t *numbers, DecisionGrounds *m)
+{
+    if (numbers[group])
+        return numbers[group];
+    Cap *cap = codec_new(arena, &tom__rl__v1__decision_grounds__cap__descriptor);
+    cap->name = (char *)limits->group_names[group];
+    cap->cap = limits->caps[group];
+    m->caps[m->n_caps++] = cap;
+    return numbers[group] = (uint32_t)m->n_caps;
+}
+
 static void add_limits(struct arena *arena, const struct variants *v, const struct limit_set *limits, DecisionGrounds *m)
 {
+    uint32_t numbers[MAX_GROUPS] = {0};
+
     m->stages = arena_alloc(arena, v->count * sizeof *m->stages);
     m->groups = arena_alloc(arena, v->count * sizeof *m->groups);
     m->caps = arena_alloc(arena, limits->group_count * sizeof *m->caps);
     m->n_stages = m->n_groups = v->count;
     for (size_t i = 0; i < v->count; i++) {
         m->stages[i] = limits->stage[i];
-        m->groups[i] = i == v->base || limits->group[i] == GROUP_NONE ? 0 : limits->group[i] + 1u;
-    }
-    for (size_t g = 0; g < limits->group_count; g++) {
-        Cap *cap = codec_new(arena, &tom__rl__v1__decision_grounds__cap__descriptor);
-        cap->name = (char *)limits->group_names[g];
-        cap->cap = limits->caps[g];
-        m->caps[m->n_caps++] = cap;
+        if (i != v->base && limits->group[i] != GROUP_NONE)
+            m->groups[i] = cap_number(arena, limits, limits->group[i], numbers, m);
     }
     m->floor = limits->floor;
     m->base_share = limits->base_share;
