@@ -44,6 +44,7 @@ tom-rl $version - learns how your voice assistant should speak
   ./rl demo [--chaos]      20,000 simulated callers on a stack of their own, under a minute; --chaos kills services, --drift turns
                            the best variant bad, --calls N, --seed N, --clean; ./rl demo stats asks that stack
   ./rl bench [NAME]        how fast: loop, select beside a relay that only moves the same messages; feedback at a million calls
+  ./rl install             as systemd units: programs in /opt/tom-rl, settings in /etc/tom-rl, data in /var/lib/tom-rl
   ./rl build [PRESET]      dev release asan tsan cov (release)
   ./rl deps                install what this machine needs
 
@@ -89,8 +90,11 @@ install_packages() {
   as=
   if [ "$(id -u)" != 0 ]; then
     as="sudo -n"
-    $as true 2>/dev/null || die 3 "Some packages are missing and this user may not install them.  As root:" "  apt-get install --no-install-recommends $*"
+    $as true 2>/dev/null || die 3 "Some packages are missing, and $(id -un) may not install them.  As root, once:" \
+      "  apt-get update && apt-get install -y --no-install-recommends $*" "then ./rl $verb needs no root any more."
   fi
+  other=$(pgrep -x -d ' ' 'apt|apt-get|dpkg|unattended-upgr' || :)
+  [ -z "$other" ] || say packages "waiting for another apt (pid $other), two minutes at most"
   policy=/usr/sbin/policy-rc.d
   if [ ! -e $policy ]; then # one that is there already is somebody's own, and stays
     trap '$as rm -f $policy' EXIT INT TERM
@@ -107,7 +111,7 @@ install_packages() {
 deps() {
   [ "$bin" != "$root/bin" ] || return 0
   mkdir -p "$root/build"
-  command -v apt-get >/dev/null || die 3 "This machine has no apt.  Needed, by their Debian names: $(echo $packages)"
+  command -v apt-get >/dev/null || die 3 "This machine has no apt and no docker compose.  Either will do; or build it yourself, with these Debian packages:" "  $(echo $packages)"
   # shellcheck disable=SC2086
   need=$(missing $packages ${1:-})
   if [ -z "$need" ]; then say packages "all there"; return; fi
@@ -155,7 +159,8 @@ port_taken() { [ -n "$(ss -Hltn "sport = :$1" 2>/dev/null)" ]; }
 check_ports() {
   if [ -z "$(bus_pid || :)" ] && port_taken "$port"; then
     holder=$(port_holder "$port")
-    die 1 "Port $port is taken${holder:+ by $holder}.  Another one:  RL_NATS_PORT=4333 RL_METRICS_PORT_BASE=9301 ./rl up"
+    die 1 "Port $port is taken${holder:+ by $holder}.  On other ports, with data of its own if another of these runs already:" \
+      "  RL_NATS_PORT=4333 RL_METRICS_PORT_BASE=9301 RL_DATA_DIR=data2 ./rl up"
   fi
   i=0
   for s in $services; do
@@ -317,6 +322,15 @@ prepare() { # what the programs find on their disk; says what became of the secr
   (cd "$root" && for s in $services; do "$bin/rl-$s" -n >/dev/null; done)
 }
 
+field() { sed -n "s/.*\"$1\":\"\{0,1\}\([^\",}]*\).*/\1/p"; } # of one line of JSON
+
+what_is_there() { # on data that was there before
+  heard=$("$bin/rlctl" req feedback.stats --json 2>/dev/null | field total_events)
+  learned=$("$bin/rlctl" req bandit.stats --json 2>/dev/null | field version)
+  key=$(sed -n 's/^\([^ #]*\)[ =:].*/\1/p' "$data/secrets/pseudonym.keys" 2>/dev/null | head -1)
+  echo "${heard:-no} calls, pseudonym key ${key:-none}, policy ${learned:-none yet}"
+}
+
 up() {
   detach='' prometheus=''
   [ "${PROMETHEUS_ENABLED:-false}" != true ] || [ -n "$sandbox" ] || prometheus=prometheus
@@ -355,6 +369,7 @@ up() {
     die 1 "Not ready after $(took "$t"):" "$why"
   fi
   say started "${sandbox:+under sandbox.: }bus, $(echo "$services" | wc -w) services and their sidecars ready in $(took "$t")"
+  [ "$found" = new ] || say found "$(what_is_there)"
   [ -z "$prometheus" ] || start_prometheus
   echo
   print_screen
@@ -476,12 +491,48 @@ demo() {
 TXT
 }
 
+# ---- without apt: docker compose ----------------------------------------------------------------------------------------------------------------------
+
+by_compose() { ! command -v apt-get >/dev/null && [ ! -x "$bin/rlctl" ] && docker compose version >/dev/null 2>&1; }
+
+compose() { (cd "$root" && docker compose "$@"); }
+
+compose_verb() { # VERB ...: the same words, inside containers
+  do=$1
+  shift
+  case $do in
+  up)
+    echo "tom-rl $version  no apt here: docker compose"
+    compose up -d --build --wait || die 1 "It is not ready: docker compose ps -a, docker compose logs"
+    compose ps --format 'table {{.Service}}\t{{.Status}}\t{{.Ports}}'
+    password=$(compose run --rm ctl password voice 2>/dev/null)
+    cat <<TXT
+
+Try:
+  ./rl select --profile kfz                    what would the next caller hear, and why
+  ./rl end call-1 --resolved --rating 4        tell how that call went
+  ./rl stats                                   what has been learned from it
+  ./rl demo                                    20,000 simulated callers beside this, under a minute
+Connect a voice stack (any language, JSON or protobuf, no library of ours):
+  nats://127.0.0.1:$port   user voice   password $password   inbox prefix _INBOX_voice
+TXT
+    ;;
+  down) compose down ;;
+  status) compose ps ;;
+  demo) compose run --rm demo "$@" ;;
+  *) compose run --rm ctl "$do" "$@" ;;
+  esac
+}
+
 # ---- tests --------------------------------------------------------------------------------------------------------------------------------------------
 
 test_main() { exec "$root/tests/run.sh" "$@"; }
 
 verb=${1:-help}
 [ $# -eq 0 ] || shift
+case $verb in up | down | status | demo | select | explain | end | amend | reward | event | session | stats | req | pub | guard | dlq | replay | bandit | password)
+  if by_compose; then compose_verb "$verb" "$@"; exit; fi ;;
+esac
 case $verb in
 help | -h | --help) help ;;
 deps) deps "${1:-}" ;;
@@ -490,6 +541,7 @@ build) build "${1:-release}" ;;
 up) up "$@" ;;
 down) down ;;
 status) status ;;
+install) deps; build release; exec sh "$root/deploy/systemd/install.sh" "$root" ;;
 doctor) exec sh "$root/tools/doctor.sh" "$root" "$bin" "$data" "$port" "$metrics" ;;
 demo) demo "$@" ;;
 test) test_main "$@" ;;
