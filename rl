@@ -106,6 +106,9 @@ install_packages() {
   DEBIAN_FRONTEND=noninteractive $as apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=120 "$@" >>"$root/build/apt.log" 2>&1 ||
     { tail -5 "$root/build/apt.log" >&2; die 1 "The packages could not be installed: $root/build/apt.log (another apt at work? try again)"; }
   if [ -n "${ours:-}" ]; then $as rm -f $policy; trap - EXIT INT TERM; fi
+  for p in "$@"; do # they would start at the next boot, too; only what we brought
+    case $p in nats-server | prometheus) ! command -v systemctl >/dev/null || $as systemctl disable --quiet $p.service 2>/dev/null || : ;; esac
+  done
 }
 
 deps() {
