@@ -10,17 +10,18 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from 'nats';
 
 const passwordFile = process.env.RL_NATS_PASSWORD_FILE ?? new URL('../../data/secrets/voice.password', import.meta.url);
-const bus = await connect({
-  servers: process.env.RL_NATS_URL ?? 'nats://127.0.0.1:4222', maxReconnectAttempts: -1,
+const connecting = connect({ // a promise: a call that comes while the bus is away is greeted all the same
+  servers: process.env.RL_NATS_URL ?? 'nats://127.0.0.1:4222', waitOnFirstConnect: true, maxReconnectAttempts: -1,
   user: 'voice', pass: readFileSync(passwordFile, 'utf8').trim(), inboxPrefix: '_INBOX_voice',
 });
 const ours = { policy_variant: 'v1a', parameters: { greeting: 'Guten Tag, hier ist Tom. Was kann ich für Sie tun?' } };
 
 // How to speak.  Answers within a millisecond or so; after 300, or with an error, our own default speaks.
 async function choose(call_id, profile) {
+  const ask = async () => (await (await connecting).request('policy.select', JSON.stringify({ call_id, profile }), { timeout: 300 })).json();
   try {
-    const reply = (await bus.request('policy.select', JSON.stringify({ call_id, profile }), { timeout: 300 })).json();
-    if (reply.error) throw new Error(`${reply.error.field}: ${reply.error.message}`);
+    const reply = await Promise.race([ask(), sleep(300, { error: { message: 'no answer in 300 ms' } }, { ref: false })]);
+    if (reply.error) throw new Error(reply.error.message);
     return reply;
   } catch (error) {
     console.error(`policy.select: ${error.message}; our default speaks`);
@@ -32,14 +33,13 @@ async function choose(call_id, profile) {
 async function tell(subject, message) {
   for (let wait = 250; ; wait *= 2) {
     try {
-      return await bus.jetstream().publish(subject, JSON.stringify(message));
+      return await (await connecting).jetstream().publish(subject, JSON.stringify(message));
     } catch (error) {
       if (wait > 60_000) throw error;
       await sleep(wait);
     }
   }
 }
-
 const ended = (call_id, policy_variant, signals) => tell('call.ended', { call_id, policy_variant, signals });
 const rated = (call_id, user_rating, at) => tell('call.amended', { call_id, at, source: 'USER', signals: { user_rating } });
 
@@ -50,4 +50,4 @@ console.log(`${call_id} ${policy_variant} says: ${parameters.greeting}`);
 // ... the conversation; name what was spoken, and leave out of signals what is not known ...
 await ended(call_id, policy_variant, { resolution: true, barge_in_count: 1, duration_sec: (Date.now() - started) / 1000 });
 await rated(call_id, 4, Date.now() / 1000); // whenever it is known, days later too
-await bus.drain();
+await (await connecting).drain();
