@@ -9,13 +9,16 @@ local api, json, uuid = freeswitch.API(), freeswitch.JSON(), session:get_uuid()
 local profile = (argv[1] or "general"):gsub("[^%w_]", "")  -- nothing else reaches the shell: a uuid is one, the rest are our own words
 local ours = { policy_variant = "v1a", parameters = { greeting = "Guten Tag, hier ist Tom. Was kann ich für Sie tun?" } }
 
-local function rlctl(prefix, arguments)
-  return json:decode(api:execute("system", prefix .. (os.getenv("RLCTL") or "rlctl") .. " " .. arguments .. " --json") or "")
+local function rlctl(arguments) return (os.getenv("RLCTL") or "rlctl") .. " " .. arguments .. " --json" end
+
+-- In the background, until the bus keeps it.  Trying again is safe: a call counts once however often it is told.
+local function tell(arguments)
+  api:execute("bg_system", "for wait in 1 5 30 300 0; do " .. rlctl(arguments) .. " && break; sleep $wait; done")
 end
 
 -- How to speak.  After 300 ms, or with an error, our own default speaks.
 local function choose()
-  local reply = rlctl("timeout 0.3 ", "select " .. uuid .. " --profile " .. profile)
+  local reply = json:decode(api:execute("system", "timeout 0.3 " .. rlctl("select " .. uuid .. " --profile " .. profile)) or "")
   if reply and not reply.error then return reply end
   freeswitch.consoleLog("WARNING", "policy.select: no answer; our default speaks\n")
   return ours
@@ -29,9 +32,9 @@ session:speak(choice.parameters.greeting)
 local barge_ins, resolved = 1, true
 session:speak("Wie zufrieden waren Sie, von 1 bis 5?")
 local digit = session:getDigits(1, "#", 5000)
-if digit:match("^[1-5]$") then rlctl("", "amend " .. uuid .. " --source user --rating " .. digit) end
+if digit:match("^[1-5]$") then tell("amend " .. uuid .. " --source user --rating " .. digit) end
 session:hangup()
 if resolved ~= nil then -- a script goes on after the caller hung up
-  rlctl("", ("end %s --variant %s --%s --barge-ins %d --duration %d"):format(
+  tell(("end %s --variant %s --%s --barge-ins %d --duration %d"):format(
     uuid, choice.policy_variant, resolved and "resolved" or "unresolved", barge_ins, os.time() - started))
 end
