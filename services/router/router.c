@@ -32,7 +32,7 @@ struct router {
 
 static const struct config_key keys[] = {
     CONFIG_INT(struct router, max_decisions, "router.max_decisions", "200000", 1000, 10000000, NULL,
-               "Decisions kept for being asked again; each takes about 400 bytes, for two hours."),
+               "Decisions kept for being asked again; each takes about 700 bytes, for two hours."),
 };
 
 enum { PULLS, DECISIONS, HELD, POLICY_AGE, LIMITS_AGE };
@@ -80,12 +80,13 @@ static enum status read_request(const struct router *r, PolicySelectRequest *q, 
 
 /* ---- deciding ------------------------------------------------------------------------------------------------------------------------------ */
 
-static const struct held_decision *remembered(struct router *r, const char *call_id)
+static const struct held_decision *remembered(struct router *r, const char *call_id, const char **ret_key_id)
 {
     uint8_t key[CALL_KEY_BYTES];
     const struct held_decision *h = NULL;
 
     for (size_t i = 0; keyring_id(r->ring, i) && !h; i++) {
+        *ret_key_id = keyring_id(r->ring, i);
         pseudonym(r->ring, i, DOMAIN_CALL, call_id, key);
         h = decisions_find(r->decisions, key);
     }
@@ -100,18 +101,19 @@ static double number_of(struct router *r, const char *domain, const char *call_i
     return pseudonym_uniform(key);
 }
 
-static void make(struct router *r, const PolicySelectRequest *q, const bool *mask, wall_time now, struct held_decision *ret)
+static DecisionGrounds *make(struct router *r, struct arena *arena, const PolicySelectRequest *q, const bool *mask, struct held_decision *ret)
 {
     uint8_t id[CALL_KEY_BYTES];
     char cell[CELL_SIZE];
     struct decide_output out;
 
     snprintf(ret->profile, sizeof ret->profile, "%s", context_profile(&r->common->profiles, q->profile[0] ? q->profile : "general"));
-    snprintf(ret->time_of_day, sizeof ret->time_of_day, "%s", q->time_of_day[0] ? q->time_of_day : clk_time_of_day(now.us / 1000000));
+    snprintf(ret->time_of_day, sizeof ret->time_of_day, "%s", q->time_of_day[0] ? q->time_of_day : clk_time_of_day(ret->at_us / 1000000));
     context_cell(ret->profile, ret->time_of_day, cell);
-    decide(&(struct decide_input){.variants = r->variants, .policy = r->policy, .limits = r->has_limits ? &r->limits : NULL,
-                                  .enabled = r->common->enabled, .cell = cell, .mask = mask, .draw = number_of(r, DOMAIN_DRAW, q->call_id),
-                                  .holdback = number_of(r, DOMAIN_HOLDBACK, q->call_id)}, &out);
+    struct decide_input in = {.variants = r->variants, .policy = r->policy, .limits = r->has_limits ? &r->limits : NULL,
+                              .enabled = r->common->enabled, .cell = cell, .mask = mask, .draw = number_of(r, DOMAIN_DRAW, q->call_id),
+                              .holdback = number_of(r, DOMAIN_HOLDBACK, q->call_id)};
+    decide(&in, &out);
     pseudonym(r->ring, 0, DOMAIN_DECISION, q->call_id, id);
     call_key_text(id, ret->decision_id);
     ret->variant = out.variant;
@@ -120,6 +122,7 @@ static void make(struct router *r, const PolicySelectRequest *q, const bool *mas
     memcpy(ret->p, out.p, r->variants->count * sizeof ret->p[0]);
     snprintf(ret->policy_version, sizeof ret->policy_version, "%s", r->policy ? r->policy->version : "");
     snprintf(ret->guard_version, sizeof ret->guard_version, "%s", r->has_limits ? r->limits.version : "");
+    return decide_grounds(arena, &in, &out);
 }
 
 /* ---- messages ---------------------------------------------------------------------------------------------------------------------------------- */
@@ -129,6 +132,8 @@ typedef Tom__Rl__V1__PolicySelectReply__ParametersEntry ReplyParametersEntry;
 typedef Tom__Rl__V1__PolicySelectReply__ProbabilitiesEntry ReplyProbabilitiesEntry;
 typedef Tom__Rl__V1__PolicySelected__ContextEntry SelectedContextEntry;
 typedef Tom__Rl__V1__PolicySelected__ProbabilitiesEntry SelectedProbabilitiesEntry;
+typedef Tom__Rl__V1__RouterSessionReply__VariantNamesEntry VariantNamesEntry;
+#define VariantNames_descriptor tom__rl__v1__router_session_reply__variant_names_entry__descriptor
 #define ReplyContext_descriptor tom__rl__v1__policy_select_reply__context_entry__descriptor
 #define ReplyParameters_descriptor tom__rl__v1__policy_select_reply__parameters_entry__descriptor
 #define ReplyProbabilities_descriptor tom__rl__v1__policy_select_reply__probabilities_entry__descriptor
@@ -159,15 +164,15 @@ static PolicySelectReply *reply_of(const struct router *r, struct arena *arena, 
     return m;
 }
 
-static void say_selected(const struct router *r, struct outbox *out, const struct held_decision *d, const char *traceparent)
+/* Its texts stay where they are. */
+static PolicySelected *record_of(const struct router *r, struct arena *arena, const struct held_decision *d, const char *key_id)
 {
-    struct arena *arena = outbox_arena(out);
-    PolicySelected *m = outbox_new(out, SUBJECT_POLICY_SELECTED);
+    PolicySelected *m = codec_new(arena, &tom__rl__v1__policy_selected__descriptor);
     char key[CALL_KEY_TEXT];
 
     call_key_text(d->key, key);
     m->call_key = arena_str(arena, key);
-    m->key_id = (char *)keyring_id(r->ring, 0);
+    m->key_id = (char *)key_id;
     m->decision_id = (char *)d->decision_id;
     m->policy_variant = (char *)r->variants->items[d->variant].id;
     m->propensity = d->p[d->variant];
@@ -186,25 +191,30 @@ static void say_selected(const struct router *r, struct outbox *out, const struc
     m->context = arena_alloc(arena, 2 * sizeof *m->context);
     MAP_ADD(arena, m, context, SelectedContext, "profile", (char *)d->profile);
     MAP_ADD(arena, m, context, SelectedContext, "time_of_day", (char *)d->time_of_day);
-    outbox_say(out, SUBJECT_POLICY_SELECTED, &m->base, arena_printf(arena, "policy.selected/%s", d->decision_id), 0, traceparent);
+    return m;
 }
 
 /* ---- handlers ---------------------------------------------------------------------------------------------------------------------------------- */
 
 static const struct held_decision *decide_anew(struct router *r, const PolicySelectRequest *q, const bool *mask, struct outbox *out, const char *traceparent)
 {
+    struct arena *arena = outbox_arena(out);
     wall_time now = outbox_now(out);
     uint8_t key[CALL_KEY_BYTES];
 
     if (q->dry_run) {
-        struct held_decision *d = arena_alloc(outbox_arena(out), sizeof *d + r->variants->count * sizeof d->p[0]);
-        make(r, q, mask, now, d);
+        struct held_decision *d = arena_alloc(arena, sizeof *d + r->variants->count * sizeof d->p[0]);
+        d->at_us = now.us;
+        make(r, arena, q, mask, d);
         return d;
     }
     pseudonym(r->ring, 0, DOMAIN_CALL, q->call_id, key);
     struct held_decision *d = decisions_add(r->decisions, key, now.us);
-    make(r, q, mask, now, d);
-    say_selected(r, out, d, traceparent);
+    DecisionGrounds *grounds = make(r, arena, q, mask, d);
+    PolicySelected *record = record_of(r, arena, d, keyring_id(r->ring, 0));
+    record->grounds = grounds;
+    decisions_keep_grounds(d, arena, grounds);
+    outbox_say(out, SUBJECT_POLICY_SELECTED, &record->base, arena_printf(arena, "policy.selected/%s", d->decision_id), 0, traceparent);
     metrics_add(r->metrics, METRIC_OWN(PULLS), 1, r->variants->items[d->variant].id, NULL, NULL);
     metrics_add(r->metrics, METRIC_OWN(DECISIONS), 1, source_name(d->source), NULL, NULL);
     return d;
@@ -221,12 +231,23 @@ static enum status on_select(void *state, const struct in_msg *in, struct outbox
     if (status != STATUS_OK)
         return status;
     pthread_mutex_lock(&r->lock);
-    const struct held_decision *d = remembered(r, q->call_id);
+    const char *key_id;
+    const struct held_decision *d = remembered(r, q->call_id, &key_id);
     if (!d)
         d = decide_anew(r, q, mask, out, in->traceparent);
     outbox_reply(out, in, &reply_of(r, outbox_arena(out), q->call_id, d)->base);
     pthread_mutex_unlock(&r->lock);
     return STATUS_OK;
+}
+
+/* The reply is encoded at once: what the record points to must only live until the lock is given back. */
+static void explain(const struct router *r, struct arena *arena, const struct held_decision *d, const char *key_id, RouterSessionReply *m)
+{
+    m->decision = record_of(r, arena, d, key_id);
+    m->decision->grounds = decisions_grounds(d, arena);
+    m->variant_names = arena_alloc(arena, r->variants->count * sizeof *m->variant_names);
+    for (size_t i = 0; i < r->variants->count; i++)
+        MAP_ADD(arena, m, variant_names, VariantNames, r->variants->items[i].id, (char *)r->variants->items[i].name);
 }
 
 static enum status on_session(void *state, const struct in_msg *in, struct outbox *out, struct reason *reason)
@@ -239,20 +260,23 @@ static enum status on_session(void *state, const struct in_msg *in, struct outbo
     pthread_mutex_lock(&r->lock);
     m->decisions = decisions_count(r->decisions);
     if (q->call_id[0] && (status = call_id_check(&q->call_id, "call_id", reason)) == STATUS_OK) {
-        const struct held_decision *d = remembered(r, q->call_id);
+        const char *key_id;
+        const struct held_decision *d = remembered(r, q->call_id, &key_id);
         if (d) {
+            if (q->explain)
+                explain(r, outbox_arena(out), d, key_id, m);
             m->call_id = q->call_id;
             m->state = arena_str(outbox_arena(out), "decided");
             m->policy_variant = (char *)r->variants->items[d->variant].id;
             m->decision_id = arena_str(outbox_arena(out), d->decision_id);
             m->source = d->source;
         } else {
-            status = reason_fail(reason, STATUS_NOT_FOUND, "call_id", "no decision for this call in the last two hours");
+            status = reason_fail(reason, STATUS_NOT_FOUND, "call_id", "no decision is held for this call: it never asked, or did so more than two hours ago");
         }
     }
-    pthread_mutex_unlock(&r->lock);
     if (status == STATUS_OK)
         outbox_reply(out, in, &m->base);
+    pthread_mutex_unlock(&r->lock);
     return status;
 }
 
@@ -284,6 +308,16 @@ static enum status on_limits(void *state, const struct in_msg *in, struct outbox
     return STATUS_OK;
 }
 
+/* Grounds go by the number of a variant: they can only be kept while those are the same. */
+static bool same_variants(const struct variants *v, const PolicySelected *m)
+{
+    bool same = m->n_probabilities == v->count;
+
+    for (size_t i = 0; i < v->count && same; i++)
+        same = strcmp(m->probabilities[i]->key, v->items[i].id) == 0;
+    return same;
+}
+
 /* A decision of the last hours, read back after a start. */
 static enum status on_selected(void *state, const struct in_msg *in, struct outbox *out, struct reason *reason)
 {
@@ -292,12 +326,12 @@ static enum status on_selected(void *state, const struct in_msg *in, struct outb
     uint8_t key[CALL_KEY_BYTES];
     int variant = variants_find(r->variants, m->policy_variant);
 
-    (void)out;
     if (!call_key_parse(m->call_key, key) || variant < 0)
         return reason_set(reason, "policy_variant", "a decision that this router cannot repeat");
     pthread_mutex_lock(&r->lock);
     if (!decisions_find(r->decisions, key)) {
         struct held_decision *d = decisions_add(r->decisions, key, in->time_us);
+        decisions_keep_grounds(d, outbox_arena(out), same_variants(r->variants, m) ? m->grounds : NULL);
         d->variant = (size_t)variant;
         d->source = m->source;
         d->holdback = m->holdback;

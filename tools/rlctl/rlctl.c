@@ -43,6 +43,7 @@ static const struct option amend_options[] = {SIGNAL_OPTIONS,
                                               {"--restore", NULL, "put it back", "retracted", "false"},
                                               {"--source", "S", "human, user, judge, tool, fsm", "source", NULL},
                                               {"--at", "T", "unix seconds at which this was known", "at", NULL}, END};
+static const struct option reward_options[] = {SIGNAL_OPTIONS, END};
 static const struct option stats_options[] = {CONTEXT_OPTIONS, END};
 static const struct option replay_options[] = {{"--from", "T", "only calls that ended at or after these unix seconds", "from", NULL},
                                                {"--reward-version", "V", "score them by these rules", "reward_version", NULL}, END};
@@ -61,8 +62,10 @@ static const struct verb {
     int (*run)(struct ctl *ctl);
 } verbs[] = {
     {"select", "[CALL]", "what would the next caller hear, and why; with CALL the decision is recorded", select_options, 0, 1, verb_select},
+    {"explain", "CALL", "why this call heard what it heard: w, caps, p and the draw; for two hours", no_options, 1, 1, verb_explain},
     {"end", "CALL", "tell how a call went", end_options, 1, 1, verb_end},
     {"amend", "CALL", "tell what became known of a call later", amend_options, 1, 1, verb_amend},
+    {"reward", "", "what a call would earn, and for what", reward_options, 0, 0, verb_reward},
     {"stats", "", "what has been learned", stats_options, 0, 0, verb_stats},
     {"watch", "[SUBJECT ...]", "follow what happens; Ctrl-C ends", watch_options, 0, WORDS_MAX, verb_watch},
     {"req", "SUBJECT [JSON|-]", "ask a service anything", no_options, 1, 2, verb_req},
@@ -115,10 +118,12 @@ int ctl_fail(const struct ctl *ctl, enum status status, const struct reason *rea
 int ctl_connect(struct ctl *ctl)
 {
     const struct common_config *config = &ctl->config;
-    const char *user = ctl->args.as ? ctl->args.as : config->nats_user[0] ? config->nats_user : "operator";
     bool own_file = config->nats_password_file[0] && !ctl->args.as;
     struct reason reason = {0};
+    char wire[64];
 
+    wire_user(config->subject_prefix, ctl->args.as ? ctl->args.as : "operator", wire);
+    const char *user = config->nats_user[0] && !ctl->args.as ? config->nats_user : arena_str(&ctl->arena, wire);
     ctl->user = user;
     ctl->url = config->nats_url[0] ? config->nats_url : arena_printf(&ctl->arena, "nats://127.0.0.1:%lld", (long long)config->nats_port);
     struct client_options options = {
