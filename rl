@@ -46,6 +46,7 @@ tom-rl $version - learns how your voice assistant should speak
   ./rl bench [NAME]        how fast: loop, select beside a relay that only moves the same messages; feedback at a million calls
   ./rl install             as systemd units: programs in /opt/tom-rl, settings in /etc/tom-rl, data in /var/lib/tom-rl
   ./rl build [PRESET]      dev release asan tsan cov (release)
+  ./rl docs                print the reference pages (docs/reference) from the programs' tables
   ./rl deps                install what this machine needs
 
 TXT
@@ -547,6 +548,7 @@ status) status ;;
 install) deps; build release; exec sh "$root/deploy/systemd/install.sh" "$root" ;;
 doctor) exec sh "$root/tools/doctor.sh" "$root" "$bin" "$data" "$port" "$metrics" ;;
 demo) demo "$@" ;;
+docs) deps; build release; "$root/tools/docs.sh" "$bin" "$root/docs/reference" ;;
 test) test_main "$@" ;;
 bench) [ -x "$bin/rl-bench" ] || { deps; build release; }; build release >/dev/null; exec "$root/tools/bench/bench.sh" "$@" ;;
 *)
