@@ -51,7 +51,7 @@ static struct bus *start(const struct server *s, const struct bus_setup *setup)
 static bool streams(struct server *s)
 {
     return server_start(s, test_dir()) && server_stream(s, "DECISIONS", "policy.selected", ",\"max_msg_size\":1000") &&
-           server_stream(s, "BANDIT", "bandit.updated", ",\"max_msgs_per_subject\":1");
+           server_stream(s, "CALLS", "call.event", "") && server_stream(s, "BANDIT", "bandit.updated", ",\"max_msgs_per_subject\":1");
 }
 
 static mono_time in_ms(int64_t ms) { return mono_after(clk_real.mono(NULL), ms * 1000); }
@@ -396,10 +396,10 @@ TEST(integration_bus, a_snapshot_is_read_followed_and_read_again_after_a_restart
 
 TEST(integration_bus, history_comes_whole_and_then_it_is_said_that_it_has)
 {
-    static const enum subject subjects[] = {SUBJECT_POLICY_SELECT, SUBJECT_BANDIT_UPDATED};
+    static const enum subject subjects[] = {SUBJECT_POLICY_SELECT, SUBJECT_BANDIT_UPDATED, SUBJECT_POLICY_SELECTED};
     struct server s;
     struct bus_event e;
-    struct bus_setup setup = {.service = "router", .subjects = subjects, .subject_count = 2, .immediate = SUBJECT_COUNT,
+    struct bus_setup setup = {.service = "router", .subjects = subjects, .subject_count = 3, .immediate = SUBJECT_COUNT,
                               .history_s = 7200};
     char text[32];
 
