@@ -55,9 +55,9 @@ struct decisions *decisions_free(struct decisions *d)
     return NULL;
 }
 
-const struct held_decision *decisions_find(const struct decisions *d, const uint8_t key[static CALL_KEY_BYTES])
+struct held_decision *decisions_find(const struct decisions *d, const uint8_t key[static CALL_KEY_BYTES])
 {
-    const struct held_decision *h = *bucket_of(d, key);
+    struct held_decision *h = *bucket_of(d, key);
 
     while (h && memcmp(h->key, key, CALL_KEY_BYTES) != 0)
         h = h->same_bucket;
