@@ -51,7 +51,7 @@ static struct bus *start(const struct server *s, const struct bus_setup *setup)
 static bool streams(struct server *s)
 {
     return server_start(s, test_dir()) && server_stream(s, "DECISIONS", "policy.selected", ",\"max_msg_size\":1000") &&
-           server_stream(s, "CALLS", "call.event", "") && server_stream(s, "BANDIT", "bandit.updated", ",\"max_msgs_per_subject\":1");
+           server_stream(s, "BANDIT", "bandit.updated", ",\"max_msgs_per_subject\":1");
 }
 
 static mono_time in_ms(int64_t ms) { return mono_after(clk_real.mono(NULL), ms * 1000); }
@@ -390,32 +390,6 @@ TEST(integration_bus, a_snapshot_is_read_followed_and_read_again_after_a_restart
     CHECK(server_again(&s));
     CHECK(next(bus, BUS_SNAPSHOT, 5000, &e) && says(&e, "second"));
     bus->ops->release(bus, &e, 1);
-    bus_nats_free(bus);
-    server_stop(&s, SIGTERM);
-}
-
-TEST(integration_bus, history_comes_whole_and_then_it_is_said_that_it_has)
-{
-    static const enum subject subjects[] = {SUBJECT_POLICY_SELECT, SUBJECT_BANDIT_UPDATED, SUBJECT_POLICY_SELECTED};
-    struct server s;
-    struct bus_event e;
-    struct bus_setup setup = {.service = "router", .subjects = subjects, .subject_count = 3, .immediate = SUBJECT_COUNT,
-                              .history_s = 7200};
-    char text[32];
-
-    CHECK(streams(&s));
-    struct bus *bus = start(&s, &setup);
-    CHECK(next(bus, BUS_CAUGHT_UP, 3000, &e)); /* an empty stream has no history */
-    bus_nats_free(bus);
-    pub_many(&s, "past", 0, 300);
-    bus = start(&s, &setup);
-    for (int i = 0; i < 300 && !test_failed(); i++) {
-        snprintf(text, sizeof text, "past-%d", i);
-        CHECK(bus->ops->take(bus, in_ms(3000), true, &e, 1) == 1 && e.type == BUS_HISTORY && says(&e, text) &&
-              e.sequence == (uint64_t)i + 1);
-        bus->ops->release(bus, &e, 1);
-    }
-    CHECK(bus->ops->take(bus, in_ms(3000), true, &e, 1) == 1 && e.type == BUS_CAUGHT_UP);
     bus_nats_free(bus);
     server_stop(&s, SIGTERM);
 }
