@@ -195,7 +195,7 @@ struct held_decision *router_decide(struct router *r, const PolicySelectRequest 
     return d;
 }
 
-static const struct held_decision *try_out(struct router *r, const PolicySelectRequest *q, const bool *mask, struct outbox *out)
+static struct held_decision *try_out(struct router *r, const PolicySelectRequest *q, const bool *mask, struct outbox *out)
 {
     struct held_decision *d = arena_alloc(outbox_arena(out), sizeof *d + r->variants->count * sizeof d->p[0]);
 
@@ -203,11 +203,27 @@ static const struct held_decision *try_out(struct router *r, const PolicySelectR
     return d;
 }
 
+/* Newer decisions pushed that of a live call out of the memory: it keeps its variant, and what was recorded of it stands. */
+static const struct held_decision *keep_variant(struct router *r, const PolicySelectRequest *q, const bool *mask, struct outbox *out)
+{
+    uint8_t key[CALL_KEY_BYTES];
+
+    pseudonym(r->ring, 0, DOMAIN_CALL, q->call_id, key);
+    const struct session *s = sessions_find(r->sessions, key);
+    struct held_decision *d = s ? try_out(r, q, mask, out) : NULL;
+    if (d)
+        d->variant = s->variant;
+    return d;
+}
+
 /* What an event decided is perhaps still on its way to the stream: it is said once more, for the record comes before the answer. */
 static const struct held_decision *answer_of(struct router *r, const PolicySelectRequest *q, const bool *mask, struct outbox *out, const char *traceparent)
 {
     struct held_decision *d = router_remembered(r, q->call_id);
+    const struct held_decision *kept = d ? NULL : keep_variant(r, q, mask, out);
 
+    if (kept)
+        return kept;
     if (q->dry_run)
         return d ? d : try_out(r, q, mask, out);
     if (d && !d->recorded)
