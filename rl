@@ -21,6 +21,8 @@ tom-rl $version - learns how your voice assistant should speak
   ./rl status              what runs, and whether it is ready
   ./rl test [RING] [NAME]  all tests, one ring (unit lint sim integration e2e asan tsan coverage), or those named
   ./rl test --list         every test by name
+  ./rl demo [--chaos]      20,000 simulated callers on a stack of their own, under a minute; --chaos kills services, --drift turns
+                           the best variant bad, --calls N, --seed N, --clean; ./rl demo stats asks that stack
   ./rl bench [loop|select] how fast, beside a relay that only moves the same messages
   ./rl build [PRESET]      dev release asan tsan cov (release)
   ./rl deps                install what this machine needs
@@ -178,6 +180,7 @@ Try, in another terminal:
   ./rl select --profile kfz                    what would the next caller hear, and why
   ./rl end call-1 --resolved --rating 4        tell how that call went
   ./rl stats                                   what has been learned from it
+  ./rl demo                                    20,000 simulated callers beside this, under a minute
   ./rl watch                                   follow along
 Connect a voice stack (any language, JSON or protobuf, no library of ours):
   nats://127.0.0.1:$port   user voice   password in $rel/secrets/voice.password   inbox prefix _INBOX_voice
@@ -190,6 +193,14 @@ start_supervisor() {
   n=0
   while [ -z "$(supervisor_pid)" ] && [ $n -lt 50 ]; do n=$((n + 1)); sleep 0.1; done
   [ -n "$(supervisor_pid)" ] || { tail -3 "$data/log/supervisor.log" >&2; die 1 "The supervisor did not start: $data/log/supervisor.log"; }
+}
+
+prepare() { # what the programs find on their disk; says what became of the secrets
+  mkdir -p "$data"
+  "$bin/rl-init" keys
+  (cd "$root" && "$bin/rl-init" conf) >/dev/null
+  metrics_in_memory
+  (cd "$root" && for s in $services; do "$bin/rl-$s" -n >/dev/null; done)
 }
 
 up() {
@@ -208,11 +219,7 @@ up() {
   deps
   build release
   check_ports
-  mkdir -p "$data"
-  say secrets "$("$bin/rl-init" keys)"
-  (cd "$root" && "$bin/rl-init" conf) >/dev/null
-  metrics_in_memory
-  (cd "$root" && for s in $services; do "$bin/rl-$s" -n >/dev/null; done)
+  say secrets "$(prepare)"
   t=$(now_ms)
   start_supervisor
   trap 'echo; down; exit 130' INT TERM
@@ -253,6 +260,80 @@ status() {
   [ -z "$(not_ready)" ]
 }
 
+# ---- demo ---------------------------------------------------------------------------------------------------------------------------------------------
+
+block_taken() { for i in 0 1 2 3 4; do ! port_taken $(($1 + i)) || return 0; done; return 1; }
+
+free_ports() { # the first ones at or above $port and $metrics
+  while port_taken "$port"; do port=$((port + 10)); done
+  while block_taken "$metrics"; do metrics=$((metrics + 10)); done
+}
+
+demo_settings() { # a stack of its own, beside the user's
+  port=$((port + 100)) metrics=$((metrics + 200)) data=$data/demo
+  export RL_DATA_DIR="$data" RL_NATS_PORT="$port" RL_METRICS_PORT_BASE="$metrics"
+  unset RL_FEEDBACK_DB_PATH RL_BANDIT_STATE_PATH RL_PSEUDONYM_KEY_FILE RL_NATS_URL RL_NATS_USER RL_NATS_PASSWORD_FILE RL_SUBJECT_PREFIX RL_ENABLED
+}
+
+demo_start() {
+  free_ports
+  export RL_NATS_PORT="$port" RL_METRICS_PORT_BASE="$metrics"
+  prepare >/dev/null
+  touch "$data/.demo"
+  trap 'down >/dev/null; exit 130' INT TERM
+  start_supervisor
+  wait_ready || { why=$(not_ready); tail -n 2 "$data"/log/*.log >&2; down >/dev/null; die 1 "The demo's stack is not ready:" "$why"; }
+}
+
+demo_clean() { # only what a demo made
+  [ -e "$data" ] || return 0
+  [ -e "$data/.demo" ] || die 1 "$data was not made by a demo: not touched."
+  [ -z "$(supervisor_pid || :)" ] || die 1 "A demo runs on $data."
+  memory=$(readlink "$data/run/metrics" || :)
+  case $memory in /dev/shm/rl-*) rm -rf "$memory" ;; esac
+  rm -rf "$data"
+}
+
+demo_ask() { # VERB ...: of the demo's stack, which is started for it and stopped again
+  [ -e "$data/.demo" ] || die 1 "There was no demo yet: ./rl demo"
+  if [ -n "$(supervisor_pid || :)" ]; then die 1 "A demo runs on $data; ask when it is done."; fi
+  demo_start
+  code=0
+  "$bin/rlctl" "$@" || code=$?
+  down >/dev/null
+  return $code
+}
+
+demo() {
+  demo_settings
+  case ${1:-} in
+  --clean) demo_clean; echo "The demo's data is gone."; return ;;
+  -h | --help) die 64 "usage: ./rl demo [--chaos] [--drift] [--calls N] [--rate N] [--seed N] [--json] | --clean | VERB ..." ;;
+  -* | "") ;;
+  *) demo_ask "$@"; return ;;
+  esac
+  t=$(now_ms)
+  deps >/dev/null
+  build release >/dev/null
+  demo_clean
+  rel=${data#"$here"/}
+  case " $* " in *" --json "*) quiet=1 ;; *) quiet= ;; esac
+  [ -n "$quiet" ] || echo "A demo on its own stack in $rel; yours is untouched."
+  demo_start
+  code=0
+  (cd "$root" && "$bin/rl-sim" "$@") || code=$?
+  down >/dev/null
+  trap - INT TERM
+  [ -z "$quiet" ] && [ $code = 0 ] || return $code
+  cat <<TXT
+
+ Ask why:          ./rl explain demo-19999
+ Pull the plug:    ./rl demo --chaos     kills a service every 3 s; the last line must not change
+ Change the world: ./rl demo --drift     the best variant turns bad halfway
+ $(took "$t").  The demo's stack is stopped; its data is in $rel (./rl demo --clean removes it).
+TXT
+}
+
 # ---- tests --------------------------------------------------------------------------------------------------------------------------------------------
 
 test_main() { exec "$root/tests/run.sh" "$@"; }
@@ -267,10 +348,12 @@ build) build "${1:-release}" ;;
 up) up "$@" ;;
 down) down ;;
 status) status ;;
+demo) demo "$@" ;;
 test) test_main "$@" ;;
 bench) [ -x "$bin/rl-bench" ] || { deps; build release; }; build release >/dev/null; exec "$root/tools/bench/bench.sh" "$@" ;;
 *)
   [ -x "$bin/rlctl" ] || die 1 "Not built yet: ./rl up"
+  case "$verb ${1:-}" in "explain demo-"*) if [ -e "$data/demo/.demo" ]; then demo_settings; demo_ask "$verb" "$@"; exit; fi ;; esac
   exec "$bin/rlctl" "$verb" "$@"
   ;;
 esac

@@ -19,7 +19,7 @@ enum { US = 1000000, MS = 1000, SNAPSHOT_EVERY_US = 10 * US, STATE_EVERY_US = US
 
 struct bandit {
     /* configuration */
-    double shrinkage;
+    double shrinkage; /* first: rl-sim reads it from here */
     int64_t publish_interval_ms;
     const char *reward_version, *state_path;
 

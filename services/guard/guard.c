@@ -19,9 +19,7 @@
 enum { PUBLISH_US = 100000, REPEAT_US = 10000000, EXPORT_US = 1000000 };
 
 struct guard {
-    double floor, base_share, parole_cap, uncertainty_half_width;
-
-    int64_t max_active;
+    struct guard_settings settings;
 
     const struct variants *variants;
     const struct config_list *profiles;
@@ -40,11 +38,11 @@ struct guard {
 #define K(type, member, ...) CONFIG_##type(struct guard, member, __VA_ARGS__)
 
 static const struct config_key keys[] = {
-    K(DOUBLE, base_share, "guard.base_share", "0", 0, 0.5, NULL, "Holdback: share of calls that always get base, to measure lift against; 0: off."),
-    K(DOUBLE, floor, "guard.floor", "0.002", 0, 0.003, NULL, "Least share of an eligible variant before caps."),
-    K(INT, max_active, "guard.max_active_variants", "0", 0, MAX_VARIANTS, NULL, "Variants that may speak at once, base included; 0: all."),
-    K(DOUBLE, parole_cap, "guard.parole_cap", "0.01", 0, 1, NULL, "Most traffic of all variants on parole together."),
-    K(DOUBLE, uncertainty_half_width, "guard.uncertainty_half_width", "0.15", 0.01, 2, NULL, "A variant whose own 95 % half-width is above this is uncertain."),
+    K(DOUBLE, settings.base_share, "guard.base_share", "0", 0, 0.5, NULL, "Holdback: share of calls that always get base, to measure lift against; 0: off."),
+    K(DOUBLE, settings.floor, "guard.floor", "0.002", 0, 0.003, NULL, "Least share of an eligible variant before caps."),
+    K(INT, settings.max_active, "guard.max_active_variants", "0", 0, MAX_VARIANTS, NULL, "Variants that may speak at once, base included; 0: all."),
+    K(DOUBLE, settings.parole_cap, "guard.parole_cap", "0.01", 0, 1, NULL, "Most traffic of all variants on parole together."),
+    K(DOUBLE, settings.uncertainty_half_width, "guard.uncertainty_half_width", "0.15", 0.01, 2, NULL, "A variant whose own 95 % half-width is above this is uncertain."),
 };
 
 enum { ACTIVE, BLACKLISTED, ACTIVE_LEGACY, BLACKLISTED_LEGACY, SNAPSHOT_AGE, VARIANT_STAGE };
@@ -82,8 +80,8 @@ static void show(struct guard *g)
 
 static struct guard_rules rules_of(const struct guard *g)
 {
-    return (struct guard_rules){.min_pulls = g->variants->blacklist_min_pulls, .uncertainty_half_width = g->uncertainty_half_width,
-                                .blacklist_mean = g->variants->blacklist_reward_mean, .max_active = (size_t)g->max_active};
+    return (struct guard_rules){.min_pulls = g->variants->blacklist_min_pulls, .uncertainty_half_width = g->settings.uncertainty_half_width,
+                                .blacklist_mean = g->variants->blacklist_reward_mean, .max_active = (size_t)g->settings.max_active};
 }
 
 static enum status move_by_rule(struct guard *g, size_t v, enum verdict verdict, const struct own_total *since, struct outbox *out)
@@ -185,7 +183,7 @@ typedef Tom__Rl__V1__GuardUpdated__PinsEntry UpdatedPinsEntry;
 static LimitGroup *group_message(struct arena *arena, const struct guard *g, int group)
 {
     static const char *const names[] = {"new", "uncertain", "parole"};
-    const double caps[] = {g->variants->cap_new, g->variants->cap_uncertain, g->parole_cap};
+    const double caps[] = {g->variants->cap_new, g->variants->cap_uncertain, g->settings.parole_cap};
     LimitGroup *m = codec_new(arena, &tom__rl__v1__limit_group__descriptor);
 
     m->name = arena_str(arena, names[group]);
@@ -221,8 +219,8 @@ static void say(struct guard *g, struct outbox *out)
     m->groups = arena_alloc(arena, 3 * sizeof *m->groups);
     for (int group = 0; group < 3; group++)
         m->groups[m->n_groups++] = group_message(arena, g, group);
-    m->floor = g->floor;
-    m->base_share = g->base_share;
+    m->floor = g->settings.floor;
+    m->base_share = g->settings.base_share;
     m->frozen = g->store.frozen;
     m->pins = arena_alloc(arena, g->store.pin_count * sizeof *m->pins);
     for (size_t i = 0; i < g->store.pin_count; i++) /* the pin of one beyond max_active_variants rests */
@@ -267,14 +265,14 @@ static void add_settings(const struct guard *g, struct arena *arena, GuardStatus
 
     m->config = arena_alloc(arena, 9 * sizeof *m->config);
     add_config(arena, m, "blacklist_threshold", v->blacklist_reward_mean);
-    add_config(arena, m, "floor", g->floor);
-    add_config(arena, m, "base_share", g->base_share);
-    add_config(arena, m, "max_active_variants", (double)g->max_active);
+    add_config(arena, m, "floor", g->settings.floor);
+    add_config(arena, m, "base_share", g->settings.base_share);
+    add_config(arena, m, "max_active_variants", (double)g->settings.max_active);
     add_config(arena, m, "min_pulls", (double)v->blacklist_min_pulls);
-    add_config(arena, m, "parole_cap", g->parole_cap);
+    add_config(arena, m, "parole_cap", g->settings.parole_cap);
     add_config(arena, m, "traffic_split_new", v->cap_new);
     add_config(arena, m, "traffic_split_uncertain", v->cap_uncertain);
-    add_config(arena, m, "uncertainty_half_width", g->uncertainty_half_width);
+    add_config(arena, m, "uncertainty_half_width", g->settings.uncertainty_half_width);
     m->frozen = g->store.frozen;
     m->pins = arena_alloc(arena, g->store.pin_count * sizeof *m->pins);
     for (size_t i = 0; i < g->store.pin_count; i++)
@@ -411,8 +409,8 @@ static enum status open_guard(void *state, const struct service_env *env, struct
     g->profiles = &env->common->profiles;
     g->data_dir = env->common->data_dir;
     g->legacy_names = env->common->legacy_names;
-    if (g->floor * (double)env->variants->count > 1)
-        return reason_fail(reason, STATUS_CONFIG, "guard.floor", "%g times %zu variants is more than all traffic", g->floor, env->variants->count);
+    if (g->settings.floor * (double)env->variants->count > 1)
+        return reason_fail(reason, STATUS_CONFIG, "guard.floor", "%g times %zu variants is more than all traffic", g->settings.floor, env->variants->count);
     enum status status = guard_store_open(&g->store, env->store, env->variants, reason);
     if (status != STATUS_OK)
         return status;

@@ -9,6 +9,12 @@
 #include "msg.h"
 #include "status.h"
 
+/* The section `guard` of the configuration; the guard's state begins with it. */
+struct guard_settings {
+    double floor, base_share, parole_cap, uncertainty_half_width;
+    int64_t max_active;
+};
+
 /* One variant over all cells, from its own rewards only. */
 struct own_total {
     int64_t n;

@@ -7,6 +7,7 @@
 
 enum duration_term { DURATION_LINEAR, DURATION_TENT, DURATION_NONE };
 
+/* The section `reward` of the configuration; the service's state begins with it. */
 struct reward_rules {
     double resolution_weight; /* 0.6 */
     double rating_weight;     /* 0.2 */

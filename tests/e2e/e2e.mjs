@@ -5,10 +5,11 @@
 //
 // Needs build/release and `npm install` in this folder.  Prints failures, and last "N passed, N failed, N skipped"; 1 when one failed.
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { Stack, eventually, message, root, run, services, stopAll } from './stack.mjs';
+import { Stack, eventually, freePorts, message, root, run, services, stopAll } from './stack.mjs';
 
 const sentences = new Map();
 const test = (name, body) => sentences.set(name, body);
@@ -27,6 +28,17 @@ async function withStack(options, body) {
     await body(stack);
   } finally {
     await stack.stop();
+  }
+}
+
+// An environment for ./rl with a folder of its own, and nothing started yet.
+async function withFolder(body) {
+  const folder = await mkdtemp(join(tmpdir(), 'rl-e2e-'));
+  const first = await freePorts(20);
+  try {
+    await body({ ...process.env, RL_DATA_DIR: folder, RL_NATS_PORT: `${first}`, RL_METRICS_PORT_BASE: `${first + 1}` }, folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
   }
 }
 
@@ -205,6 +217,44 @@ test('e2e.supervisor.a_killed_service_is_back', async () => {
   assert.equal(await pulls(), before + 2);
   assert.equal((await operator.ask('bandit.rebuild', { check: true })).identical, true);
 });
+
+// ---- the demo -----------------------------------------------------------------------------------------------------------------------
+
+test('e2e.demo.each_call_counts_once_while_services_are_killed', () => withFolder(async (env) => {
+  const demo = await run('./rl', ['demo', '--chaos', '--calls', '8000', '--json'], { env });
+  assert.equal(demo.code, 0, demo.output);
+  const said = JSON.parse(demo.output);
+  assert.ok(said.kills >= 2, `${said.kills} services were killed`);
+  assert.deepEqual([said.ended, said.stored, said.learned, said.dead_letters, said.identical, said.sound], [8000, 8000, 8000, 0, true, true]);
+  assert.ok(said.last > said.first, `${said.last} after ${said.first}`);
+  assert.ok(said.last < said.always_best);
+
+  const stats = await run('./rl', ['demo', 'stats'], { env });
+  assert.equal(stats.code, 0, stats.output);
+  assert.match(stats.output, /^8000 calls accepted, 0 waiting/m);
+  const clean = await run('./rl', ['demo', '--clean'], { env });
+  assert.equal(clean.code, 0, clean.output);
+  assert.equal((await run('./rl', ['demo', 'stats'], { env })).code, 1);
+}));
+
+test('e2e.demo.the_screen_ends_with_each_call_counted_once', () => withFolder(async (env) => {
+  const demo = await run('./rl', ['demo', '--calls', '1500'], { env });
+  assert.equal(demo.code, 0, demo.output);
+  assert.match(demo.output, /exactly once +1,500 ended, 1,500 stored, 1,500 learned; statistics rebuilt from the ledger: identical\n/);
+  assert.match(demo.output, /new variants together \d+\.\d % \(limit 10 %\)/);
+  assert.match(demo.output, /^ v1a Standard Höflich .* base$/m);
+  for (const line of demo.output.split('\n')) assert.ok([...line].length <= 112, line);
+  assert.equal((await run('./rl', ['demo', '--clean'], { env })).code, 0);
+}));
+
+test('e2e.demo.a_folder_that_no_demo_made_is_not_touched', () => withFolder(async (env, folder) => {
+  await mkdir(join(folder, 'demo'));
+  await writeFile(join(folder, 'demo', 'mine'), 'mine');
+  const demo = await run('./rl', ['demo', '--calls', '10'], { env });
+  assert.equal(demo.code, 1);
+  assert.match(demo.output, /not made by a demo: not touched/);
+  assert.equal(await readFile(join(folder, 'demo', 'mine'), 'utf8'), 'mine');
+}));
 
 // ---- the runner -------------------------------------------------------------------------------------------------------------------
 

@@ -49,7 +49,7 @@ const portFree = (port) => new Promise((done) => {
 });
 
 // The first of `count` free ports in a row, below the range that the system gives to clients.
-async function freePorts(count) {
+export async function freePorts(count) {
   for (;;) {
     const first = 12000 + Math.floor(Math.random() * 18000);
     let n = 0;

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* in_process.c - the loop of the five services without bus and disk: the same pure cores, a snapshot every few calls, millions of calls.
+ *
+ * Ratings come at once here, and nothing is lost or repeated: what is studied is the learning. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "allocate.h"
+#include "decide.h"
+#include "sim.h"
+#include "snapshot.h"
+
+struct loop {
+    struct sim *sim;
+    struct model model;
+    struct stats *own, *all; /* [cell][variant], [variant] */
+    const char *cells[CALLER_CELLS]; /* names */
+    struct policy policy;
+    double *w; /* [cell][variant], the policy's */
+    struct limit_set limits;
+    Stage *stages;
+    struct rng rng;
+    struct arena arena;
+};
+
+static struct grid grid_of(struct loop *l)
+{
+    return (struct grid){.cell_count = CALLER_CELLS, .variant_count = l->sim->variants.count, .cells = l->cells, .own = l->own, .all = l->all};
+}
+
+/* What guard would say of the totals. */
+static void limit(struct loop *l)
+{
+    const struct sim *s = l->sim;
+    const struct variants *v = &s->variants;
+    struct guard_rules rules = {.min_pulls = v->blacklist_min_pulls, .uncertainty_half_width = s->guard.uncertainty_half_width,
+                                .blacklist_mean = v->blacklist_reward_mean, .max_active = (size_t)s->guard.max_active};
+    struct own_total *totals = arena_alloc(&l->arena, v->count * sizeof *totals);
+    const double caps[LIMIT_COUNT] = {v->cap_new, v->cap_uncertain, s->guard.parole_cap};
+
+    for (size_t i = 0; i < v->count; i++) {
+        totals[i] = (struct own_total){.n = l->all[i].n, .mean = stats_mean(&l->all[i]), .variance = stats_variance(&l->all[i])};
+        enum verdict before = l->stages[i] == TOM__RL__V1__STAGE__STAGE_BLACKLISTED ? VERDICT_BLACKLISTED : VERDICT_NONE;
+        l->stages[i] = guard_stage(&rules, i == v->base, guard_verdict(&rules, i == v->base, before, &totals[i]), &totals[i]);
+    }
+    guard_limit_active(&rules, v->count, totals, l->stages);
+    l->limits = (struct limit_set){.group_count = LIMIT_COUNT, .floor = s->guard.floor, .base_share = s->guard.base_share};
+    memcpy(l->limits.caps, caps, sizeof caps);
+    for (size_t i = 0; i < v->count; i++) {
+        int group = guard_group(l->stages[i]);
+        l->limits.group[i] = group < 0 ? GROUP_NONE : (uint8_t)group;
+        l->limits.eligible[i] = l->stages[i] != TOM__RL__V1__STAGE__STAGE_BLACKLISTED && l->stages[i] != TOM__RL__V1__STAGE__STAGE_INACTIVE;
+    }
+}
+
+/* What bandit would say of the sums.  The cell "*" of callers never seen is left out: each cell has its row. */
+static void learn(struct loop *l)
+{
+    size_t count = l->sim->variants.count;
+    struct grid grid = grid_of(l);
+    struct estimates e;
+
+    arena_reset(&l->arena);
+    e = estimate(&l->model, &grid, &l->arena);
+    for (size_t c = 0; c < CALLER_CELLS; c++)
+        memcpy(l->w + c * count, e.cells[c].w, count * sizeof *l->w);
+    limit(l);
+}
+
+static void one_call(struct loop *l, long number)
+{
+    struct sim *s = l->sim;
+    static const bool everyone[MAX_VARIANTS] = {[0 ... MAX_VARIANTS - 1] = true};
+    size_t cell = sim_arrive(s, number, &l->rng);
+    struct decide_output out;
+    struct reward_parts parts;
+
+    decide(&(struct decide_input){.variants = &s->variants, .policy = &l->policy, .limits = &l->limits, .enabled = true, .cell = l->cells[cell],
+                                  .mask = everyone, .draw = rng_uniform(&l->rng), .holdback = rng_uniform(&l->rng)}, &out);
+    sim_serve(s, number, out.variant);
+    sim_note_limits(s, number, &l->limits, out.p);
+
+    struct signals signals = callers_call(s->callers, cell, out.variant, &l->rng);
+    reward_compute(&s->rules, &signals, &parts);
+    struct stats add = stats_of_call(&signals, reward_to_micro(parts.total));
+    stats_add(&l->own[cell * s->variants.count + out.variant], &add);
+    stats_add(&l->all[out.variant], &add);
+}
+
+static void conclude(struct loop *l)
+{
+    struct sim *s = l->sim;
+    size_t count = s->variants.count;
+
+    for (size_t v = 0; v < count; v++) {
+        double mean = 0, variance = 0;
+        for (size_t c = 0; c < CALLER_CELLS; c++) {
+            struct beta_posterior p = posterior_beta(&l->model.prior, &l->own[c * count + v], &l->all[v]);
+            mean += s->callers->traffic[c] * p.mean;
+            variance += pow(s->callers->traffic[c] * p.sd, 2);
+        }
+        s->lines[v] = (struct verdict_line){.mean = mean, .half_width = 1.96 * sqrt(variance), .stage = l->stages[v]};
+    }
+}
+
+bool sim_in_process(struct sim *s)
+{
+    size_t count = s->variants.count;
+    struct loop l = {.sim = s, .rng = rng_seed((uint64_t)s->options.seed + 1),
+                     .model = {.prior = {s->variants.initial_alpha, s->variants.initial_beta, s->shrinkage}, .reward_version = "v1",
+                               .min_pulls = s->variants.min_pulls_for_confidence, .variants = &s->variants}};
+
+    l.own = arena_alloc(&s->arena, CALLER_CELLS * count * sizeof *l.own);
+    l.all = arena_alloc(&s->arena, count * sizeof *l.all);
+    l.w = arena_alloc(&s->arena, CALLER_CELLS * count * sizeof *l.w);
+    l.stages = arena_alloc(&s->arena, count * sizeof *l.stages);
+    for (size_t c = 0; c < CALLER_CELLS; c++)
+        l.cells[c] = arena_printf(&s->arena, "%s/%s", caller_profiles[c / CALLER_TIMES], caller_times[c % CALLER_TIMES]);
+    l.policy = (struct policy){.cell_count = CALLER_CELLS, .cells = l.cells, .w = l.w};
+    for (long n = 0; n < s->options.calls; n++) {
+        if (n % s->options.refresh == 0)
+            learn(&l);
+        one_call(&l, n);
+    }
+    learn(&l);
+    conclude(&l);
+    arena_done(&l.arena);
+    return true;
+}

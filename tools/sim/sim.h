@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sim.h - the parts of rl-sim: simulated callers meet the system, or its cores without a bus, and a report says what came of it. */
+#ifndef RL_SIM_H
+#define RL_SIM_H
+
+#include "callers.h"
+#include "client.h"
+#include "config.h"
+#include "msg.h"
+#include "rules.h"
+#include "variants.h"
+#include "wiring.h"
+
+enum { LIMIT_NEW, LIMIT_UNCERTAIN, LIMIT_PAROLE, LIMIT_COUNT }; /* as guard_group */
+
+struct sim_options {
+    long calls, rate; /* rate: calls a second over the bus; 0: as fast as they are answered */
+    long refresh;     /* in process: calls between two snapshots */
+    long seed;
+    bool in_process, chaos, drift, json;
+    const char *name; /* call ids are <name>-<number> */
+};
+
+/* What one caller got, as long as the report needs it. */
+struct served {
+    uint8_t cell;
+    uint8_t capped;      /* bit LIMIT_*: that limit had members when this call was decided; */
+    float share[LIMIT_COUNT]; /* with which probability it got one of them */
+    bool rated;
+    uint16_t variant;
+    float truth;         /* expected reward of what it got */
+    float took_ms;       /* until the decision was there; over the bus only */
+};
+
+/* What the system, or the cores, say of a variant at the end. */
+struct verdict_line {
+    double mean, half_width; /* over all contexts by their traffic; 95 % */
+    Stage stage;
+};
+
+struct sim {
+    struct sim_options options;
+    struct arena arena;
+    struct common_config common;
+    struct variants variants;
+    struct reward_rules rules;
+    struct guard_settings guard;
+    double shrinkage;
+    struct callers *callers;
+    struct served *served; /* [options.calls] */
+    double base_truth, best_truth; /* summed over the calls: always base, always the best of the context */
+    size_t spoiled;                /* under --drift */
+    struct verdict_line *lines;    /* [variants.count] */
+    bool exceeded;                 /* the probabilities of a decision were above a cap */
+    double seconds;
+
+    /* Over the bus only. */
+    uint64_t ended, stored, learned, dead_letters, kills, asked_again;
+    bool identical;
+};
+
+/* Options, configuration and variants are there; makes the world and lets its callers call.  False: it has said why. */
+bool sim_run(struct sim *sim);
+void sim_done(struct sim *sim);
+
+/* The next caller arrives; counts what always base and always the best would have got. */
+size_t sim_arrive(struct sim *sim, long number, struct rng *rng);
+void sim_serve(struct sim *sim, long number, size_t variant);
+
+/* Notes which limits the decision was under, and whether it kept them; p and group by variant. */
+struct limit_set;
+void sim_note_limits(struct sim *sim, long number, const struct limit_set *limits, const double *p);
+
+/* Each fills served and lines; over the bus the figures below them too.  False: it has said why. */
+bool sim_in_process(struct sim *sim);
+bool sim_over_bus(struct sim *sim);
+/* Asks until there is an answer: a service may just be starting again.  NULL after a minute: it has said why. */
+const void *sim_ask(struct client *client, struct arena *arena, enum subject subject, const ProtobufCMessage *request);
+bool sim_conclude(struct sim *sim, struct client *operator); /* the part of it that asks the services, when all calls have ended */
+
+void sim_report(struct sim *sim);       /* for people, or as one line of JSON */
+bool sim_sound(const struct sim *sim);  /* no cap was exceeded, each call counts once */
+
+#endif
