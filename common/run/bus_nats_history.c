@@ -13,7 +13,7 @@
 #include "bus_nats_inside.h"
 #include "log.h"
 
-enum { SILENCE_US = (2 * HEARTBEAT_S + 2) * SECOND_US };
+enum { SILENCE_US = (2 * HEARTBEAT_S + 2) * SECOND_US, BACKLOG = 1 << 15 };
 
 /* One reading.  Counted: the keeper's, and the delivery thread's until its subscription is complete. */
 struct history {
@@ -89,6 +89,9 @@ static void on_history(natsConnection *nc, natsSubscription *sub, natsMsg *msg, 
         natsMsg_Destroy(msg);
         return;
     }
+    /* The server's flow control waits for us to answer: hours of a busy stream need no room here. */
+    while (bus_backlog(h->bus) > BACKLOG && !atomic_load(&h->stopped))
+        nats_Sleep(1);
     h->consumer_sequence = d.consumer_sequence;
     e.subject = subject_of(h, msg, d.sequence);
     e.sequence = d.sequence;

@@ -123,6 +123,7 @@ void bus_release(struct bus *bus, struct bus_event *events, size_t count);
 void bus_forget_events(struct bus_nats *b);
 bool bus_delivery(const char *reply, struct delivery *ret);
 void bus_push(struct bus_nats *b, const struct bus_event *event); /* takes over event->owner */
+size_t bus_backlog(struct bus_nats *b); /* control events not taken yet */
 void bus_fill(struct bus_event *event, natsMsg *msg);             /* data, texts and owner */
 void bus_answer_control(natsConnection *nc, natsMsg *msg);        /* heartbeats and flow control of a push consumer */
 void bus_on_message(natsConnection *nc, natsSubscription *sub, natsMsg *msg, void *link);

@@ -216,7 +216,13 @@ static const struct held_decision *keep_variant(struct router *r, const PolicySe
     return d;
 }
 
-/* What an event decided is perhaps still on its way to the stream: it is said once more, for the record comes before the answer. */
+/* What an event decided a moment ago is perhaps still on its way to the stream: it is said once more, for the record comes before the
+ * answer, and within the duplicate window it is stored once. */
+static bool perhaps_unrecorded(const struct held_decision *d, wall_time now)
+{
+    return !d->recorded && now.us - d->at_us < INT64_C(1000000) * DUPLICATE_WINDOW_S / 2;
+}
+
 static const struct held_decision *answer_of(struct router *r, const PolicySelectRequest *q, const bool *mask, struct outbox *out, const char *traceparent)
 {
     struct held_decision *d = router_remembered(r, q->call_id);
@@ -226,7 +232,7 @@ static const struct held_decision *answer_of(struct router *r, const PolicySelec
         return kept;
     if (q->dry_run)
         return d ? d : try_out(r, q, mask, out);
-    if (d && !d->recorded)
+    if (d && perhaps_unrecorded(d, outbox_now(out)))
         say_selected(r, out, d, traceparent);
     if (!d)
         d = router_decide(r, q, mask, out, traceparent);

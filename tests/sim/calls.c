@@ -361,6 +361,9 @@ TEST(sim_calls, an_incoming_call_decides_as_policy_select_does)
     const PolicySelectReply *then = (const PolicySelectReply *)world_ask(w, SUBJECT_POLICY_SELECT, &ask.base);
     CHECK_STR(then->decision_id, session(w, "unasked")->decision_id);
     CHECK_STR(then->context[0]->value, "kfz");
+    world_run(w, (DUPLICATE_WINDOW_S + 30) * (int64_t)SECOND_US);
+    ask.call_id = (char *)"plain";
+    CHECK(world_ask(w, SUBJECT_POLICY_SELECT, &ask.base) != NULL);
     CHECK_INT(sim_stored(w->sim, SUBJECT_POLICY_SELECTED), 3);
     world_free(w);
 }
