@@ -297,8 +297,9 @@ static enum status on_selected(void *state, const struct in_msg *in, struct outb
     if (!call_key_parse(m->call_key, key) || variant < 0)
         return reason_set(reason, "policy_variant", "a decision that this router cannot repeat");
     pthread_mutex_lock(&r->lock);
-    if (!decisions_find(r->decisions, key)) {
-        struct held_decision *d = decisions_add(r->decisions, key, in->time_us);
+    struct held_decision *d = decisions_find(r->decisions, key);
+    if (!d || in->time_us < d->at_us) { /* what was answered while history was still being read gives way to what the caller heard */
+        d = d ? d : decisions_add(r->decisions, key, in->time_us);
         d->variant = (size_t)variant;
         d->source = m->source;
         d->holdback = m->holdback;

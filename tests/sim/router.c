@@ -196,6 +196,37 @@ TEST(sim_router, it_is_still_the_same_after_a_kill_and_after_a_new_key)
     close_desk(&d);
 }
 
+TEST(sim_router, what_was_answered_before_history_was_read_gives_way_to_what_the_caller_heard_first)
+{
+    const PolicySelectReply *first[20];
+    struct desk d;
+    char text[64];
+    int base = 0;
+
+    open_desk(&d);
+    snapshots(&d);
+    for (int i = 0; i < 20; i++) {
+        snprintf(text, sizeof text, "{\"call_id\":\"call-%d\"}", i);
+        first[i] = choose(&d, text);
+    }
+    stop(&d);
+    start(&d);
+    for (int i = 0; i < 20; i++) { /* each is answered at once, before the first turn */
+        snprintf(text, sizeof text, "{\"call_id\":\"call-%d\"}", i);
+        uint64_t number = sim_request(d.sim, SUBJECT_POLICY_SELECT, parse(&d, subject_table[SUBJECT_POLICY_SELECT].message, text));
+        sim_advance(d.sim, sim_now_us(d.sim) + 1000);
+        const PolicySelectReply *meanwhile = (const PolicySelectReply *)sim_reply(d.sim, number);
+        base += meanwhile && meanwhile->source == TOM__RL__V1__DECISION_SOURCE__DECISION_SOURCE_FALLBACK;
+    }
+    CHECK_INT(base, 20); /* nothing was known yet */
+    run(&d, 2000000);
+    for (int i = 0; i < 20; i++) {
+        snprintf(text, sizeof text, "{\"call_id\":\"call-%d\"}", i);
+        same_answer(first[i], choose(&d, text));
+    }
+    close_desk(&d);
+}
+
 TEST(sim_router, the_record_says_what_the_answer_said_and_never_the_call_id)
 {
     struct desk d;
