@@ -23,7 +23,7 @@ tom-rl $version - learns how your voice assistant should speak
   ./rl test --list         every test by name
   ./rl demo [--chaos]      20,000 simulated callers on a stack of their own, under a minute; --chaos kills services, --drift turns
                            the best variant bad, --calls N, --seed N, --clean; ./rl demo stats asks that stack
-  ./rl bench [loop|select] how fast, beside a relay that only moves the same messages
+  ./rl bench [NAME]        how fast: loop, select beside a relay that only moves the same messages; feedback at a million calls
   ./rl build [PRESET]      dev release asan tsan cov (release)
   ./rl deps                install what this machine needs
 
@@ -32,7 +32,7 @@ TXT
     echo "Everything else goes to rlctl, which talks to the running system:"
     "$bin/rlctl" help | sed 's/^/  /'
   else
-    echo "select, event, session, end, amend, stats, req, pub, dlq, replay, watch talk to the running system, once ./rl up has built it."
+    echo "select, explain, event, session, end, amend, reward, stats, req, pub, dlq, replay, watch talk to the running system, once ./rl up has built it."
   fi
   cat <<TXT
 

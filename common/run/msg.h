@@ -23,6 +23,7 @@ typedef Tom__Rl__V1__CallEnded CallEnded;
 typedef Tom__Rl__V1__CallAmended CallAmended;
 typedef Tom__Rl__V1__PolicySelectRequest PolicySelectRequest;
 typedef Tom__Rl__V1__PolicySelectReply PolicySelectReply;
+typedef Tom__Rl__V1__DecisionGrounds DecisionGrounds;
 typedef Tom__Rl__V1__PolicySelected PolicySelected;
 typedef Tom__Rl__V1__RouterSessionRequest RouterSessionRequest;
 typedef Tom__Rl__V1__RouterSessionReply RouterSessionReply;

@@ -277,3 +277,23 @@ const void *query_blob(const struct query *q, int column, size_t *ret_size)
     *ret_size = (size_t)sqlite3_column_bytes(q->stmt, column);
     return data;
 }
+
+static void explain(struct store *store, const char *sql, void (*visit)(void *ctx, const char *sql, const char *step), void *ctx)
+{
+    sqlite3_stmt *stmt = NULL;
+    char *text = sqlite3_mprintf("EXPLAIN QUERY PLAN %s", sql);
+
+    assert(text);
+    if (sqlite3_prepare_v2(store->db, text, -1, &stmt, NULL) == SQLITE_OK)
+        while (sqlite3_step(stmt) == SQLITE_ROW)
+            visit(ctx, sql, (const char *)sqlite3_column_text(stmt, 3));
+    sqlite3_finalize(stmt);
+    sqlite3_free(text);
+}
+
+void store_each_plan(struct store *store, void (*visit)(void *ctx, const char *sql, const char *step), void *ctx)
+{
+    for (size_t i = 0; i < BUCKETS; i++)
+        for (struct query *q = store->buckets[i]; q; q = q->next)
+            explain(store, q->sql, visit, ctx);
+}

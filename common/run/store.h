@@ -46,6 +46,9 @@ const char *query_text(const struct query *q, int column); /* never NULL */
 const void *query_blob(const struct query *q, int column, size_t *ret_size);
 bool query_null(const struct query *q, int column);
 
+/* What EXPLAIN QUERY PLAN says of each statement that was prepared so far, step by step. */
+void store_each_plan(struct store *store, void (*visit)(void *ctx, const char *sql, const char *step), void *ctx);
+
 int64_t store_last_id(const struct store *store);
 
 #endif

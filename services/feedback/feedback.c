@@ -269,7 +269,7 @@ static void show(struct feedback *f)
 static enum status tick(void *state, struct outbox *out)
 {
     struct feedback *f = state;
-    int64_t now = outbox_now(out).us, waiting = 0;
+    int64_t now = outbox_now(out).us;
     enum status status = replay_some(f, out);
 
     if (status == STATUS_OK && decisions_idle(f, out))
@@ -278,9 +278,7 @@ static enum status tick(void *state, struct outbox *out)
         status = give_up(f, out, CALL_WAITING_OUTCOME, CALL_DROPPED, now - f->outcome_wait_h * HOUR_S * 1000000);
     if (status == STATUS_OK)
         status = cleanup_some(f, out);
-    if (status == STATUS_OK)
-        status = feedback_store_number(&f->store, "SELECT count(*) FROM call WHERE waiting_us > 0", &waiting);
-    metrics_set(f->metrics, METRIC_OWN(FEEDBACK_WAITING), (double)waiting, NULL, NULL, NULL);
+    metrics_set(f->metrics, METRIC_OWN(FEEDBACK_WAITING), (double)f->store.waiting, NULL, NULL, NULL);
     show(f);
     return status;
 }
@@ -369,6 +367,6 @@ extern const struct service feedback_service;
 const struct service feedback_service = {
     .name = "feedback", .what = "joins what is known of each call", .state_size = sizeof(struct feedback), .keys = keys, .key_count = COUNT_OF(keys),
     .metrics = metrics, .metric_count = COUNT_OF(metrics), .handles = handles, .handle_count = COUNT_OF(handles),
-    .migrations = feedback_migrations, .migration_count = 2, .database_path = offsetof(struct feedback, db_path), .needs_keys = true,
+    .migrations = feedback_migrations, .migration_count = FEEDBACK_MIGRATIONS, .database_path = offsetof(struct feedback, db_path), .needs_keys = true,
     .open = open_feedback, .close = close_feedback, .resume = resume, .tick = tick, .next_tick = next_tick, .flush = flush,
 };

@@ -29,6 +29,13 @@ static enum status reject(struct router *r, const struct in_msg *in, enum why wh
     return STATUS_INVALID;
 }
 
+static struct held_decision *held(struct router *r, const char *call_id)
+{
+    const char *key_id;
+
+    return router_remembered(r, call_id, &key_id);
+}
+
 /* ---- what came --------------------------------------------------------------------------------------------------------------------------- */
 
 static enum status check_data(const Tom__Rl__V1__CallEvent__Data *d, struct reason *reason)
@@ -106,7 +113,7 @@ static void say_ended(struct router *r, struct outbox *out, const struct session
 static void say_missing_ends(struct router *r, struct outbox *out)
 {
     for (const struct session *s = sessions_first_ended(r->sessions); s; s = s->after) {
-        struct held_decision *d = router_remembered(r, s->call_id);
+        struct held_decision *d = held(r, s->call_id);
         if (owes_end(s, d))
             say_ended(r, out, s, d, "");
     }
@@ -116,7 +123,7 @@ static void say_missing_ends(struct router *r, struct outbox *out)
 
 static struct held_decision *decision_of(struct router *r, const CallEvent *m, const struct in_msg *in, struct outbox *out)
 {
-    struct held_decision *d = router_remembered(r, m->call_id);
+    struct held_decision *d = held(r, m->call_id);
     PolicySelectRequest q = TOM__RL__V1__POLICY_SELECT_REQUEST__INIT;
     bool all[MAX_VARIANTS];
 
@@ -188,7 +195,7 @@ static enum status take(struct router *r, const CallEvent *m, const struct call_
     if (in->history)
         return STATUS_OK;
     metrics_add(r->metrics, METRIC_OWN(ROUTER_EVENTS), 1, fsm_event_text(step->event), NULL, NULL);
-    struct held_decision *d = router_remembered(r, m->call_id);
+    struct held_decision *d = held(r, m->call_id);
     if (owes_end(s, d))
         say_ended(r, out, s, d, in->traceparent);
     return STATUS_OK;
@@ -218,7 +225,7 @@ enum status on_call_ended(void *state, const struct in_msg *in, struct outbox *o
     if (m->source != TOM__RL__V1__SOURCE__SOURCE_FSM || call_id_check(&m->call_id, "call_id", reason) != STATUS_OK)
         return STATUS_OK;
     pthread_mutex_lock(&r->lock);
-    struct held_decision *d = router_remembered(r, m->call_id);
+    struct held_decision *d = held(r, m->call_id);
     if (d)
         d->ended = true;
     pthread_mutex_unlock(&r->lock);
@@ -250,22 +257,25 @@ static void fill_session(const struct router *r, struct arena *arena, const stru
     m->signals = signals_message(arena, &s->signals);
 }
 
-static enum status fill_call(struct router *r, struct arena *arena, char *call_id, RouterSessionReply *m, struct reason *reason)
+static enum status fill_call(struct router *r, struct arena *arena, const RouterSessionRequest *q, RouterSessionReply *m, struct reason *reason)
 {
-    const struct held_decision *d = router_remembered(r, call_id);
+    const char *key_id;
+    const struct held_decision *d = router_remembered(r, q->call_id, &key_id);
     uint8_t key[CALL_KEY_BYTES];
 
-    pseudonym(r->ring, 0, DOMAIN_CALL, call_id, key);
+    pseudonym(r->ring, 0, DOMAIN_CALL, q->call_id, key);
     const struct session *s = sessions_find(r->sessions, key);
     if (!d && !s)
-        return reason_fail(reason, STATUS_NOT_FOUND, "call_id", "no decision for this call in the last two hours");
-    m->call_id = call_id;
+        return reason_fail(reason, STATUS_NOT_FOUND, "call_id", "no decision is held for this call: it never asked, or did so more than two hours ago");
+    m->call_id = q->call_id;
     if (d) {
         m->state = arena_str(arena, "decided");
         m->policy_variant = (char *)r->variants->items[d->variant].id;
         m->decision_id = arena_str(arena, d->decision_id);
         m->source = d->source;
     }
+    if (d && q->explain)
+        router_explain(r, arena, d, key_id, m);
     if (s)
         fill_session(r, arena, s, m);
     return STATUS_OK;
@@ -281,12 +291,12 @@ enum status on_session(void *state, const struct in_msg *in, struct outbox *out,
     pthread_mutex_lock(&r->lock);
     m->decisions = decisions_count(r->decisions);
     if (status == STATUS_OK && q->call_id[0])
-        status = fill_call(r, outbox_arena(out), q->call_id, m, reason);
+        status = fill_call(r, outbox_arena(out), q, m, reason);
     else
         fill_statistics(r, outbox_arena(out), m);
-    pthread_mutex_unlock(&r->lock);
     if (status == STATUS_OK)
         outbox_reply(out, in, &m->base);
+    pthread_mutex_unlock(&r->lock);
     return status;
 }
 

@@ -16,7 +16,7 @@
 
 static const struct config_key keys[] = {
     CONFIG_INT(struct router, max_decisions, "router.max_decisions", "200000", 1000, 10000000, NULL,
-               "Decisions kept for being asked again; each takes about 400 bytes, for two hours."),
+               "Decisions kept for being asked again; each takes about 700 bytes, for two hours."),
     CONFIG_INT(struct router, max_sessions, "router.max_sessions", "50000", 100, 5000000, NULL,
                "Live calls followed by their events; beyond that the one that began first is given up.  Each takes about 300 bytes."),
     CONFIG_INT(struct router, session_limit_s, "router.session_limit_s", "7200", 60, MEMORY_S, NULL,
@@ -70,12 +70,13 @@ static enum status read_request(const struct router *r, PolicySelectRequest *q, 
 
 /* ---- deciding ------------------------------------------------------------------------------------------------------------------------------ */
 
-struct held_decision *router_remembered(struct router *r, const char *call_id)
+struct held_decision *router_remembered(struct router *r, const char *call_id, const char **ret_key_id)
 {
     uint8_t key[CALL_KEY_BYTES];
     struct held_decision *h = NULL;
 
     for (size_t i = 0; keyring_id(r->ring, i) && !h; i++) {
+        *ret_key_id = keyring_id(r->ring, i);
         pseudonym(r->ring, i, DOMAIN_CALL, call_id, key);
         h = decisions_find(r->decisions, key);
     }
@@ -90,18 +91,19 @@ static double number_of(struct router *r, const char *domain, const char *call_i
     return pseudonym_uniform(key);
 }
 
-static void make(struct router *r, const PolicySelectRequest *q, const bool *mask, wall_time now, struct held_decision *ret)
+static DecisionGrounds *make(struct router *r, struct arena *arena, const PolicySelectRequest *q, const bool *mask, struct held_decision *ret)
 {
     uint8_t id[CALL_KEY_BYTES];
     char cell[CELL_SIZE];
     struct decide_output out;
 
     snprintf(ret->profile, sizeof ret->profile, "%s", context_profile(&r->common->profiles, q->profile[0] ? q->profile : "general"));
-    snprintf(ret->time_of_day, sizeof ret->time_of_day, "%s", q->time_of_day[0] ? q->time_of_day : clk_time_of_day(now.us / 1000000));
+    snprintf(ret->time_of_day, sizeof ret->time_of_day, "%s", q->time_of_day[0] ? q->time_of_day : clk_time_of_day(ret->at_us / 1000000));
     context_cell(ret->profile, ret->time_of_day, cell);
-    decide(&(struct decide_input){.variants = r->variants, .policy = r->policy, .limits = r->has_limits ? &r->limits : NULL,
-                                  .enabled = r->common->enabled, .cell = cell, .mask = mask, .draw = number_of(r, DOMAIN_DRAW, q->call_id),
-                                  .holdback = number_of(r, DOMAIN_HOLDBACK, q->call_id)}, &out);
+    struct decide_input in = {.variants = r->variants, .policy = r->policy, .limits = r->has_limits ? &r->limits : NULL,
+                              .enabled = r->common->enabled, .cell = cell, .mask = mask, .draw = number_of(r, DOMAIN_DRAW, q->call_id),
+                              .holdback = number_of(r, DOMAIN_HOLDBACK, q->call_id)};
+    decide(&in, &out);
     pseudonym(r->ring, 0, DOMAIN_DECISION, q->call_id, id);
     call_key_text(id, ret->decision_id);
     ret->variant = out.variant;
@@ -110,6 +112,7 @@ static void make(struct router *r, const PolicySelectRequest *q, const bool *mas
     memcpy(ret->p, out.p, r->variants->count * sizeof ret->p[0]);
     snprintf(ret->policy_version, sizeof ret->policy_version, "%s", r->policy ? r->policy->version : "");
     snprintf(ret->guard_version, sizeof ret->guard_version, "%s", r->has_limits ? r->limits.version : "");
+    return decide_grounds(arena, &in, &out);
 }
 
 /* ---- messages ---------------------------------------------------------------------------------------------------------------------------------- */
@@ -119,6 +122,8 @@ typedef Tom__Rl__V1__PolicySelectReply__ParametersEntry ReplyParametersEntry;
 typedef Tom__Rl__V1__PolicySelectReply__ProbabilitiesEntry ReplyProbabilitiesEntry;
 typedef Tom__Rl__V1__PolicySelected__ContextEntry SelectedContextEntry;
 typedef Tom__Rl__V1__PolicySelected__ProbabilitiesEntry SelectedProbabilitiesEntry;
+typedef Tom__Rl__V1__RouterSessionReply__VariantNamesEntry VariantNamesEntry;
+#define VariantNames_descriptor tom__rl__v1__router_session_reply__variant_names_entry__descriptor
 #define ReplyContext_descriptor tom__rl__v1__policy_select_reply__context_entry__descriptor
 #define ReplyParameters_descriptor tom__rl__v1__policy_select_reply__parameters_entry__descriptor
 #define ReplyProbabilities_descriptor tom__rl__v1__policy_select_reply__probabilities_entry__descriptor
@@ -149,15 +154,15 @@ static PolicySelectReply *reply_of(const struct router *r, struct arena *arena, 
     return m;
 }
 
-static void say_selected(const struct router *r, struct outbox *out, const struct held_decision *d, const char *traceparent)
+/* Its texts stay where they are. */
+static PolicySelected *record_of(const struct router *r, struct arena *arena, const struct held_decision *d, const char *key_id)
 {
-    struct arena *arena = outbox_arena(out);
-    PolicySelected *m = outbox_new(out, SUBJECT_POLICY_SELECTED);
+    PolicySelected *m = codec_new(arena, &tom__rl__v1__policy_selected__descriptor);
     char key[CALL_KEY_TEXT];
 
     call_key_text(d->key, key);
     m->call_key = arena_str(arena, key);
-    m->key_id = (char *)keyring_id(r->ring, 0);
+    m->key_id = (char *)key_id;
     m->decision_id = (char *)d->decision_id;
     m->policy_variant = (char *)r->variants->items[d->variant].id;
     m->propensity = d->p[d->variant];
@@ -176,20 +181,37 @@ static void say_selected(const struct router *r, struct outbox *out, const struc
     m->context = arena_alloc(arena, 2 * sizeof *m->context);
     MAP_ADD(arena, m, context, SelectedContext, "profile", (char *)d->profile);
     MAP_ADD(arena, m, context, SelectedContext, "time_of_day", (char *)d->time_of_day);
-    outbox_say(out, SUBJECT_POLICY_SELECTED, &m->base, arena_printf(arena, "policy.selected/%s", d->decision_id), 0, traceparent);
+    return m;
+}
+
+static PolicySelected *full_record(const struct router *r, struct arena *arena, const struct held_decision *d, const char *key_id)
+{
+    PolicySelected *m = record_of(r, arena, d, key_id);
+
+    m->grounds = decisions_grounds(d, arena);
+    return m;
+}
+
+static void say_selected(struct outbox *out, const PolicySelected *m, const char *traceparent)
+{
+    outbox_say(out, SUBJECT_POLICY_SELECTED, &m->base, arena_printf(outbox_arena(out), "policy.selected/%s", m->decision_id), 0, traceparent);
 }
 
 /* ---- handlers ---------------------------------------------------------------------------------------------------------------------------------- */
 
 struct held_decision *router_decide(struct router *r, const PolicySelectRequest *q, const bool *mask, struct outbox *out, const char *traceparent)
 {
+    struct arena *arena = outbox_arena(out);
     wall_time now = outbox_now(out);
     uint8_t key[CALL_KEY_BYTES];
 
     pseudonym(r->ring, 0, DOMAIN_CALL, q->call_id, key);
     struct held_decision *d = decisions_add(r->decisions, key, now.us);
-    make(r, q, mask, now, d);
-    say_selected(r, out, d, traceparent);
+    DecisionGrounds *grounds = make(r, arena, q, mask, d);
+    PolicySelected *record = record_of(r, arena, d, keyring_id(r->ring, 0));
+    record->grounds = grounds;
+    decisions_keep_grounds(d, arena, grounds);
+    say_selected(out, record, traceparent);
     metrics_add(r->metrics, METRIC_OWN(ROUTER_PULLS), 1, r->variants->items[d->variant].id, NULL, NULL);
     metrics_add(r->metrics, METRIC_OWN(ROUTER_DECISIONS), 1, source_name(d->source), NULL, NULL);
     return d;
@@ -199,7 +221,8 @@ static struct held_decision *try_out(struct router *r, const PolicySelectRequest
 {
     struct held_decision *d = arena_alloc(outbox_arena(out), sizeof *d + r->variants->count * sizeof d->p[0]);
 
-    make(r, q, mask, outbox_now(out), d);
+    d->at_us = outbox_now(out).us;
+    make(r, outbox_arena(out), q, mask, d);
     return d;
 }
 
@@ -225,7 +248,8 @@ static bool perhaps_unrecorded(const struct held_decision *d, wall_time now)
 
 static const struct held_decision *answer_of(struct router *r, const PolicySelectRequest *q, const bool *mask, struct outbox *out, const char *traceparent)
 {
-    struct held_decision *d = router_remembered(r, q->call_id);
+    const char *key_id;
+    struct held_decision *d = router_remembered(r, q->call_id, &key_id);
     const struct held_decision *kept = d ? NULL : keep_variant(r, q, mask, out);
 
     if (kept)
@@ -233,7 +257,7 @@ static const struct held_decision *answer_of(struct router *r, const PolicySelec
     if (q->dry_run)
         return d ? d : try_out(r, q, mask, out);
     if (d && perhaps_unrecorded(d, outbox_now(out)))
-        say_selected(r, out, d, traceparent);
+        say_selected(out, full_record(r, outbox_arena(out), d, key_id), traceparent);
     if (!d)
         d = router_decide(r, q, mask, out, traceparent);
     d->recorded = true;
@@ -255,6 +279,14 @@ static enum status on_select(void *state, const struct in_msg *in, struct outbox
     outbox_reply(out, in, &reply_of(r, outbox_arena(out), q->call_id, d)->base);
     pthread_mutex_unlock(&r->lock);
     return STATUS_OK;
+}
+
+void router_explain(const struct router *r, struct arena *arena, const struct held_decision *d, const char *key_id, RouterSessionReply *m)
+{
+    m->decision = full_record(r, arena, d, key_id);
+    m->variant_names = arena_alloc(arena, r->variants->count * sizeof *m->variant_names);
+    for (size_t i = 0; i < r->variants->count; i++)
+        MAP_ADD(arena, m, variant_names, VariantNames, r->variants->items[i].id, (char *)r->variants->items[i].name);
 }
 
 static enum status on_policy(void *state, const struct in_msg *in, struct outbox *out, struct reason *reason)
@@ -285,6 +317,16 @@ static enum status on_limits(void *state, const struct in_msg *in, struct outbox
     return STATUS_OK;
 }
 
+/* Grounds go by the number of a variant: they can only be kept while those are the same. */
+static bool same_variants(const struct variants *v, const PolicySelected *m)
+{
+    bool same = m->n_probabilities == v->count;
+
+    for (size_t i = 0; i < v->count && same; i++)
+        same = strcmp(m->probabilities[i]->key, v->items[i].id) == 0;
+    return same;
+}
+
 /* A decision of the last hours, read back after a start. */
 static enum status on_selected(void *state, const struct in_msg *in, struct outbox *out, struct reason *reason)
 {
@@ -293,13 +335,13 @@ static enum status on_selected(void *state, const struct in_msg *in, struct outb
     uint8_t key[CALL_KEY_BYTES];
     int variant = variants_find(r->variants, m->policy_variant);
 
-    (void)out;
     if (!call_key_parse(m->call_key, key) || variant < 0)
         return reason_set(reason, "policy_variant", "a decision that this router cannot repeat");
     pthread_mutex_lock(&r->lock);
     struct held_decision *d = decisions_find(r->decisions, key);
     if (!d || in->time_us < d->at_us) { /* what was answered while history was still being read gives way to what the caller heard */
         d = d ? d : decisions_add(r->decisions, key, in->time_us);
+        decisions_keep_grounds(d, outbox_arena(out), same_variants(r->variants, m) ? m->grounds : NULL);
         d->variant = (size_t)variant;
         d->source = m->source;
         d->holdback = m->holdback;

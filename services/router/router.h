@@ -36,11 +36,14 @@ struct router {
 
 /* ---- router.c; the lock is held ---- */
 
-/* The decision that was made for a call; NULL: none is held. */
-struct held_decision *router_remembered(struct router *r, const char *call_id);
+/* The decision that was made for a call, and under which key; NULL: none is held. */
+struct held_decision *router_remembered(struct router *r, const char *call_id, const char **ret_key_id);
 
 /* A new one, as policy.select makes it, and policy.selected. */
 struct held_decision *router_decide(struct router *r, const PolicySelectRequest *q, const bool *mask, struct outbox *out, const char *traceparent);
+
+/* The whole record of a decision.  Its texts stay where they are: the reply is to be encoded before the lock is given back. */
+void router_explain(const struct router *r, struct arena *arena, const struct held_decision *d, const char *key_id, RouterSessionReply *m);
 
 /* ---- calls.c: live calls ---- */
 

@@ -164,7 +164,7 @@ TEST(integration_calls, an_operator_leads_a_call_by_hand_and_sees_where_it_is)
 
     if (!s)
         return;
-    expect(s, "session secret-1", 1, "no decision for this call");
+    expect(s, "session secret-1", 1, "no decision is held for this call");
     expect(s, "event secret-1 incoming_call --profile kfz", 0, "call.event: CALLS");
     EVENTUALLY(in_state(s, "secret-1", "ringing"), 10000);
     expect(s, "event secret-1 call_answered", 0, "CALLS");

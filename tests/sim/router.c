@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "allocate.h"
 #include "bus_sim.h"
 #include "log.h"
 #include "router.h"
@@ -266,6 +267,43 @@ TEST(sim_router, a_dry_run_leaves_no_trace)
     CHECK_STR(s->state, "decided");
     CHECK_STR(s->decision_id, dry->decision_id);
     CHECK_INT(((const RouterSessionReply *)ask(&d, SUBJECT_ROUTER_SESSION, "{}"))->decisions, 1);
+    close_desk(&d);
+}
+
+static char *explanation(struct desk *d, const char *text)
+{
+    const RouterSessionReply *r = ask(d, SUBJECT_ROUTER_SESSION, text);
+
+    CHECK(!r->error && r->decision && r->decision->grounds);
+    return r->decision ? codec_pretty(&d->arena, &r->decision->base) : NULL;
+}
+
+TEST(sim_router, the_record_explains_the_draw_also_after_a_kill_and_under_a_new_key)
+{
+    struct desk d;
+
+    open_desk(&d);
+    snapshots(&d);
+    const PolicySelectReply *a = choose(&d, "{\"call_id\":\"c-1\",\"exclude\":[\"v2a\"]}");
+    const PolicySelected *m = (const PolicySelected *)sim_message(d.sim, SUBJECT_POLICY_SELECTED, 0);
+    double p[MAX_VARIANTS];
+    for (size_t i = 0; i < d.variants.count; i++)
+        p[i] = m->probabilities[i]->value;
+    CHECK_STR(d.variants.items[allocate_draw(p, d.variants.count, m->grounds->draw)].id, a->policy_variant);
+    CHECK_STR(m->grounds->cell, "*");
+    CHECK_INT(m->grounds->n_w, 12);
+    CHECK_NEAR(m->grounds->w[3], 1 / 12.0, 1e-12);
+    CHECK_INT(m->grounds->stages[5], TOM__RL__V1__STAGE__STAGE_BLACKLISTED);
+    CHECK_INT(m->grounds->n_masked, 1);
+    CHECK_INT(m->grounds->masked[0], 2);
+    char *first = explanation(&d, "{\"call_id\":\"c-1\",\"explain\":true}");
+    CHECK_STR(first, codec_pretty(&d.arena, &m->base));
+    stop(&d);
+    write_keys(&d, KEY_2 KEY_1);
+    start(&d);
+    run(&d, 2000000);
+    CHECK_STR(explanation(&d, "{\"call_id\":\"c-1\",\"explain\":true}"), first);
+    CHECK(!((const RouterSessionReply *)ask(&d, SUBJECT_ROUTER_SESSION, "{\"call_id\":\"c-1\"}"))->decision);
     close_desk(&d);
 }
 
