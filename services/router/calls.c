@@ -2,7 +2,7 @@
 /* calls.c - live calls: each event moves its session, and one that was answered says call.ended at its end.
  *
  * An event is acked when all that it caused is in the streams; so at a start what was acked is read back as history, and what was not
- * comes again.  Both go through the same code; only history says nothing, for it was said. */
+ * comes again.  Both go through the same code; only history says no end, for it was said. */
 #include <math.h>
 #include <string.h>
 
@@ -61,8 +61,8 @@ static enum status read_event(CallEvent *m, const struct in_msg *in, wall_time n
     if (status == STATUS_OK)
         status = check_data(m->data, reason);
     if (status == STATUS_OK)
-        *ret = (struct call_step){.event = event, .data = m->data, .at_us = (int64_t)(ts * 1e6), .arrived_us = in->stream_time_us,
-                                  .sequence = in->sequence, .stream_us = in->stream_time_us};
+        *ret = (struct call_step){.event = event, .data = m->data, .at_us = (int64_t)(ts * 1e6), .sequence = in->sequence,
+                                  .stream_us = in->stream_time_us};
     return status;
 }
 
@@ -121,97 +121,106 @@ static void say_missing_ends(struct router *r, struct outbox *out)
 
 /* ---- events ------------------------------------------------------------------------------------------------------------------------------- */
 
-static struct held_decision *decision_of(struct router *r, const CallEvent *m, const struct in_msg *in, struct outbox *out)
+/* One event on its way through the functions below. */
+struct arrival {
+    struct router *r;
+    const CallEvent *m;
+    const struct in_msg *in;
+    struct outbox *out;
+    struct reason *reason;
+    struct call_step step;
+    uint8_t key[CALL_KEY_BYTES];
+};
+
+/* NULL: it is too late for one. */
+static struct held_decision *decision_of(struct arrival *a)
 {
-    struct held_decision *d = held(r, m->call_id);
+    struct held_decision *d = held(a->r, a->m->call_id);
     PolicySelectRequest q = TOM__RL__V1__POLICY_SELECT_REQUEST__INIT;
     bool all[MAX_VARIANTS];
 
-    if (d || in->stream_time_us < outbox_now(out).us - LATE_S * SECONDS)
+    if (d || a->step.stream_us < outbox_now(a->out).us - LATE_S * SECONDS)
         return d;
-    q.call_id = m->call_id;
-    if (m->data && HAS(m->data, has_profile_case))
-        q.profile = m->data->profile;
+    q.call_id = a->m->call_id;
+    if (a->m->data && HAS(a->m->data, has_profile_case))
+        q.profile = a->m->data->profile;
     memset(all, true, sizeof all);
-    return router_decide(r, &q, all, out, in->traceparent);
+    return router_decide(a->r, &q, all, a->out, a->in->traceparent);
 }
 
 /* A call begins; *ret NULL: it cannot. */
-static enum status begin(struct router *r, const CallEvent *m, const struct in_msg *in, struct outbox *out, const uint8_t *key, struct session **ret,
-                         struct reason *reason)
+static enum status begin(struct arrival *a, struct session **ret)
 {
-    const struct held_decision *d = decision_of(r, m, in, out);
+    const struct held_decision *d = decision_of(a);
     bool dropped;
 
     if (!d) {
-        reason_set(reason, "event", "the call began %.0f s before a router could decide, so nobody knows what it heard",
-                   (double)(outbox_now(out).us - in->stream_time_us) / 1e6);
-        return reject(r, in, WHY_LATE);
+        reason_set(a->reason, "event", "the call began %.0f s before a router could decide, so nobody knows what it heard",
+                   (double)(outbox_now(a->out).us - a->step.stream_us) / 1e6);
+        return reject(a->r, a->in, WHY_LATE);
     }
-    *ret = sessions_add(r->sessions, key, m->call_id, in->stream_time_us, &dropped);
+    *ret = sessions_add(a->r->sessions, a->key, a->m->call_id, a->step.stream_us, &dropped);
     (*ret)->variant = d->variant;
-    r->pushed_out += dropped;
+    a->r->pushed_out += dropped;
     return STATUS_OK;
 }
 
-static struct session *find(struct router *r, const uint8_t *key, const struct call_step *step)
+static struct session *find(struct arrival *a)
 {
-    struct session *s = sessions_find(r->sessions, key);
+    struct session *s = sessions_find(a->r->sessions, a->key);
 
-    if (s && s->state == FSM_ENDED && step->arrived_us - s->ended_us >= FORGET_S * SECONDS) {
-        sessions_remove(r->sessions, s);
+    if (s && s->state == FSM_ENDED && a->step.stream_us - s->ended_us >= FORGET_S * SECONDS) {
+        sessions_remove(a->r->sessions, s);
         s = NULL;
     }
     return s;
 }
 
-static enum status unknown(struct router *r, const struct in_msg *in, const struct call_step *step, wall_time now, struct reason *reason)
+static enum status unknown(struct arrival *a)
 {
-    reason_set(reason, "event", "a call in state idle takes no %s: it did not begin with incoming_call, or was given up", fsm_event_text(step->event));
-    if (in->stream_time_us >= now.us - r->session_limit_s * SECONDS)
-        return reject(r, in, WHY_UNKNOWN);
-    (void)reject(r, in, WHY_LATE); /* a stream that comes again from its beginning is no news */
+    reason_set(a->reason, "event", "a call in state idle takes no %s: it did not begin with incoming_call, or was given up",
+               fsm_event_text(a->step.event));
+    if (a->step.stream_us >= outbox_now(a->out).us - a->r->session_limit_s * SECONDS)
+        return reject(a->r, a->in, WHY_UNKNOWN);
+    (void)reject(a->r, a->in, WHY_LATE); /* a stream that comes again from its beginning is no news */
     return STATUS_OK;
 }
 
-static enum status take(struct router *r, const CallEvent *m, const struct call_step *step, const struct in_msg *in, struct outbox *out,
-                        struct reason *reason)
+static enum status take(struct arrival *a)
 {
-    uint8_t key[CALL_KEY_BYTES];
+    struct session *s = find(a);
     enum status status = STATUS_OK;
 
-    pseudonym(r->ring, 0, DOMAIN_CALL, m->call_id, key);
-    struct session *s = find(r, key, step);
-    if (s && session_saw(s, step))
+    if (s && session_saw(s, &a->step))
         return STATUS_OK;
-    if (!s && step->event != FSM_ON_INCOMING_CALL)
-        return unknown(r, in, step, outbox_now(out), reason);
+    if (!s && a->step.event != FSM_ON_INCOMING_CALL)
+        return unknown(a);
     if (!s)
-        status = begin(r, m, in, out, key, &s, reason);
+        status = begin(a, &s);
     if (!s)
         return status;
-    if (sessions_step(r->sessions, s, step, reason) != STATUS_OK)
-        return reject(r, in, WHY_NOT_ALLOWED);
-    if (in->history)
+    if (sessions_step(a->r->sessions, s, &a->step, a->reason) != STATUS_OK)
+        return reject(a->r, a->in, WHY_NOT_ALLOWED);
+    if (a->in->history)
         return STATUS_OK;
-    metrics_add(r->metrics, METRIC_OWN(ROUTER_EVENTS), 1, fsm_event_text(step->event), NULL, NULL);
-    struct held_decision *d = held(r, m->call_id);
+    metrics_add(a->r->metrics, METRIC_OWN(ROUTER_EVENTS), 1, fsm_event_text(a->step.event), NULL, NULL);
+    struct held_decision *d = held(a->r, a->m->call_id);
     if (owes_end(s, d))
-        say_ended(r, out, s, d, in->traceparent);
+        say_ended(a->r, a->out, s, d, a->in->traceparent);
     return STATUS_OK;
 }
 
 enum status on_call_event(void *state, const struct in_msg *in, struct outbox *out, struct reason *reason)
 {
-    struct router *r = state;
     CallEvent *m = (CallEvent *)in->body;
-    struct call_step step;
+    struct arrival a = {.r = state, .m = m, .in = in, .out = out, .reason = reason};
 
-    if (read_event(m, in, outbox_now(out), &step, reason) != STATUS_OK)
-        return reject(r, in, WHY_INVALID);
-    pthread_mutex_lock(&r->lock);
-    enum status status = take(r, m, &step, in, out, reason);
-    pthread_mutex_unlock(&r->lock);
+    if (read_event(m, in, outbox_now(out), &a.step, reason) != STATUS_OK)
+        return reject(a.r, in, WHY_INVALID);
+    pthread_mutex_lock(&a.r->lock);
+    pseudonym(a.r->ring, 0, DOMAIN_CALL, m->call_id, a.key);
+    enum status status = take(&a);
+    pthread_mutex_unlock(&a.r->lock);
     return status;
 }
 

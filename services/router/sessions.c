@@ -141,7 +141,7 @@ static void end(struct sessions *s, struct session *x, const struct call_step *s
 
     if (x->answered_at_us && seconds >= 0)
         x->signals.duration_sec = seconds < DURATION_LIMIT_S ? seconds : DURATION_LIMIT_S;
-    x->ended_us = step->arrived_us;
+    x->ended_us = step->stream_us;
     x->ended_at_us = step->at_us;
     take_out(&s->live, x);
     append(&s->ended, x);

@@ -44,7 +44,6 @@ struct call_step {
     enum fsm_event event;
     const Tom__Rl__V1__CallEvent__Data *data; /* NULL: none; in range */
     int64_t at_us;         /* as the event says */
-    int64_t arrived_us;
     uint64_t sequence;
     int64_t stream_us;     /* when it came into the stream under this sequence */
 };

@@ -36,7 +36,7 @@ static struct session *open_call(struct desk *d, int number, int64_t at_s, bool 
 
 static enum status step(struct desk *d, struct session *x, enum fsm_event event, int64_t at_s, const Data *data)
 {
-    const struct call_step s = {.event = event, .data = data, .at_us = at_s * SECONDS, .arrived_us = at_s * SECONDS,
+    const struct call_step s = {.event = event, .data = data, .at_us = at_s * SECONDS,
                                 .sequence = ++d->sequence, .stream_us = at_s * SECONDS};
 
     return sessions_step(d->sessions, x, &s, &d->reason);
