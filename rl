@@ -4,10 +4,26 @@ set -eu
 root=$(cd "$(dirname "$0")" && pwd)
 here=$PWD
 bin=$root/build/release/bin
-data=${RL_DATA_DIR:-$root/data}
-case $data in /*) ;; *) data=$here/$data ;; esac
+home=${RL_DATA_DIR:-$root/data} # of production; data: of the loop that is meant
+case $home in /*) ;; *) home=$here/$home ;; esac
+data=$home
 port=${RL_NATS_PORT:-4222}
 metrics=${RL_METRICS_PORT_BASE:-9101}
+
+# --sandbox, wherever it stands, means the second loop: own data, ports, subjects and users; the bus is the same.
+sandbox=
+if [ "${RL_SUBJECT_PREFIX:-}" = sandbox. ]; then sandbox=1; unset RL_SUBJECT_PREFIX; fi
+for a in "$@"; do
+  shift
+  if [ "$a" = --sandbox ]; then sandbox=1; else set -- "$@" "$a"; fi
+done
+prefix=${RL_SUBJECT_PREFIX:-} # of production
+if [ -n "$sandbox" ]; then
+  data=$home/sandbox metrics=${RL_SANDBOX_METRICS_PORT_BASE:-$((metrics + 100))}
+  unset RL_NATS_USER RL_NATS_PASSWORD_FILE
+  export RL_SUBJECT_PREFIX=sandbox. RL_FEEDBACK_DB_PATH="$data/rl/feedback.db" RL_BANDIT_STATE_PATH="$data/rl/bandit_state.json" \
+    RL_PSEUDONYM_KEY_FILE="$data/secrets/pseudonym.keys"
+fi
 export RL_DATA_DIR="$data" RL_NATS_PORT="$port" RL_METRICS_PORT_BASE="$metrics"
 services="feedback reward bandit guard router"
 version=$(sed -n 's/^project(tom-rl VERSION \([0-9.]*\).*/\1/p' "$root/CMakeLists.txt")
@@ -17,6 +33,8 @@ help() {
 tom-rl $version - learns how your voice assistant should speak
 
   ./rl up [-d]             install what is missing, build, start everything; -d: in the background
+  ./rl up --prometheus     with a Prometheus that scrapes it, records and alerts (deploy/prometheus/rules.yml)
+  ./rl up --sandbox        a second loop on the same bus, which learns for itself; --sandbox turns every other verb to it
   ./rl down                stop it; the data stays
   ./rl status              what runs, and whether it is ready
   ./rl test [RING] [NAME]  all tests, one ring (unit lint sim integration e2e asan tsan coverage), or those named
@@ -36,7 +54,8 @@ TXT
   fi
   cat <<TXT
 
-Settings: config/rl.yaml, or the environment: RL_DATA_DIR ($data), RL_NATS_PORT ($port), RL_METRICS_PORT_BASE ($metrics), ...
+Settings: config/rl.yaml, or the environment: RL_DATA_DIR ($data), RL_NATS_PORT ($port), RL_METRICS_PORT_BASE ($metrics),
+RL_SANDBOX_METRICS_PORT_BASE (100 higher), PROMETHEUS_ENABLED (false), PROMETHEUS_PORT (9090), PROMETHEUS_INTERVAL (15s), ...
 TXT
 }
 
@@ -56,7 +75,7 @@ installed() { dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q 'ok instal
 have() { # a program that came from elsewhere (node) counts as installed
   case $1 in
   nodejs) command -v node >/dev/null || installed nodejs ;;
-  npm) command -v npm >/dev/null || installed npm ;;
+  npm | prometheus) command -v "$1" >/dev/null || installed "$1" ;;
   *) installed "$1" ;;
   esac
 }
@@ -109,16 +128,28 @@ build() { # PRESET, quiet
 
 # ---- running ------------------------------------------------------------------------------------------------------------------------------------------
 
-supervisor_pid() { # of a supervisor that lives; it holds a lock on its pid file
-  file=$data/run/rl-supervisor.pid
-  [ -e "$file" ] && ! flock -n "$file" true && cat "$file"
+holder_of() { [ -e "$1" ] && ! flock -n "$1" true && cat "$1"; } # who lives holds a lock on its pid file
+
+supervisor_pid() { holder_of "${1:-$data}/run/rl-supervisor.pid"; }
+bus_pid() { holder_of "$home/nats/nats.pid"; } # whichever loop's supervisor started it
+
+production() { RL_DATA_DIR=$home RL_SUBJECT_PREFIX=$prefix "$@"; }
+
+# A bus that runs reads its configuration again when there is another one.
+configure_bus() {
+  conf=$home/nats/nats.conf
+  old=$(cksum "$conf" 2>/dev/null || :)
+  [ -z "$sandbox" ] || production "$bin/rl-init" keys >/dev/null
+  production "$bin/rl-init" conf >/dev/null
+  bus=$(bus_pid || :)
+  [ -z "$bus" ] || [ "$old" = "$(cksum "$conf")" ] || kill -HUP "$bus"
 }
 
 port_holder() { ss -Hltnp "sport = :$1" 2>/dev/null | sed -n 's/.*users:((\("[^"]*"\),pid=\([0-9]*\).*/\1 pid \2/p' | head -1; }
 port_taken() { [ -n "$(ss -Hltn "sport = :$1" 2>/dev/null)" ]; }
 
 check_ports() {
-  if port_taken "$port"; then
+  if [ -z "$(bus_pid || :)" ] && port_taken "$port"; then
     holder=$(port_holder "$port")
     die 1 "Port $port is taken${holder:+ by $holder}.  Another one:  RL_NATS_PORT=4333 RL_METRICS_PORT_BASE=9301 ./rl up"
   fi
@@ -171,41 +202,128 @@ print_services() {
   done
 }
 
+hint() { printf "  %-${hint_width}s %s\n" "./rl $1${sandbox:+ --sandbox}" "$2"; }
+
 print_screen() {
   print_services
-  rel=${data#"$here"/}
+  print_prometheus
+  rel=${data#"$here"/} voice=${sandbox:+sandbox_}voice hint_width=44
+  [ -z "$sandbox" ] || hint_width=54
+  printf '\nTry, in another terminal:\n'
+  hint "select --profile kfz" "what would the next caller hear, and why"
+  hint "end call-1 --resolved --rating 4" "tell how that call went"
+  hint stats "what has been learned from it"
+  [ -n "$sandbox" ] || hint demo "20,000 simulated callers beside this, under a minute"
+  hint watch "follow along"
   cat <<TXT
-
-Try, in another terminal:
-  ./rl select --profile kfz                    what would the next caller hear, and why
-  ./rl end call-1 --resolved --rating 4        tell how that call went
-  ./rl stats                                   what has been learned from it
-  ./rl demo                                    20,000 simulated callers beside this, under a minute
-  ./rl watch                                   follow along
 Connect a voice stack (any language, JSON or protobuf, no library of ours):
-  nats://127.0.0.1:$port   user voice   password in $rel/secrets/voice.password   inbox prefix _INBOX_voice
+  nats://127.0.0.1:$port   user $voice   password in $rel/secrets/$voice.password   inbox prefix _INBOX_$voice
 TXT
+  [ -z "$sandbox" ] || echo "  Subjects begin with sandbox. (sandbox.policy.select); this user can reach no other, and production's users cannot reach these."
 }
+
+# ---- Prometheus -----------------------------------------------------------------------------------------------------------------------------------------
+
+# The supervisor runs what stands in this file, as long as it is there.
+prometheus_script() { echo "$home/run/prometheus.sh"; }
+prometheus_address() { sed -n 's/.*listen-address=\([0-9.:]*\).*/\1/p' "$(prometheus_script)" 2>/dev/null || :; }
+prometheus_ready() { promtool query instant "http://$(prometheus_address)" 'vector(1)' >/dev/null 2>&1; }
+
+# Where this loop's sidecars are; Prometheus notices by itself.
+write_targets() {
+  mkdir -p "$home/run/scrape"
+  i=0
+  for s in $services; do
+    echo "- {targets: [\"127.0.0.1:$((metrics + i))\"], labels: {service: $s}}"
+    i=$((i + 1))
+  done >"$home/run/scrape/${sandbox:+sandbox-}loop.yml.new"
+  mv "$home/run/scrape/${sandbox:+sandbox-}loop.yml.new" "$home/run/scrape/${sandbox:+sandbox-}loop.yml"
+}
+
+# What the sandbox counts gets other names (sandbox_rl_...): no query or alert on production ever sees it.
+write_prometheus() {
+  mkdir -p "$home/prometheus"
+  cat >"$home/run/prometheus.yml" <<YML
+# Made by ./rl up --prometheus; changes here are overwritten.
+global: {scrape_interval: ${PROMETHEUS_INTERVAL:-15s}, evaluation_interval: ${PROMETHEUS_INTERVAL:-15s}}
+rule_files: ["$root/deploy/prometheus/rules.yml"]
+scrape_configs:
+  - job_name: tom-rl
+    honor_labels: true
+    file_sd_configs: [{files: ["$home/run/scrape/loop.yml"]}]
+  - job_name: tom-rl-sandbox
+    honor_labels: true
+    file_sd_configs: [{files: ["$home/run/scrape/sandbox-loop.yml"]}]
+    metric_relabel_configs: [{source_labels: [__name__], regex: "rl_(.*)", target_label: __name__, replacement: "sandbox_rl_\$1"}]
+YML
+  cat >"$(prometheus_script).new" <<SH
+exec prometheus --config.file='$home/run/prometheus.yml' --storage.tsdb.path='$home/prometheus' --storage.tsdb.retention.size=2GB \\
+  --log.level=warn --web.listen-address=127.0.0.1:${PROMETHEUS_PORT:-9090}
+SH
+  mv "$(prometheus_script).new" "$(prometheus_script)"
+}
+
+check_prometheus_port() {
+  ! port_taken "${PROMETHEUS_PORT:-9090}" ||
+    die 1 "Port ${PROMETHEUS_PORT:-9090} is taken$(h=$(port_holder "${PROMETHEUS_PORT:-9090}"); echo "${h:+ by $h}").  Another one:  PROMETHEUS_PORT=9191 ./rl up --prometheus"
+}
+
+start_prometheus() {
+  if [ -n "$(prometheus_address)" ] && prometheus_ready; then return; fi
+  check_prometheus_port
+  t=$(now_ms)
+  write_prometheus
+  n=0
+  until prometheus_ready; do
+    n=$((n + 1))
+    if [ $n -gt 150 ]; then rm -f "$(prometheus_script)"; tail -3 "$data/log/prometheus.log" >&2; die 1 "Prometheus is not ready: $data/log/prometheus.log"; fi
+    sleep 0.2
+  done
+  say prometheus "ready in $(took "$t")"
+}
+
+print_prometheus() {
+  [ -z "$sandbox" ] || return 0
+  at=$(prometheus_address) state="NOT READY"
+  if [ -z "$at" ]; then
+    printf '  %-10s %-9s ./rl up --prometheus adds it on 127.0.0.1:%s\n' prometheus off "${PROMETHEUS_PORT:-9090}"
+    return
+  fi
+  ! prometheus_ready || state=ready
+  printf '  %-10s %-9s pid %-7s http://%s\n' prometheus "$state" "$(cat "$data/run/rl-prometheus.pid" 2>/dev/null || echo -)" "$at"
+}
+
+# ---- up and down ------------------------------------------------------------------------------------------------------------------------------------------
 
 start_supervisor() {
   mkdir -p "$data/log"
-  (cd "$root" && setsid "$bin/rl-supervisor" >>"$data/log/supervisor.log" 2>&1 </dev/null &)
+  (cd "$root" && setsid "$bin/rl-supervisor" "$home/nats" >>"$data/log/supervisor.log" 2>&1 </dev/null &)
   n=0
   while [ -z "$(supervisor_pid)" ] && [ $n -lt 50 ]; do n=$((n + 1)); sleep 0.1; done
   [ -n "$(supervisor_pid)" ] || { tail -3 "$data/log/supervisor.log" >&2; die 1 "The supervisor did not start: $data/log/supervisor.log"; }
 }
 
 prepare() { # what the programs find on their disk; says what became of the secrets
-  mkdir -p "$data"
+  mkdir -p "$home" "$data"
   "$bin/rl-init" keys
-  (cd "$root" && "$bin/rl-init" conf) >/dev/null
+  (cd "$root" && configure_bus)
   metrics_in_memory
+  write_targets
+  [ -n "$sandbox" ] || rm -f "$(prometheus_script)"
   (cd "$root" && for s in $services; do "$bin/rl-$s" -n >/dev/null; done)
 }
 
 up() {
-  detach=
-  for a in "$@"; do case $a in -d) detach=1 ;; *) die 64 "usage: ./rl up [-d]" ;; esac; done
+  detach='' prometheus=''
+  [ "${PROMETHEUS_ENABLED:-false}" != true ] || [ -n "$sandbox" ] || prometheus=prometheus
+  for a in "$@"; do
+    case $a in
+    -d) detach=1 ;;
+    --prometheus) prometheus=prometheus ;;
+    *) die 64 "usage: ./rl up [-d] [--prometheus | --sandbox]" ;;
+    esac
+  done
+  [ "$sandbox$prometheus" != 1prometheus ] || die 64 "Prometheus belongs to production and scrapes the sandbox too:  ./rl up --prometheus"
   if [ -d "$data/rl" ]; then found=existing; else found=new; fi
   # shellcheck disable=SC1091
   echo "tom-rl $version  $(. /etc/os-release 2>/dev/null; echo "${PRETTY_NAME:-unknown system}"), $(nproc) cores, data in $data ($found)"
@@ -213,50 +331,70 @@ up() {
   if [ -n "$pid" ]; then
     say running "since $(ps -o lstart= -p "$pid"), supervisor pid $pid; what is missing is started, what runs is left alone"
     wait_ready || die 1 "Not ready:" "$(not_ready)"
+    [ -z "$prometheus" ] || { deps prometheus; write_targets; start_prometheus; }
     print_screen
     return
   fi
-  deps
+  deps "$prometheus"
   build release
   check_ports
-  say secrets "$(prepare)"
+  [ -z "$prometheus" ] || check_prometheus_port
+  made=$(prepare)
+  say secrets "$made"
   t=$(now_ms)
   start_supervisor
-  trap 'echo; down; exit 130' INT TERM
+  trap 'echo; down_loop; exit 130' INT TERM
   if ! wait_ready; then
     why=$(not_ready)
     tail -n 2 "$data"/log/*.log >&2
-    down >/dev/null
+    down_loop >/dev/null
     die 1 "Not ready after $(took "$t"):" "$why"
   fi
-  say started "bus, $(echo "$services" | wc -w) services and their sidecars ready in $(took "$t")"
+  say started "${sandbox:+under sandbox.: }bus, $(echo "$services" | wc -w) services and their sidecars ready in $(took "$t")"
+  [ -z "$prometheus" ] || start_prometheus
   echo
   print_screen
   echo
-  if [ -n "$detach" ]; then trap - INT TERM; echo "Running in the background.  ./rl status, ./rl down.  Log: ${data#"$here"/}/log/"; return; fi
+  if [ -n "$detach" ]; then trap - INT TERM; echo "Running in the background.  ./rl status${sandbox:+ --sandbox}, ./rl down${sandbox:+ --sandbox}.  Log: ${data#"$here"/}/log/"; return; fi
   echo "Running.  A service that dies is started again.  Ctrl-C stops all; the data stays.  Log: ${data#"$here"/}/log/"
-  trap 'echo; down; exit 0' INT TERM
+  trap 'echo; down_loop; exit 0' INT TERM
   pid=$(supervisor_pid)
   tail -q -n 0 -F "$data"/log/feedback.log "$data"/log/reward.log "$data"/log/bandit.log "$data"/log/guard.log "$data"/log/router.log \
     "$data"/log/supervisor.log --pid="$pid" 2>/dev/null &
   wait $! || :
 }
 
-down() {
+sandbox_runs() { [ -n "$(supervisor_pid "$home/sandbox" || :)" ]; }
+
+down() { # production takes its sandbox along
+  if [ -z "$sandbox" ] && sandbox_runs; then "$root/rl" down --sandbox; fi
+  down_loop
+}
+
+down_loop() {
   pid=$(supervisor_pid || :)
   [ -n "$pid" ] || { echo "Nothing runs on $data."; return 0; }
   kill "$pid"
   n=0
   while [ -n "$(supervisor_pid || :)" ] && [ $n -lt 200 ]; do n=$((n + 1)); sleep 0.1; done
   [ -z "$(supervisor_pid || :)" ] || die 1 "The supervisor (pid $pid) did not stop within 20 s."
+  [ -z "$sandbox" ] || rm -f "$home/run/scrape/sandbox-loop.yml"
   echo "Stopped; the data is in $data."
 }
 
-status() {
+status() { # 0: this loop, and its sandbox if there is one, are ready
+  code=0
+  loop_status || code=$?
+  if [ -z "$sandbox" ] && sandbox_runs; then echo; "$root/rl" status --sandbox || code=$?; fi
+  return $code
+}
+
+loop_status() {
   pid=$(supervisor_pid || :)
-  if [ -z "$pid" ]; then echo "Nothing runs on $data.  ./rl up starts it."; return 3; fi
-  echo "tom-rl $version on $data, supervisor pid $pid, bus on 127.0.0.1:$port"
+  if [ -z "$pid" ]; then echo "Nothing runs on $data.  ./rl up${sandbox:+ --sandbox} starts it."; return 3; fi
+  echo "tom-rl $version on $data, supervisor pid $pid, bus on 127.0.0.1:$port${sandbox:+, under sandbox.}"
   print_services
+  print_prometheus
   [ -z "$(not_ready)" ]
 }
 
@@ -270,7 +408,7 @@ free_ports() { # the first ones at or above $port and $metrics
 }
 
 demo_settings() { # a stack of its own, beside the user's
-  port=$((port + 100)) metrics=$((metrics + 200)) data=$data/demo
+  port=$((port + 100)) metrics=$((metrics + 200)) data=$home/demo home=$home/demo sandbox='' prefix=''
   export RL_DATA_DIR="$data" RL_NATS_PORT="$port" RL_METRICS_PORT_BASE="$metrics"
   unset RL_FEEDBACK_DB_PATH RL_BANDIT_STATE_PATH RL_PSEUDONYM_KEY_FILE RL_NATS_URL RL_NATS_USER RL_NATS_PASSWORD_FILE RL_SUBJECT_PREFIX RL_ENABLED
 }

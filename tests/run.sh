@@ -37,11 +37,11 @@ count() { # NAME STATUS LOG
   fi
 }
 
-run() { # NAME COMMAND...
-  name=$1
+run() { # LABEL COMMAND...
+  label=$1
   shift
-  "$@" >"$logs/$name.log" 2>&1
-  count "$name" $? "$logs/$name.log"
+  "$@" >"$logs/$label.log" 2>&1
+  count "$label" $? "$logs/$label.log"
 }
 
 ring() { # PRESET RING NAME
@@ -55,7 +55,7 @@ ring() { # PRESET RING NAME
 lint() {
   : >"$logs/lint.log"
   ok=0 bad=0
-  for l in "sh tests/lint/pure_symbols.sh build/dev/librl_pure.a" "sh tests/lint/log_events.sh"; do
+  for l in "sh tests/lint/pure_symbols.sh build/dev/librl_pure.a" "sh tests/lint/log_events.sh" "sh tests/lint/prometheus_rules.sh"; do
     if out=$($l 2>&1); then ok=$((ok + 1)); else bad=$((bad + 1)); printf 'FAILED lint: %s\n%s\n' "$l" "$out" >>"$logs/lint.log"; fi
   done
   echo "$ok passed, $bad failed, 0 skipped" >>"$logs/lint.log"
@@ -95,7 +95,7 @@ coverage() {
 list() {
   build dev || exit 1
   for r in unit sim integration; do [ -x build/dev/bin/rl-test-$r ] && build/dev/bin/rl-test-$r --list; done
-  printf 'lint.pure_symbols\nlint.log_events\n'
+  printf 'lint.pure_symbols\nlint.log_events\nlint.prometheus_rules\n'
   node tests/e2e/e2e.mjs --list
 }
 

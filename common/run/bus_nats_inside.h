@@ -76,7 +76,7 @@ struct bus_nats {
     char wire[SUBJECT_COUNT][128];
 
     struct bus_setup setup;
-    enum subject subjects[SUBJECT_COUNT]; /* setup.subjects */
+    enum subject subjects[SUBJECT_COUNT]; /* that it points to */
     natsConnection *nc;
     struct bus_link links[MAX_LINKS];
     size_t link_count;

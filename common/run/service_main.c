@@ -137,7 +137,10 @@ static struct bus *make_bus(struct process *p)
 
     for (size_t i = 0; i < p->service->handle_count; i++)
         immediate |= p->service->handles[i].mode == HANDLE_IMMEDIATE;
-    const char *user = c->nats_user[0] ? c->nats_user : p->service->name;
+    char own[64];
+
+    wire_user(c->subject_prefix, p->service->name, own);
+    const char *user = c->nats_user[0] ? c->nats_user : own;
     struct bus_nats_options options = {
         .url = c->nats_url[0] ? c->nats_url : arena_printf(&p->arena, "nats://127.0.0.1:%lld", (long long)c->nats_port),
         .user = user,

@@ -106,3 +106,12 @@ void wire_stream(const char *prefix, enum stream stream, char ret_name[static 64
     for (size_t i = 0; i < strlen(prefix); i++)
         ret_name[i] = ret_name[i] == '.' ? '_' : (char)toupper((unsigned char)ret_name[i]);
 }
+
+void wire_user(const char *prefix, const char *user, char ret_name[static 64])
+{
+    int n = snprintf(ret_name, 64, "%s%s", prefix, user);
+
+    assert(n > 0 && n < 64);
+    for (size_t i = 0; i < strlen(prefix); i++)
+        ret_name[i] = ret_name[i] == '.' ? '_' : ret_name[i];
+}

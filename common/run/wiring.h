@@ -92,8 +92,13 @@ enum subject subject_dlq(const char *service);
 /* SUBJECT_COUNT when `name` (without prefix) is no subject. */
 enum subject subject_find(const char *name);
 
-/* The names on the wire: prefix "sandbox." gives "sandbox.call.ended" and "SANDBOX_CALLS".  Truncates nothing: asserts. */
+/* The second loop of ./rl up --sandbox: its prefix, and its folder below the data of the loop that it lives beside. */
+#define SANDBOX_PREFIX "sandbox."
+#define SANDBOX_FOLDER "sandbox"
+
+/* The names on the wire: prefix "sandbox." gives "sandbox.call.ended", "SANDBOX_CALLS" and "sandbox_feedback".  Truncates nothing: asserts. */
 void wire_subject(const char *prefix, enum subject subject, char ret_name[static 128]);
 void wire_stream(const char *prefix, enum stream stream, char ret_name[static 64]);
+void wire_user(const char *prefix, const char *user, char ret_name[static 64]);
 
 #endif

@@ -129,10 +129,12 @@ int ctl_fail(const struct ctl *ctl, enum status status, const struct reason *rea
 int ctl_connect(struct ctl *ctl)
 {
     const struct common_config *config = &ctl->config;
-    const char *user = ctl->args.as ? ctl->args.as : config->nats_user[0] ? config->nats_user : "operator";
     bool own_file = config->nats_password_file[0] && !ctl->args.as;
     struct reason reason = {0};
+    char wire[64];
 
+    wire_user(config->subject_prefix, ctl->args.as ? ctl->args.as : "operator", wire);
+    const char *user = config->nats_user[0] && !ctl->args.as ? config->nats_user : arena_str(&ctl->arena, wire);
     ctl->user = user;
     ctl->url = config->nats_url[0] ? config->nats_url : arena_printf(&ctl->arena, "nats://127.0.0.1:%lld", (long long)config->nats_port);
     struct client_options options = {
