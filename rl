@@ -90,8 +90,8 @@ install_packages() {
   as=
   if [ "$(id -u)" != 0 ]; then
     as="sudo -n"
-    $as true 2>/dev/null || die 3 "Some packages are missing, and $(id -un) may not install them.  As root, once:" \
-      "  apt-get update && apt-get install -y --no-install-recommends $*" "then ./rl $verb needs no root any more."
+    $as true 2>/dev/null || die 3 "Some packages are missing, and $(id -un) may not install them.  As root, once:" "  cd $root && ./rl deps" \
+      "(or apt-get install --no-install-recommends $* ; Debian then starts a nats-server on 4222: stop it)" "Then ./rl $verb needs no root any more."
   fi
   other=$(pgrep -x -d ' ' 'apt|apt-get|dpkg|unattended-upgr' || :)
   [ -z "$other" ] || say packages "waiting for another apt (pid $other), two minutes at most"
@@ -121,6 +121,7 @@ deps() {
   t=$(now_ms)
   # shellcheck disable=SC2086
   install_packages $need
+  [ "$(id -u)" != 0 ] || chown -R "$(stat -c %u:%g "$root")" "$root/build" # root helped once; the owner goes on
   say packages "$(echo $need | wc -w) installed, $(took "$t"); their own services were not started"
 }
 
