@@ -93,7 +93,7 @@ install_packages() {
     $as true 2>/dev/null || die 3 "Some packages are missing, and $(id -un) may not install them.  As root, once:" "  cd $root && ./rl deps" \
       "(or apt-get install --no-install-recommends $* ; Debian then starts a nats-server on 4222: stop it)" "Then ./rl $verb needs no root any more."
   fi
-  other=$(pgrep -x -d ' ' 'apt|apt-get|dpkg|unattended-upgr' || :)
+  other=$(pgrep -x -d ' ' 'apt|apt-get|dpkg|unattended-upgr' 2>/dev/null || :)
   [ -z "$other" ] || say packages "waiting for another apt (pid $other), two minutes at most"
   policy=/usr/sbin/policy-rc.d
   if [ ! -e $policy ]; then # one that is there already is somebody's own, and stays
@@ -506,8 +506,10 @@ compose_verb() { # VERB ...: the same words, inside containers
   shift
   case $do in
   up)
-    echo "tom-rl $version  no apt here: docker compose"
-    compose up -d --build --wait || die 1 "It is not ready: docker compose ps -a, docker compose logs"
+    echo "tom-rl $version  no apt here: docker compose builds and starts it; the first time takes two minutes"
+    mkdir -p "$root/build"
+    compose up -d --build --wait >"$root/build/compose.log" 2>&1 ||
+      { tail -15 "$root/build/compose.log" >&2; die 1 "It is not ready: build/compose.log, docker compose ps -a, docker compose logs"; }
     compose ps --format 'table {{.Service}}\t{{.Status}}\t{{.Ports}}'
     password=$(compose run --rm ctl password voice 2>/dev/null)
     cat <<TXT
