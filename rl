@@ -68,7 +68,7 @@ took() { awk -v a="$1" -v b="$(now_ms)" 'BEGIN { printf "%.1f s", (b - a) / 1000
 
 packages="build-essential cmake ninja-build pkg-config protobuf-c-compiler protobuf-compiler libprotobuf-c-dev libnats-dev nats-server
  libsqlite3-dev libyaml-dev libjansson-dev libssl-dev libcivetweb-dev tzdata ca-certificates"
-test_packages="nodejs npm prometheus git"
+test_packages="nodejs npm prometheus git lua5.4 lua-cjson"
 
 installed() { dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q 'ok installed'; }
 

@@ -442,6 +442,25 @@ test('e2e.examples.each_is_under_40_lines', async () => {
   }
 });
 
+// ---- docs/connect.md ----------------------------------------------------------------------------------------------------------------
+
+test('e2e.connect.each_message_of_the_page_does_what_it_says', async () => {
+  const stack = await shared(), voice = await stack.client('voice'), operator = await stack.client('operator');
+  const heard = await operator.listen('rl.dlq.>', await message('DeadLetter'));
+  const page = await readFile(join(root, 'docs/connect.md'), 'utf8');
+  const blocks = [...page.matchAll(/^(request|answer|publish)(?: `(.*)`)?\n\n```json\n([^]*?)```$/gm)].map(([, verb, subject, text]) => ({ verb, subject, body: JSON.parse(text) }));
+  assert.deepEqual(blocks.map((b) => b.subject ?? b.verb), ['policy.select', 'answer', 'call.ended', 'call.amended', 'call.amended']);
+  assert.equal(page.match(/```json/g).length, blocks.length);
+
+  const reply = await voice.ask(blocks[0].subject, blocks[0].body);
+  for (const part of [(o) => o, (o) => o.parameters, (o) => o.context, (o) => o.probabilities])
+    assert.deepEqual(Object.keys(part(reply)), Object.keys(part(blocks[1].body)));
+  const before = await operator.ask('feedback.stats');
+  for (const { subject, body } of blocks.slice(2)) await voice.publish(subject, body);
+  await eventually('the call of the page is retracted', async () => (await operator.ask('feedback.stats')).retracted === before.retracted + 1);
+  assert.deepEqual(heard, []);
+});
+
 // ---- the runner -------------------------------------------------------------------------------------------------------------------
 
 async function runOne(name, body, counts) {
