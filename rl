@@ -219,6 +219,7 @@ print_screen() {
 Connect a voice stack (any language, JSON or protobuf, no library of ours):
   nats://127.0.0.1:$port   user $voice   password in $rel/secrets/$voice.password   inbox prefix _INBOX_$voice
 TXT
+  [ -n "$sandbox" ] || echo "  examples/node/voice.mjs: 39 lines to start from; docs/connect.md says the rest"
   [ -z "$sandbox" ] || echo "  Subjects begin with sandbox. (sandbox.policy.select); this user can reach no other, and production's users cannot reach these."
 }
 
