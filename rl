@@ -50,7 +50,7 @@ TXT
     echo "Everything else goes to rlctl, which talks to the running system:"
     "$bin/rlctl" help | sed 's/^/  /'
   else
-    echo "select, explain, end, amend, reward, stats, req, pub, dlq, replay, watch talk to the running system, once ./rl up has built it."
+    echo "select, explain, event, session, end, amend, reward, stats, req, pub, dlq, replay, watch talk to the running system, once ./rl up has built it."
   fi
   cat <<TXT
 

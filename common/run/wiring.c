@@ -11,8 +11,8 @@
 
 #define MESSAGE(lower) &tom__rl__v1__##lower##__descriptor
 #define STREAMED(text, in, who, lower) {.name = text, .kind = KIND_STREAM, .stream = in, .service = who, .message = MESSAGE(lower)}
-#define FROM_VOICE(text, lower) \
-    {.name = text, .kind = KIND_STREAM, .stream = STREAM_CALLS, .message = MESSAGE(lower), .voice = true, .operator= true}
+#define FROM_VOICE(text, who, lower) \
+    {.name = text, .kind = KIND_STREAM, .stream = STREAM_CALLS, .service = who, .message = MESSAGE(lower), .voice = true, .operator= true}
 #define SNAPSHOT(text, in, who, lower) {.name = text, .kind = KIND_SNAPSHOT, .stream = in, .service = who, .message = MESSAGE(lower)}
 #define DEAD(who) {.name = "rl.dlq." who, .kind = KIND_STREAM, .stream = STREAM_DLQ, .service = who, .message = MESSAGE(dead_letter)}
 #define REQUEST(text, who, lower, from_voice)                                                             \
@@ -20,9 +20,9 @@
      .message = MESSAGE(lower##_request), .reply = MESSAGE(lower##_reply), .operator= true}
 
 const struct subject_info subject_table[SUBJECT_COUNT] = {
-    [SUBJECT_CALL_EVENT] = FROM_VOICE("call.event", call_event),
-    [SUBJECT_CALL_ENDED] = FROM_VOICE("call.ended", call_ended),
-    [SUBJECT_CALL_AMENDED] = FROM_VOICE("call.amended", call_amended),
+    [SUBJECT_CALL_EVENT] = FROM_VOICE("call.event", NULL, call_event),
+    [SUBJECT_CALL_ENDED] = FROM_VOICE("call.ended", "router", call_ended),
+    [SUBJECT_CALL_AMENDED] = FROM_VOICE("call.amended", NULL, call_amended),
     [SUBJECT_POLICY_SELECTED] = STREAMED("policy.selected", STREAM_DECISIONS, "router", policy_selected),
     [SUBJECT_FEEDBACK_STORED] = STREAMED("feedback.stored", STREAM_FEEDBACK, "feedback", feedback_stored),
     [SUBJECT_REWARD_COMPUTED] = STREAMED("reward.computed", STREAM_REWARDS, "reward", reward_computed),
@@ -72,6 +72,7 @@ const struct consumer_info consumer_table[CONSUMER_COUNT] = {
     {"reward", SUBJECT_FEEDBACK_STORED, "reward", true},
     {"bandit", SUBJECT_REWARD_COMPUTED, "bandit", false},
     {"guard", SUBJECT_POLICY_SELECTED, "guard", false},
+    {"router", SUBJECT_CALL_EVENT, "router", false},
 };
 
 enum subject subject_dlq(const char *service)

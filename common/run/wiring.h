@@ -80,7 +80,7 @@ struct consumer_info {
     bool group; /* replicas share it (a deliver group); else one owner, the second instance is refused */
 };
 
-enum { MAX_ACK_PENDING = 8192, ACK_WAIT_S = 5, DUPLICATE_WINDOW_S = 120, CONSUMER_COUNT = 6, MAX_PAYLOAD = 64 * 1024 };
+enum { MAX_ACK_PENDING = 8192, ACK_WAIT_S = 5, DUPLICATE_WINDOW_S = 120, CONSUMER_COUNT = 7, MAX_PAYLOAD = 64 * 1024 };
 
 extern const struct subject_info subject_table[SUBJECT_COUNT];
 extern const struct stream_info stream_table[STREAM_COUNT];

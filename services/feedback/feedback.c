@@ -88,6 +88,7 @@ static End *end_of(struct feedback *f, struct arena *arena, const CallEnded *m, 
     e->consent = m->consent;
     e->arrived_us = in->time_us;
     e->sequence = in->sequence;
+    e->source = m->source;
     if (HAS(m, has_caller_key_case)) {
         e->caller_key = (ProtobufCBinaryData){.len = CALL_KEY_BYTES, .data = arena_alloc(arena, CALL_KEY_BYTES)};
         pseudonym(f->ring, 0, DOMAIN_CALLER, m->caller_key, e->caller_key.data);
@@ -105,6 +106,12 @@ static void refuse_consent(struct feedback *f, struct call *c, int64_t now_us)
     metrics_add(f->metrics, METRIC_OWN(FEEDBACK_NO_CONSENT), 1, NULL, NULL, NULL);
 }
 
+/* What the router concluded of a call does not speak for its caller, as long as it was not counted. */
+static bool may_refuse(const struct call *c)
+{
+    return !c->record->end || (c->record->end->source == TOM__RL__V1__SOURCE__SOURCE_FSM && !call_complete(c->state));
+}
+
 static enum status on_ended(void *state, const struct in_msg *in, struct outbox *out, struct reason *reason)
 {
     struct feedback *f = state;
@@ -118,7 +125,7 @@ static enum status on_ended(void *state, const struct in_msg *in, struct outbox 
     if (status != STATUS_OK)
         return status;
     metrics_add(f->metrics, METRIC_OWN(FEEDBACK_CLAMPED), clamped, NULL, NULL, NULL);
-    if (m->consent == TOM__RL__V1__CONSENT__CONSENT_NONE && !c->record->end) {
+    if (m->consent == TOM__RL__V1__CONSENT__CONSENT_NONE && may_refuse(c)) {
         refuse_consent(f, c, in->time_us);
         return STATUS_OK;
     }

@@ -58,9 +58,9 @@ struct decisions *decisions_free(struct decisions *d)
     return NULL;
 }
 
-const struct held_decision *decisions_find(const struct decisions *d, const uint8_t key[static CALL_KEY_BYTES])
+struct held_decision *decisions_find(const struct decisions *d, const uint8_t key[static CALL_KEY_BYTES])
 {
-    const struct held_decision *h = *bucket_of(d, key);
+    struct held_decision *h = *bucket_of(d, key);
 
     while (h && memcmp(h->key, key, CALL_KEY_BYTES) != 0)
         h = h->same_bucket;
@@ -103,6 +103,7 @@ void decisions_keep_grounds(struct held_decision *decision, struct arena *arena,
 {
     const uint8_t *data;
 
+    decision->grounds_size = 0;
     if (!grounds)
         return;
     codec_encode(arena, &grounds->base, false, &data, &decision->grounds_size);

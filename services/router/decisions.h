@@ -17,6 +17,8 @@ struct held_decision {
     size_t variant;
     DecisionSource source;
     bool holdback;
+    bool recorded; /* policy.selected left before anybody was answered */
+    bool ended;    /* call.ended was said by the router */
     char decision_id[CALL_KEY_TEXT], policy_version[64], guard_version[32];
     char profile[48], time_of_day[16];
     uint8_t *grounds; /* DecisionGrounds as on the wire, kept until it is asked for */
@@ -31,7 +33,7 @@ struct decisions *decisions_new(size_t variant_count, size_t capacity);
 struct decisions *decisions_free(struct decisions *d);
 
 /* NULL when there is none. */
-const struct held_decision *decisions_find(const struct decisions *d, const uint8_t key[static CALL_KEY_BYTES]);
+struct held_decision *decisions_find(const struct decisions *d, const uint8_t key[static CALL_KEY_BYTES]);
 
 /* A new one with its key, to be filled by the caller; the oldest goes when there are more than `capacity`.  The key must not be
  * there yet. */

@@ -2,47 +2,37 @@
 /* router.c - which variant speaks in this call?
  *
  * policy.select -> answer, and policy.selected.  Answers inside the bus's thread from two snapshots in memory, so bandit and guard may
- * both be down; never waits for a disk or an acknowledgement.  Keeps no database: recent decisions are read back from the stream. */
-#include <pthread.h>
+ * both be down; never waits for a disk or an acknowledgement.  call.event -> a live call (calls.c), and call.ended at its end.  Keeps no
+ * database: recent decisions and live calls are read back from the streams.
+ *
+ * One router owns the live calls, for a call's events must come to one place in their order: its consumer has no group, and a second
+ * instance on the same bus is refused at its start. */
+#include "router.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "call_id.h"
-#include "decide.h"
-#include "decisions.h"
-#include "log.h"
-#include "service.h"
-
-enum { MEMORY_S = 7200 };
-
-struct router {
-    int64_t max_decisions;
-
-    const struct common_config *common;
-    const struct variants *variants;
-    struct metrics *metrics;
-    struct keyring *ring;
-    pthread_mutex_t lock; /* everything below: the bus's thread decides, the loop's thread takes snapshots */
-    struct policy *policy;
-    struct limit_set limits;
-    bool has_limits, locked;
-    wall_time policy_at, limits_at;
-    struct decisions *decisions;
-};
 
 static const struct config_key keys[] = {
     CONFIG_INT(struct router, max_decisions, "router.max_decisions", "200000", 1000, 10000000, NULL,
                "Decisions kept for being asked again; each takes about 700 bytes, for two hours."),
+    CONFIG_INT(struct router, max_sessions, "router.max_sessions", "50000", 100, 5000000, NULL,
+               "Live calls followed by their events; beyond that the one that began first is given up.  Each takes about 300 bytes."),
+    CONFIG_INT(struct router, session_limit_s, "router.session_limit_s", "7200", 60, MEMORY_S, NULL,
+               "A call whose end has not come so long after its beginning is given up, seconds."),
 };
 
-enum { PULLS, DECISIONS, HELD, POLICY_AGE, LIMITS_AGE };
-
 static const struct metric metrics[] = {
-    [PULLS] = {"rl_policy_pulls_total", METRIC_COUNTER, "Decisions served, once per call.", {"policy_variant"}},
-    [DECISIONS] = {"rl_decisions_total", METRIC_COUNTER, "Decisions by how they came about.", {"source"}},
-    [HELD] = {"rl_decisions_held", METRIC_GAUGE, "Decisions kept for being asked again.", {NULL}},
-    [POLICY_AGE] = {"rl_bandit_snapshot_age_seconds", METRIC_GAUGE, "Age of the bandit's snapshot; -1: none yet.", {NULL}},
-    [LIMITS_AGE] = {"rl_guard_snapshot_age_seconds", METRIC_GAUGE, "Age of the guard's snapshot; -1: none yet.", {NULL}},
+    [ROUTER_PULLS] = {"rl_policy_pulls_total", METRIC_COUNTER, "Decisions served, once per call.", {"policy_variant"}},
+    [ROUTER_DECISIONS] = {"rl_decisions_total", METRIC_COUNTER, "Decisions by how they came about.", {"source"}},
+    [ROUTER_HELD] = {"rl_decisions_held", METRIC_GAUGE, "Decisions kept for being asked again.", {NULL}},
+    [ROUTER_POLICY_AGE] = {"rl_bandit_snapshot_age_seconds", METRIC_GAUGE, "Age of the bandit's snapshot; -1: none yet.", {NULL}},
+    [ROUTER_LIMITS_AGE] = {"rl_guard_snapshot_age_seconds", METRIC_GAUGE, "Age of the guard's snapshot; -1: none yet.", {NULL}},
+    [ROUTER_SESSIONS] = {"rl_sessions", METRIC_GAUGE, "Calls by the state that their events brought them to.", {"state"}},
+    [ROUTER_EVENTS] = {"rl_call_events_total", METRIC_COUNTER, "Events of live calls that were taken.", {"event"}},
+    [ROUTER_REJECTED] = {"rl_call_events_rejected_total", METRIC_COUNTER, "Events that changed nothing, by why.", {"why"}},
+    [ROUTER_DROPPED] = {"rl_sessions_dropped_total", METRIC_COUNTER, "Live calls given up: too many (full) or for too long (expired).", {"why"}},
 };
 
 static const char *source_name(DecisionSource source)
@@ -80,10 +70,10 @@ static enum status read_request(const struct router *r, PolicySelectRequest *q, 
 
 /* ---- deciding ------------------------------------------------------------------------------------------------------------------------------ */
 
-static const struct held_decision *remembered(struct router *r, const char *call_id, const char **ret_key_id)
+struct held_decision *router_remembered(struct router *r, const char *call_id, const char **ret_key_id)
 {
     uint8_t key[CALL_KEY_BYTES];
-    const struct held_decision *h = NULL;
+    struct held_decision *h = NULL;
 
     for (size_t i = 0; keyring_id(r->ring, i) && !h; i++) {
         *ret_key_id = keyring_id(r->ring, i);
@@ -194,29 +184,83 @@ static PolicySelected *record_of(const struct router *r, struct arena *arena, co
     return m;
 }
 
+static PolicySelected *full_record(const struct router *r, struct arena *arena, const struct held_decision *d, const char *key_id)
+{
+    PolicySelected *m = record_of(r, arena, d, key_id);
+
+    m->grounds = decisions_grounds(d, arena);
+    return m;
+}
+
+static void say_selected(struct outbox *out, const PolicySelected *m, const char *traceparent)
+{
+    outbox_say(out, SUBJECT_POLICY_SELECTED, &m->base, arena_printf(outbox_arena(out), "policy.selected/%s", m->decision_id), 0, traceparent);
+}
+
 /* ---- handlers ---------------------------------------------------------------------------------------------------------------------------------- */
 
-static const struct held_decision *decide_anew(struct router *r, const PolicySelectRequest *q, const bool *mask, struct outbox *out, const char *traceparent)
+struct held_decision *router_decide(struct router *r, const PolicySelectRequest *q, const bool *mask, struct outbox *out, const char *traceparent)
 {
     struct arena *arena = outbox_arena(out);
     wall_time now = outbox_now(out);
     uint8_t key[CALL_KEY_BYTES];
 
-    if (q->dry_run) {
-        struct held_decision *d = arena_alloc(arena, sizeof *d + r->variants->count * sizeof d->p[0]);
-        d->at_us = now.us;
-        make(r, arena, q, mask, d);
-        return d;
-    }
     pseudonym(r->ring, 0, DOMAIN_CALL, q->call_id, key);
     struct held_decision *d = decisions_add(r->decisions, key, now.us);
     DecisionGrounds *grounds = make(r, arena, q, mask, d);
     PolicySelected *record = record_of(r, arena, d, keyring_id(r->ring, 0));
     record->grounds = grounds;
     decisions_keep_grounds(d, arena, grounds);
-    outbox_say(out, SUBJECT_POLICY_SELECTED, &record->base, arena_printf(arena, "policy.selected/%s", d->decision_id), 0, traceparent);
-    metrics_add(r->metrics, METRIC_OWN(PULLS), 1, r->variants->items[d->variant].id, NULL, NULL);
-    metrics_add(r->metrics, METRIC_OWN(DECISIONS), 1, source_name(d->source), NULL, NULL);
+    say_selected(out, record, traceparent);
+    metrics_add(r->metrics, METRIC_OWN(ROUTER_PULLS), 1, r->variants->items[d->variant].id, NULL, NULL);
+    metrics_add(r->metrics, METRIC_OWN(ROUTER_DECISIONS), 1, source_name(d->source), NULL, NULL);
+    return d;
+}
+
+static struct held_decision *try_out(struct router *r, const PolicySelectRequest *q, const bool *mask, struct outbox *out)
+{
+    struct held_decision *d = arena_alloc(outbox_arena(out), sizeof *d + r->variants->count * sizeof d->p[0]);
+
+    d->at_us = outbox_now(out).us;
+    make(r, outbox_arena(out), q, mask, d);
+    return d;
+}
+
+/* Newer decisions pushed that of a live call out of the memory: it keeps its variant, and what was recorded of it stands. */
+static const struct held_decision *keep_variant(struct router *r, const PolicySelectRequest *q, const bool *mask, struct outbox *out)
+{
+    uint8_t key[CALL_KEY_BYTES];
+
+    pseudonym(r->ring, 0, DOMAIN_CALL, q->call_id, key);
+    const struct session *s = sessions_find(r->sessions, key);
+    struct held_decision *d = s ? try_out(r, q, mask, out) : NULL;
+    if (d)
+        d->variant = s->variant;
+    return d;
+}
+
+/* What an event decided a moment ago is perhaps still on its way to the stream: it is said once more, for the record comes before the
+ * answer, and within the duplicate window it is stored once. */
+static bool perhaps_unrecorded(const struct held_decision *d, wall_time now)
+{
+    return !d->recorded && now.us - d->at_us < INT64_C(1000000) * DUPLICATE_WINDOW_S / 2;
+}
+
+static const struct held_decision *answer_of(struct router *r, const PolicySelectRequest *q, const bool *mask, struct outbox *out, const char *traceparent)
+{
+    const char *key_id;
+    struct held_decision *d = router_remembered(r, q->call_id, &key_id);
+    const struct held_decision *kept = d ? NULL : keep_variant(r, q, mask, out);
+
+    if (kept)
+        return kept;
+    if (q->dry_run)
+        return d ? d : try_out(r, q, mask, out);
+    if (d && perhaps_unrecorded(d, outbox_now(out)))
+        say_selected(out, full_record(r, outbox_arena(out), d, key_id), traceparent);
+    if (!d)
+        d = router_decide(r, q, mask, out, traceparent);
+    d->recorded = true;
     return d;
 }
 
@@ -231,53 +275,18 @@ static enum status on_select(void *state, const struct in_msg *in, struct outbox
     if (status != STATUS_OK)
         return status;
     pthread_mutex_lock(&r->lock);
-    const char *key_id;
-    const struct held_decision *d = remembered(r, q->call_id, &key_id);
-    if (!d)
-        d = decide_anew(r, q, mask, out, in->traceparent);
+    const struct held_decision *d = answer_of(r, q, mask, out, in->traceparent);
     outbox_reply(out, in, &reply_of(r, outbox_arena(out), q->call_id, d)->base);
     pthread_mutex_unlock(&r->lock);
     return STATUS_OK;
 }
 
-/* The reply is encoded at once: what the record points to must only live until the lock is given back. */
-static void explain(const struct router *r, struct arena *arena, const struct held_decision *d, const char *key_id, RouterSessionReply *m)
+void router_explain(const struct router *r, struct arena *arena, const struct held_decision *d, const char *key_id, RouterSessionReply *m)
 {
-    m->decision = record_of(r, arena, d, key_id);
-    m->decision->grounds = decisions_grounds(d, arena);
+    m->decision = full_record(r, arena, d, key_id);
     m->variant_names = arena_alloc(arena, r->variants->count * sizeof *m->variant_names);
     for (size_t i = 0; i < r->variants->count; i++)
         MAP_ADD(arena, m, variant_names, VariantNames, r->variants->items[i].id, (char *)r->variants->items[i].name);
-}
-
-static enum status on_session(void *state, const struct in_msg *in, struct outbox *out, struct reason *reason)
-{
-    struct router *r = state;
-    RouterSessionRequest *q = (RouterSessionRequest *)in->body;
-    RouterSessionReply *m = codec_new(outbox_arena(out), &tom__rl__v1__router_session_reply__descriptor);
-    enum status status = STATUS_OK;
-
-    pthread_mutex_lock(&r->lock);
-    m->decisions = decisions_count(r->decisions);
-    if (q->call_id[0] && (status = call_id_check(&q->call_id, "call_id", reason)) == STATUS_OK) {
-        const char *key_id;
-        const struct held_decision *d = remembered(r, q->call_id, &key_id);
-        if (d) {
-            if (q->explain)
-                explain(r, outbox_arena(out), d, key_id, m);
-            m->call_id = q->call_id;
-            m->state = arena_str(outbox_arena(out), "decided");
-            m->policy_variant = (char *)r->variants->items[d->variant].id;
-            m->decision_id = arena_str(outbox_arena(out), d->decision_id);
-            m->source = d->source;
-        } else {
-            status = reason_fail(reason, STATUS_NOT_FOUND, "call_id", "no decision is held for this call: it never asked, or did so more than two hours ago");
-        }
-    }
-    if (status == STATUS_OK)
-        outbox_reply(out, in, &m->base);
-    pthread_mutex_unlock(&r->lock);
-    return status;
 }
 
 static enum status on_policy(void *state, const struct in_msg *in, struct outbox *out, struct reason *reason)
@@ -329,12 +338,14 @@ static enum status on_selected(void *state, const struct in_msg *in, struct outb
     if (!call_key_parse(m->call_key, key) || variant < 0)
         return reason_set(reason, "policy_variant", "a decision that this router cannot repeat");
     pthread_mutex_lock(&r->lock);
-    if (!decisions_find(r->decisions, key)) {
-        struct held_decision *d = decisions_add(r->decisions, key, in->time_us);
+    struct held_decision *d = decisions_find(r->decisions, key);
+    if (!d || in->time_us < d->at_us) { /* what was answered while history was still being read gives way to what the caller heard */
+        d = d ? d : decisions_add(r->decisions, key, in->time_us);
         decisions_keep_grounds(d, outbox_arena(out), same_variants(r->variants, m) ? m->grounds : NULL);
         d->variant = (size_t)variant;
         d->source = m->source;
         d->holdback = m->holdback;
+        d->recorded = true;
         snprintf(d->decision_id, sizeof d->decision_id, "%s", m->decision_id);
         snprintf(d->policy_version, sizeof d->policy_version, "%s", m->policy_version);
         snprintf(d->guard_version, sizeof d->guard_version, "%s", m->guard_version);
@@ -366,15 +377,17 @@ static enum status open_router(void *state, const struct service_env *env, struc
     r->variants = env->variants;
     r->metrics = env->metrics;
     r->decisions = decisions_new(env->variants->count, (size_t)r->max_decisions);
+    r->sessions = sessions_new((size_t)r->max_sessions);
     pthread_mutex_init(&r->lock, NULL);
     r->locked = true;
     for (size_t i = 0; i < env->variants->count; i++)
-        metrics_declare(env->metrics, METRIC_OWN(PULLS), env->variants->items[i].id, NULL, NULL);
+        metrics_declare(env->metrics, METRIC_OWN(ROUTER_PULLS), env->variants->items[i].id, NULL, NULL);
     for (size_t i = 0; i < COUNT_OF(sources); i++)
-        metrics_declare(env->metrics, METRIC_OWN(DECISIONS), source_name(sources[i]), NULL, NULL);
-    metrics_set(env->metrics, METRIC_OWN(HELD), 0, NULL, NULL, NULL);
-    metrics_set(env->metrics, METRIC_OWN(POLICY_AGE), -1, NULL, NULL, NULL);
-    metrics_set(env->metrics, METRIC_OWN(LIMITS_AGE), -1, NULL, NULL, NULL);
+        metrics_declare(env->metrics, METRIC_OWN(ROUTER_DECISIONS), source_name(sources[i]), NULL, NULL);
+    metrics_set(env->metrics, METRIC_OWN(ROUTER_HELD), 0, NULL, NULL, NULL);
+    metrics_set(env->metrics, METRIC_OWN(ROUTER_POLICY_AGE), -1, NULL, NULL, NULL);
+    metrics_set(env->metrics, METRIC_OWN(ROUTER_LIMITS_AGE), -1, NULL, NULL, NULL);
+    calls_declare(r);
     return STATUS_OK;
 }
 
@@ -384,6 +397,7 @@ static void close_router(void *state)
 
     r->policy = policy_free(r->policy);
     r->decisions = decisions_free(r->decisions);
+    r->sessions = sessions_free(r->sessions);
     r->ring = keyring_free(r->ring);
     if (r->locked)
         pthread_mutex_destroy(&r->lock);
@@ -397,20 +411,26 @@ static enum status tick(void *state, struct outbox *out)
     wall_time now = outbox_now(out);
 
     pthread_mutex_lock(&r->lock);
+    calls_tick(r, out);
     decisions_forget(r->decisions, now.us - (int64_t)MEMORY_S * 1000000);
-    metrics_set(r->metrics, METRIC_OWN(HELD), (double)decisions_count(r->decisions), NULL, NULL, NULL);
-    metrics_set(r->metrics, METRIC_OWN(POLICY_AGE), age(r->policy != NULL, r->policy_at, now), NULL, NULL, NULL);
-    metrics_set(r->metrics, METRIC_OWN(LIMITS_AGE), age(r->has_limits, r->limits_at, now), NULL, NULL, NULL);
+    metrics_set(r->metrics, METRIC_OWN(ROUTER_HELD), (double)decisions_count(r->decisions), NULL, NULL, NULL);
+    metrics_set(r->metrics, METRIC_OWN(ROUTER_POLICY_AGE), age(r->policy != NULL, r->policy_at, now), NULL, NULL, NULL);
+    metrics_set(r->metrics, METRIC_OWN(ROUTER_LIMITS_AGE), age(r->has_limits, r->limits_at, now), NULL, NULL, NULL);
     pthread_mutex_unlock(&r->lock);
     return STATUS_OK;
 }
 
+static void caught_up(void *state) { ((struct router *)state)->caught_up = true; }
+
+/* At a start decisions are read back before the calls that they belong to. */
 static const struct subject_handler handles[] = {
     {SUBJECT_POLICY_SELECT, on_select, HANDLE_IMMEDIATE},
     {SUBJECT_ROUTER_SESSION, on_session, HANDLE_READ},
     {SUBJECT_BANDIT_UPDATED, on_policy, HANDLE_BATCH},
     {SUBJECT_GUARD_UPDATED, on_limits, HANDLE_BATCH},
     {SUBJECT_POLICY_SELECTED, on_selected, HANDLE_BATCH},
+    {SUBJECT_CALL_EVENT, on_call_event, HANDLE_BATCH},
+    {SUBJECT_CALL_ENDED, on_call_ended, HANDLE_BATCH},
 };
 
 extern const struct service router_service;
@@ -418,5 +438,5 @@ const struct service router_service = {
     .name = "router", .what = "decides which policy variant speaks in a call", .state_size = sizeof(struct router),
     .keys = keys, .key_count = COUNT_OF(keys), .metrics = metrics, .metric_count = COUNT_OF(metrics),
     .handles = handles, .handle_count = COUNT_OF(handles), .history_s = MEMORY_S, .needs_keys = true,
-    .open = open_router, .close = close_router, .tick = tick,
+    .open = open_router, .close = close_router, .tick = tick, .caught_up = caught_up,
 };

@@ -449,7 +449,7 @@ test('e2e.connect.each_message_of_the_page_does_what_it_says', async () => {
   const heard = await operator.listen('rl.dlq.>', await message('DeadLetter'));
   const page = await readFile(join(root, 'docs/connect.md'), 'utf8');
   const blocks = [...page.matchAll(/^(request|answer|publish)(?: `(.*)`)?\n\n```json\n([^]*?)```$/gm)].map(([, verb, subject, text]) => ({ verb, subject, body: JSON.parse(text) }));
-  assert.deepEqual(blocks.map((b) => b.subject ?? b.verb), ['policy.select', 'answer', 'call.ended', 'call.amended', 'call.amended']);
+  assert.deepEqual(blocks.map((b) => b.subject ?? b.verb), ['policy.select', 'answer', 'call.ended', 'call.amended', 'call.amended', 'call.event']);
   assert.equal(page.match(/```json/g).length, blocks.length);
 
   const reply = await voice.ask(blocks[0].subject, blocks[0].body);
@@ -458,6 +458,7 @@ test('e2e.connect.each_message_of_the_page_does_what_it_says', async () => {
   const before = await operator.ask('feedback.stats');
   for (const { subject, body } of blocks.slice(2)) await voice.publish(subject, body);
   await eventually('the call of the page is retracted', async () => (await operator.ask('feedback.stats')).retracted === before.retracted + 1);
+  await eventually('the other one rings', async () => (await voice.ask('router.session', { call_id: blocks.at(-1).body.call_id })).state === 'ringing');
   assert.deepEqual(heard, []);
 });
 

@@ -104,13 +104,12 @@ static void publish_streams(struct writer *w, const char *service)
             stream_api(w, "$JS.API.STREAM.MSG.GET", subject_table[s].stream, "");
 }
 
-/* The router reads recent decisions back through a consumer that lives for a moment. */
-static void publish_history(struct writer *w)
+/* The router reads recent decisions and live calls back through a consumer that lives for a moment. */
+static void publish_history(struct writer *w, enum stream s)
 {
-    stream_api(w, "$JS.API.CONSUMER.CREATE", STREAM_DECISIONS, "");
-    stream_api(w, "$JS.API.CONSUMER.DELETE", STREAM_DECISIONS, ".*");
-    stream_api(w, "$JS.API.STREAM.INFO", STREAM_DECISIONS, "");
-    stream_api(w, "$JS.FC", STREAM_DECISIONS, ".>");
+    stream_api(w, "$JS.API.CONSUMER.CREATE", s, "");
+    stream_api(w, "$JS.API.CONSUMER.DELETE", s, ".*");
+    stream_api(w, "$JS.FC", s, ".>");
 }
 
 static void service_publish(struct writer *w, const char *service)
@@ -125,8 +124,10 @@ static void service_publish(struct writer *w, const char *service)
         answers_voice |= info->kind == KIND_REQUEST && is(info->service, service) && info->voice;
     }
     publish_streams(w, service);
-    if (is(service, "router"))
-        publish_history(w);
+    if (is(service, "router")) {
+        publish_history(w, STREAM_DECISIONS);
+        publish_history(w, STREAM_CALLS);
+    }
     if (answers)
         inbox(w, "operator");
     if (answers_voice)

@@ -43,6 +43,14 @@ static const struct option amend_options[] = {SIGNAL_OPTIONS,
                                               {"--restore", NULL, "put it back", "retracted", "false"},
                                               {"--source", "S", "human, user, judge, tool, fsm", "source", NULL},
                                               {"--at", "T", "unix seconds at which this was known", "at", NULL}, END};
+static const struct option event_options[] = {{"--profile", "P", "profile of the caller, with incoming_call", "data.profile", NULL},
+                                              {"--resolved", NULL, "the problem was solved", "data.resolution", "true"},
+                                              {"--unresolved", NULL, "it was not", "data.resolution", "false"},
+                                              {"--rating", "N", "1 to 5, what the caller said", "data.user_rating", NULL},
+                                              {"--repeats", "N", "how often something had to be said again, so far", "data.repeat_count", NULL},
+                                              {"--handover", NULL, "given to a human", "data.handover", "true"},
+                                              {"--barred", NULL, "the caller is on a block list", "data.barred", "true"},
+                                              {"--ts", "T", "unix seconds of the event", "ts", NULL}, END};
 static const struct option reward_options[] = {SIGNAL_OPTIONS, END};
 static const struct option stats_options[] = {CONTEXT_OPTIONS, END};
 static const struct option replay_options[] = {{"--from", "T", "only calls that ended at or after these unix seconds", "from", NULL},
@@ -63,6 +71,9 @@ static const struct verb {
 } verbs[] = {
     {"select", "[CALL]", "what would the next caller hear, and why; with CALL the decision is recorded", select_options, 0, 1, verb_select},
     {"explain", "CALL", "why this call heard what it heard: w, caps, p and the draw; for two hours", no_options, 1, 1, verb_explain},
+    {"event", "CALL EVENT", "tell one step of a live call: incoming_call, call_answered, audio_start, ... call_ended",
+     event_options, 2, 2, verb_event},
+    {"session", "[CALL]", "where a live call is and what is known of it; without CALL how many there are", no_options, 0, 1, verb_session},
     {"end", "CALL", "tell how a call went", end_options, 1, 1, verb_end},
     {"amend", "CALL", "tell what became known of a call later", amend_options, 1, 1, verb_amend},
     {"reward", "", "what a call would earn, and for what", reward_options, 0, 0, verb_reward},

@@ -38,6 +38,8 @@ const char *ctl_bar(struct ctl *ctl, double share);
 int verb_req(struct ctl *ctl);
 int verb_pub(struct ctl *ctl);
 int verb_select(struct ctl *ctl);
+int verb_event(struct ctl *ctl);
+int verb_session(struct ctl *ctl);
 int verb_end(struct ctl *ctl);
 int verb_amend(struct ctl *ctl);
 int verb_stats(struct ctl *ctl);
