@@ -72,7 +72,7 @@ took() { awk -v a="$1" -v b="$(now_ms)" 'BEGIN { printf "%.1f s", (b - a) / 1000
 
 packages="build-essential cmake ninja-build pkg-config protobuf-c-compiler protobuf-compiler libprotobuf-c-dev libnats-dev nats-server
  libsqlite3-dev libyaml-dev libjansson-dev libssl-dev libcivetweb-dev tzdata ca-certificates"
-test_packages="nodejs npm prometheus git"
+test_packages="nodejs npm prometheus git lua5.4 lua-cjson"
 
 installed() { dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q 'ok installed'; }
 
@@ -91,10 +91,10 @@ install_packages() {
   as=
   if [ "$(id -u)" != 0 ]; then
     as="sudo -n"
-    $as true 2>/dev/null || die 3 "Some packages are missing, and $(id -un) may not install them.  As root, once:" \
-      "  apt-get update && apt-get install -y --no-install-recommends $*" "then ./rl $verb needs no root any more."
+    $as true 2>/dev/null || die 3 "Some packages are missing, and $(id -un) may not install them.  As root, once:" "  cd $root && ./rl deps" \
+      "(or apt-get install --no-install-recommends $* ; Debian then starts a nats-server on 4222: stop it)" "Then ./rl $verb needs no root any more."
   fi
-  other=$(pgrep -x -d ' ' 'apt|apt-get|dpkg|unattended-upgr' || :)
+  other=$(pgrep -x -d ' ' 'apt|apt-get|dpkg|unattended-upgr' 2>/dev/null || :)
   [ -z "$other" ] || say packages "waiting for another apt (pid $other), two minutes at most"
   policy=/usr/sbin/policy-rc.d
   if [ ! -e $policy ]; then # one that is there already is somebody's own, and stays
@@ -122,6 +122,7 @@ deps() {
   t=$(now_ms)
   # shellcheck disable=SC2086
   install_packages $need
+  [ "$(id -u)" != 0 ] || chown -R "$(stat -c %u:%g "$root")" "$root/build" # root helped once; the owner goes on
   say packages "$(echo $need | wc -w) installed, $(took "$t"); their own services were not started"
 }
 
@@ -232,6 +233,7 @@ print_screen() {
 Connect a voice stack (any language, JSON or protobuf, no library of ours):
   nats://127.0.0.1:$port   user $voice   password in $rel/secrets/$voice.password   inbox prefix _INBOX_$voice
 TXT
+  [ -n "$sandbox" ] || echo "  examples/node/voice.mjs: 39 lines to start from; docs/connect.md says the rest"
   [ -z "$sandbox" ] || echo "  Subjects begin with sandbox. (sandbox.policy.select); this user can reach no other, and production's users cannot reach these."
 }
 
@@ -506,8 +508,10 @@ compose_verb() { # VERB ...: the same words, inside containers
   shift
   case $do in
   up)
-    echo "tom-rl $version  no apt here: docker compose"
-    compose up -d --build --wait || die 1 "It is not ready: docker compose ps -a, docker compose logs"
+    echo "tom-rl $version  no apt here: docker compose builds and starts it; the first time takes two minutes"
+    mkdir -p "$root/build"
+    compose up -d --build --wait >"$root/build/compose.log" 2>&1 ||
+      { tail -15 "$root/build/compose.log" >&2; die 1 "It is not ready: build/compose.log, docker compose ps -a, docker compose logs"; }
     compose ps --format 'table {{.Service}}\t{{.Status}}\t{{.Ports}}'
     password=$(compose run --rm ctl password voice 2>/dev/null)
     cat <<TXT

@@ -4,7 +4,8 @@
 --     <action application="lua" data="/opt/tom-rl/examples/freeswitch/tom.lua kfz"/>            in the dialplan; the argument is the profile
 --     RL_NATS_USER=voice RL_NATS_PASSWORD_FILE=/etc/tom/voice.password RLCTL=/opt/tom-rl/rl      in FreeSWITCH's environment (RL_NATS_URL elsewhere)
 --
--- rlctl sets the inbox prefix _INBOX_voice itself.  Names are those of mod_lua in FreeSWITCH 1.10; `system` must not be disabled in switch.conf.
+-- rlctl sets the inbox prefix _INBOX_voice itself.  Names were checked against the source of FreeSWITCH 1.10.9, the logic is played by plain Lua
+-- (e2e.examples.freeswitch); it was not run in FreeSWITCH.  `system` must not be disabled in switch.conf.
 local api, json, uuid = freeswitch.API(), freeswitch.JSON(), session:get_uuid()
 local profile = (argv[1] or "general"):gsub("[^%w_]", "")  -- nothing else reaches the shell: a uuid is one, the rest are our own words
 local ours = { policy_variant = "v1a", parameters = { greeting = "Guten Tag, hier ist Tom. Was kann ich für Sie tun?" } }

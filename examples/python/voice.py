@@ -4,7 +4,7 @@
 #     pip install nats-py && python3 examples/python/voice.py CALL-ID [PROFILE]
 #     elsewhere:  RL_NATS_URL=nats://HOST:4222 RL_NATS_PASSWORD_FILE=voice.password python3 voice.py ...
 #
-# It plays one call.  The class is what the LiveKit and Pipecat examples import.
+# It plays one call; tried with nats-py 2.15.0.  The class is what the LiveKit and Pipecat examples import.
 import asyncio, json, os, sys, time
 
 import nats
