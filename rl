@@ -224,7 +224,7 @@ print_screen() {
   rel=${data#"$here"/} voice=${sandbox:+sandbox_}voice hint_width=44
   [ -z "$sandbox" ] || hint_width=54
   printf '\nTry, in another terminal:\n'
-  hint "select --profile kfz" "what would the next caller hear, and why"
+  hint "select call-1 --profile kfz" "a call comes: what does it hear, and why"
   hint "end call-1 --resolved --rating 4" "tell how that call went"
   hint stats "what has been learned from it"
   [ -n "$sandbox" ] || hint demo "20,000 simulated callers beside this, under a minute"
@@ -517,7 +517,7 @@ compose_verb() { # VERB ...: the same words, inside containers
     cat <<TXT
 
 Try:
-  ./rl select --profile kfz                    what would the next caller hear, and why
+  ./rl select call-1 --profile kfz             a call comes: what does it hear, and why
   ./rl end call-1 --resolved --rating 4        tell how that call went
   ./rl stats                                   what has been learned from it
   ./rl demo                                    20,000 simulated callers beside this, under a minute
