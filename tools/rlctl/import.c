@@ -38,7 +38,6 @@ bool import_message(struct importer *im, const char *where, CallEnded *m)
     struct reason reason = {0};
     const uint8_t *data;
 
-    im->read++;
     if (check(m, &reason) != STATUS_OK) {
         import_refuse(im, where, &reason);
         return true;
@@ -61,12 +60,10 @@ bool import_json(struct importer *im, const char *where, const char *event)
     struct reason reason;
     bool json, going = true;
 
-    if (codec_decode(&im->arena, &tom__rl__v1__call_ended__descriptor, event, strlen(event), MAX_PAYLOAD, &json, &body, &reason) == STATUS_OK) {
+    if (codec_decode(&im->arena, &tom__rl__v1__call_ended__descriptor, event, strlen(event), MAX_PAYLOAD, &json, &body, &reason) == STATUS_OK)
         going = import_message(im, where, (CallEnded *)body);
-    } else {
-        im->read++;
+    else
         import_refuse(im, where, &reason);
-    }
     arena_reset(&im->arena);
     return going;
 }
@@ -166,7 +163,7 @@ static int compare_bandit_state(struct importer *im, const char *path)
         printf("  bandit      %-5s %8.0f pulls there, mean reward %+.4f\n", id, calls, calls > 0 ? sum / calls : 0);
         total += calls;
     }
-    if (im->read && total != (double)im->sent)
+    if (im->sent && total != (double)im->sent)
         printf("  bandit      %.0f pulls there, %llu calls in its history: here the history counts\n", total, (unsigned long long)im->sent);
     json_decref(root);
     return EXIT_OK;
@@ -188,12 +185,14 @@ static int check_variants(struct importer *im, const char *path)
 
 static void report(const struct importer *im)
 {
+    unsigned long long read = im->sent + im->refused;
+
     if (im->ctl->args.json) {
-        printf("{\"read\":%llu,\"sent\":%llu,\"refused\":%llu,\"dry_run\":%s}\n", (unsigned long long)im->read, (unsigned long long)im->sent,
+        printf("{\"read\":%llu,\"sent\":%llu,\"refused\":%llu,\"dry_run\":%s}\n", read, (unsigned long long)im->sent,
                (unsigned long long)im->refused, im->dry_run ? "true" : "false");
         return;
     }
-    printf("  calls       %llu read, %llu %s, %llu refused\n", (unsigned long long)im->read, (unsigned long long)im->sent,
+    printf("  calls       %llu read, %llu %s, %llu refused\n", read, (unsigned long long)im->sent,
            im->dry_run ? "would be sent" : "sent", (unsigned long long)im->refused);
     for (uint64_t i = 0; i < im->refused && i < IMPORT_REASONS; i++)
         printf("  refused     %s\n", im->reasons[i]);

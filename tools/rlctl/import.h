@@ -11,7 +11,7 @@ struct importer {
     struct ctl *ctl;
     bool dry_run;
     struct arena arena; /* of one row */
-    uint64_t read, sent, refused;
+    uint64_t sent, refused;
     char reasons[IMPORT_REASONS][400]; /* of the first that were refused */
     int code;
 };
