@@ -187,6 +187,14 @@ metrics_in_memory() {
   fi
 }
 
+refused() { # why a service will not start, however often it is tried: its settings or its data; empty: none of these
+  for s in $services; do
+    log=$data/log/$s.log
+    [ "$log" -nt "$data/run/.start" ] || continue
+    tail -n 2 "$log" | sed -n "s/.* service\.failed  status=\(config\|corrupt\|locked\) \(.*\)/$s: \2/p" | tail -1
+  done
+}
+
 not_ready() { # names what is not ready and why; empty: all is
   i=0
   for s in $services; do
@@ -201,6 +209,7 @@ wait_ready() {
     n=$((n + 1))
     [ -n "$(supervisor_pid)" ] || return 1
     [ $n -lt 200 ] || return 1
+    [ -z "$(refused)" ] || return 1
     sleep 0.15
   done
 }
@@ -311,7 +320,8 @@ print_prometheus() {
 # ---- up and down ------------------------------------------------------------------------------------------------------------------------------------------
 
 start_supervisor() {
-  mkdir -p "$data/log"
+  mkdir -p "$data/log" "$data/run"
+  touch "$data/run/.start"
   (cd "$root" && setsid "$bin/rl-supervisor" "$home/nats" >>"$data/log/supervisor.log" 2>&1 </dev/null &)
   n=0
   while [ -z "$(supervisor_pid)" ] && [ $n -lt 50 ]; do n=$((n + 1)); sleep 0.1; done
@@ -369,8 +379,8 @@ up() {
   start_supervisor
   trap 'echo; down_loop; exit 130' INT TERM
   if ! wait_ready; then
-    why=$(not_ready)
-    tail -n 2 "$data"/log/*.log >&2
+    why=$(refused)
+    [ -n "$why" ] || { why=$(not_ready); tail -n 2 "$data"/log/*.log >&2; }
     down_loop >/dev/null
     die 1 "Not ready after $(took "$t"):" "$why"
   fi

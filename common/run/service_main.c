@@ -233,6 +233,7 @@ int service_main(int argc, char **argv, const struct service *service)
     enum status status = STATUS_OK;
     int code = parse(&p, argc, argv);
 
+    umask(027); /* what is stored is nobody's business */
     log_setup(service->name, LOG_INFO);
     if (code < 0 && p.metrics) {
         print_metrics(service);
