@@ -78,7 +78,27 @@ static size_t sentence_end(const struct utterance *u, size_t i)
     return i;
 }
 
-/* "where 5 is best" goes; "because ..." goes to the end of the sentence when the number is out already; "but" begins a clause. */
+/* "where 5 is best" ends with its clause, before "then", and before "I'd say". */
+static size_t condition_end(const struct utterance *u, size_t i)
+{
+    bool is_seen = false;
+
+    do {
+        i++;
+        is_seen |= is(u, i, WORD_IS);
+    } while (same_clause(u, i) && !(is_seen && is(u, i, WORD_GIVE)) && strcmp(u->words[i].text, "then") != 0 &&
+             strcmp(u->words[i].text, "dann") != 0);
+    return i;
+}
+
+static size_t aside_end(const struct utterance *u, size_t i, bool claimed)
+{
+    if (is(u, i, WORD_IF))
+        return condition_end(u, i);
+    return claimed ? sentence_end(u, i) : clause_end(u, i);
+}
+
+/* Asides go, "because ..." up to the end of the sentence when the number is out already; "but" and "no" begin a clause. */
 static void cut_asides(struct utterance *u)
 {
     bool claimed = false;
@@ -86,21 +106,26 @@ static void cut_asides(struct utterance *u)
     for (size_t i = 0; i < u->count;) {
         const struct word *w = &u->words[i];
         if (w->kind & (WORD_IF | WORD_BECAUSE)) {
-            cut(u, i, (w->kind & WORD_BECAUSE) && claimed ? sentence_end(u, i) : clause_end(u, i));
+            cut(u, i, aside_end(u, i, claimed));
             continue;
         }
         claimed |= (w->kind & (CLAIMED | WORD_PRAISE)) != 0;
-        if (w->kind & WORD_BUT)
+        if ((w->kind & WORD_BUT) || ((w->kind & WORD_NO) && !(w->kind & WORD_ARTICLE)))
             u->words[i].begins = true;
         i++;
     }
 }
 
-/* "Is 5 good?", "1 ist schlecht, oder?" - a scale that is talked about. */
+/* "Is 5 good?", "1 ist schlecht, oder?", "my number is 2" - but "my answer is 2". */
 static bool spoken_about(const struct utterance *u, size_t i)
 {
-    bool alone = clause_begin(u, i) + 2 >= clause_end(u, i);
+    bool alone = clause_begin(u, i) + 2 >= clause_end(u, i), given = is(u, i - 1, WORD_ARTICLE);
 
+    for (size_t k = i; !u->words[k].begins; k--) {
+        given |= is(u, k - 1, WORD_GIVE);
+        if (is(u, k - 1, WORD_IS) && !(k >= 2 && is(u, k - 2, WORD_GIVE)) && !given)
+            return true;
+    }
     return (same_clause(u, i + 1) && is(u, i + 1, WORD_IS | WORD_TIMES)) || (u->words[i].asks && !alone);
 }
 
@@ -109,7 +134,7 @@ static bool counts_else(const struct utterance *u, size_t i)
 {
     if (spoken_about(u, i) || (same_clause(u, i + 1) && is(u, i + 1, WORD_OF)))
         return true;
-    return !u->words[i].begins && i > 0 && is(u, i - 1, WORD_OF | WORD_FOR) && !is(u, i - 1, WORD_GIVE);
+    return !u->words[i].begins && is(u, i - 1, WORD_OF | WORD_FOR) && !(is(u, i - 1, WORD_JOIN) && i >= 2 && is(u, i - 2, CLAIMED));
 }
 
 static bool clean(const struct utterance *u, size_t i)
@@ -286,6 +311,19 @@ static int praised(const struct utterance *u, size_t i)
     return very && level == 4 ? 5 : very && level == 2 ? 1 : level;
 }
 
+/* "Good.", "Super, thanks" may be a mere reply: praise must stand alone, or be more than one word. */
+static bool full(const struct utterance *u)
+{
+    bool alone = true;
+
+    for (size_t i = 0; i < u->count; i++) {
+        if (is(u, i, WORD_VERY | WORD_MILD | WORD_NOT))
+            return true;
+        alone &= is(u, i, WORD_PRAISE | WORD_HESITATION | WORD_ARTICLE);
+    }
+    return alone;
+}
+
 static struct rating praise(const struct utterance *u)
 {
     enum { DOUBT = WORD_NO | WORD_RATHER | WORD_BOUND | WORD_GRADE | WORD_BUT | WORD_STARS | WORD_JOIN };
@@ -305,6 +343,8 @@ static struct rating praise(const struct utterance *u)
         level = (w->kind & WORD_SMALL) && level ? level : here;
         soft &= (w->kind & WORD_SMALL) != 0;
     }
+    if (level >= 4 && !full(u))
+        return none(RATING_NO_ANSWER);
     return level && (mild || !soft) ? some(level, RATING_PRAISE, 0.5) : none(RATING_NO_ANSWER);
 }
 

@@ -23,14 +23,14 @@ static const struct group words[] = {
                           "thirty forty fifty sixty seventy eighty ninety hundert hundred tausend thousand million"},
     {WORD_HALF, 0, ANY, "half halb halbe halber einhalb eineinhalb anderthalb zweieinhalb dreieinhalb viereinhalb fuenfeinhalb halves"},
     {WORD_JOIN, 0, ANY, "- bis oder or"},
-    {WORD_JOIN | WORD_ALIKE, 2, EN, "to"},
+    {WORD_JOIN | WORD_ALIKE | WORD_FOR, 2, EN, "to"},
     {WORD_POINT | WORD_STARS, 0, ANY, "komma point punkt"},
     {WORD_STARS, 0, ANY, "stern sterne sternen star stars punkte punkten points"},
     {WORD_OF, 0, ANY, "von of out"},
-    {WORD_BOUND, 0, DE, "mehr weniger mindestens wenigstens ueber unter besser schlechter minimum"},
-    {WORD_BOUND, 0, EN, "more less least over under above below better worse minimum"},
+    {WORD_BOUND, 0, DE, "mehr weniger mindestens wenigstens ueber unter besser schlechter minimum fast knapp beinahe"},
+    {WORD_BOUND, 0, EN, "more less least over under above below better worse minimum nearly almost close"},
     {WORD_BOUND, 0, ANY, "als than"},
-    {WORD_GRADE, 0, ANY, "plus minus note noten schulnote zensur glatte glatter glattes sternchen grade grades"},
+    {WORD_GRADE, 0, ANY, "plus minus note noten schule schulnote schulnoten zensur zensuren school glatte glatter glattes sternchen grade grades"},
     /* --- words that sound like a number */
     {WORD_ALIKE, 1, EN, "won wun"},
     {WORD_ALIKE, 2, EN, "too tu"},
@@ -50,24 +50,26 @@ static const struct group words[] = {
     {WORD_ARTICLE | WORD_NO, 0, DE, "ne"},
     {WORD_ARTICLE | WORD_HESITATION, 0, EN, "a"},
     {WORD_ARTICLE, 0, EN, "an"},
-    {WORD_GIVE, 0, DE, "gebe geb gibt gibts geben vergebe vergeb sage sag sagen wuerde wuerd wuerds nehme nehm bewerte druecke drueck waehle tippe nummer ziffer "
-                       "zahl taste bewertung antwort kriegen kriegt bekommt bekommen vergeben"},
-    {WORD_GIVE, 0, EN, "give giving say rate rating choose pick press number answer score gets get id ill"},
-    {WORD_HEDGE, 0, DE, "vielleicht wohl hoechstens maximal circa ungefaehr etwa wahrscheinlich"},
+    {WORD_GIVE, 0, DE, "gebe geb gibt gibts geben vergebe vergeb sage sag sagen wuerde wuerd wuerds nehme nehm bewerte druecke drueck waehle tippe "
+                       "taste bewertung antwort kriegen kriegt bekommt bekommen vergeben"},
+    {WORD_GIVE, 0, EN, "give giving say rate rating choose pick answer score gets get id ill"},
+    {WORD_HEDGE, 0, DE, "denke denk glaube glaub vielleicht wohl hoechstens maximal circa ungefaehr etwa wahrscheinlich"},
     {WORD_HEDGE, 0, EN, "maybe perhaps probably about around guess think roughly"},
-    {WORD_HESITATION, 0, ANY, "aeh oeh aehm oehm eh ehm em hm hmm hmmm mh mhm uh um uhm umm er erm ah oh ach hach tja puh"},
-    {WORD_SMALL, 0, DE, "ja jo joa jawohl also dann da so schon naja nun halt eben einfach mir ich es das die der den dem sie ihnen ihr ihnn ganz klar sicher "
-                        "definitiv natuerlich bitte gerne gern gesagt sind auf skala einem mit wirklich eigentlich insgesamt unterm strich service gespraech "
+    {WORD_HESITATION, 0, ANY, "aeh oeh aehm oehm eh ehm em hm hmm hmmm mh mhm uh um uhm umm erm ah oh ach hach tja puh"},
+    {WORD_SMALL | WORD_FOR, 0, DE, "der den dem"},
+    {WORD_SMALL, 0, ANY, "nummer number"},
+    {WORD_SMALL, 0, DE, "ja jo joa jawohl also dann da so schon naja nun halt eben einfach mir ich es das die sie ihnen ihr klar sicher "
+                        "definitiv natuerlich bitte gerne gern gesagt auf skala einem mit meine eigentlich insgesamt unterm strich service gespraech "
                         "beratung hilfe mich volle vollen hier doch leider nur immerhin und ins gleich dafuer moeglichen gesamt telefonat anruf daher "
-                        "deshalb dieses diese alles geklappt sein hallo tach moin"},
-    {WORD_SMALL, 0, EN, "yes yeah yep yup well so then i me my it its that thats this the you your on scale from with all please sure definitely clearly really "
-                        "honestly overall would and just service call experience conversation help today hi hello hey full solid there them be"},
+                        "deshalb dieses diese alles geklappt sein wert fair hallo tach moin"},
+    {WORD_SMALL, 0, EN, "yes yeah yep yup well so then i me my it its that thats this the you your on scale from with all please sure definitely clearly solid strong my er "
+                        "honestly overall would and just service call experience conversation help today hi hello hey full there them be"},
     {WORD_SMALL | WORD_POLITE, 0, ANY, "danke dankeschoen tschuess tschuessi ciao bye thanks thank dank vielen schoenen wiederhoeren wiedersehen adieu cheers"},
     {WORD_SMALL, 0, ANY, "tom"},
     /* --- corrections and negations */
     {WORD_NO, 0, DE, "nein nee noe quatsch moment stopp falsch verzeihung entschuldigung sorry korrektur halt_stopp pardon"},
     {WORD_NO, 0, EN, "no nope sorry wait scratch correction oops pardon"},
-    {WORD_RATHER, 0, DE, "sondern eher lieber beziehungsweise respektive meine vielmehr"},
+    {WORD_RATHER, 0, DE, "sondern eher lieber beziehungsweise respektive vielmehr"},
     {WORD_RATHER, 0, EN, "rather actually mean but_rather instead"},
     {WORD_NOT, 0, DE, "nicht kein keine keinen keiner keinem keines nie niemals net nich"},
     {WORD_NOT, 0, EN, "not isnt wasnt arent never dont didnt wouldnt cant wont cannot"},
@@ -78,8 +80,8 @@ static const struct group words[] = {
     {WORD_BUT, 0, ANY, "aber but jedoch however"},
     /* --- praise and blame */
     {WORD_VERY, 0, ANY, "sehr voll total richtig absolut aeusserst ueberaus besonders very extremely absolutely totally super_very completely hoechst"},
-    {WORD_MILD | WORD_SMALL, 0, DE, "war wars bin ziemlich recht fand relativ soweit"},
-    {WORD_MILD | WORD_SMALL, 0, EN, "was im am pretty quite fairly found"},
+    {WORD_MILD | WORD_SMALL, 0, DE, "war wars bin ganz wirklich ziemlich recht fand relativ soweit"},
+    {WORD_MILD | WORD_SMALL, 0, EN, "was im am really pretty quite fairly found"},
     {WORD_PRAISE, 5, DE, "hervorragend ausgezeichnet exzellent fantastisch phantastisch grossartig super spitze klasse toll wunderbar bestens genial begeistert"},
     {WORD_PRAISE, 5, ANY, "perfekt perfect top"},
     {WORD_PRAISE, 5, EN, "excellent fantastic awesome amazing outstanding great wonderful brilliant superb"},
@@ -102,26 +104,33 @@ static const struct group words[] = {
 static const struct group phrases[] = {
     {WORD_ECHO, 0, ANY, "von 1 bis 5|1 bis 5|zwischen 1 und 5|from 1 to 5|1 to 5|between 1 and 5|1 through 5|1 - 5|1 bis maximal 5|1 und 5|1 and 5"},
     {WORD_OF_FIVE, 0, ANY, "out of the 5|out of 5|of the 5|of 5|von den 5|von 5|aus 5"},
+    {0, 0, ANY, "ist mir 1|es geht mir|mir geht|geht es mir|give me|gib mir|1 on 1|1 by 1|the wait|a wait|long wait|wait time"},
+    {WORD_NUMBER, 1, DE, "ein stern|einen stern|ein punkt|einen punkt"},
+    {WORD_NUMBER, 1, EN, "a star"},
     {0, 0, EN, "no one|the one|that one|this one|which one|the 1|that 1|this 1|which 1|no 1|to 1"},
-    {WORD_HALF, 0, EN, "and a half|and half"},
+    {WORD_HALF, 0, EN, "and a half|and half|1 of 2"},
     {WORD_HESITATION, 0, EN, "1 moment|1 second|1 sec|1 minute|let me see|let me think|you know|i mean it"},
     {WORD_GRADE, 0, ANY, "1 a|1 mit stern"},
-    {WORD_RATHER, 0, EN, "i mean|make that|make it|more like|or rather|change that to|change to"},
-    {WORD_RATHER, 0, DE, "ich meine|besser gesagt|will sagen|oder besser"},
+    {WORD_RATHER, 0, EN, "i mean|make that|make it|more like|or rather|change that to|change to|lets say"},
+    {WORD_RATHER, 0, DE, "sagen wir mal|sagen wir|ach was|ach wo|ich meine|besser gesagt|will sagen|oder besser"},
     {WORD_SMALL, 0, DE, "wenn sie mich fragen|nicht nur|wie gesagt|grund und boden|kann man sagen|auf jeden fall|auf alle faelle|unter dem strich"},
+    {WORD_GIVE, 0, EN, "go with|going with"},
+    {WORD_NOT, 0, EN, "anything but|nothing but"},
+    {WORD_SMALL, 0, ANY, "is my rating|is my answer|is my score|ist meine bewertung|ist meine antwort|it is|that is|das ist|es ist"},
     {WORD_SMALL, 0, EN, "if you ask me|not only|like i said|hands down|of course|so far"},
     {WORD_SMALL | WORD_POLITE, 0, DE, "auf wiederhoeren|auf wiedersehen|bis zum naechsten 1|bis dann|schoenen tag noch|schoenen tag|machen sies gut|machs gut"},
     {WORD_SMALL | WORD_POLITE, 0, DE, "bis zum naechsten mal"},
     {WORD_SMALL | WORD_POLITE, 0, EN, "bye bye|have a nice day|have a good day|take care"},
     {WORD_SMALL, 0, DE, "ja gut|na gut|schon gut|alles gut|also gut|gut dann|kein problem|keine probleme"},
     {0, 0, DE, "na super|na toll|na klasse|na prima|na bravo|na wunderbar|na ganz toll"},
-    {WORD_SMALL, 0, EN, "all good|no problem|no problems"},
+    {WORD_SMALL, 0, EN, "all good|im good|no problem|no problems"},
     {0, 0, EN, "great just great|oh great|just great|yeah great"},
     {WORD_PRAISE, 3, ANY, "not great not terrible|es geht so|geht so|so lala|so la la|so so|in ordnung|es ging|teils teils|ging so|es geht"},
     {WORD_PRAISE, 2, ANY, "not great|not super|nicht super|nicht toll"},
     {WORD_PRAISE, 4, ANY, "gar nicht uebel|nicht uebel"},
     {WORD_NOT, 0, ANY, "gar nicht|ueberhaupt nicht|absolut nicht|nicht so|nicht besonders|nicht wirklich|nicht sehr|not really|not very|not so|not too|not that|not all that|"
                        "nicht gerade|nicht allzu"},
+    {0, 0, EN, "too bad"},
     {WORD_SMALL, 0, ANY, "at all|i would"},
     {WORD_HEDGE, 0, ANY, "i guess|i think|i suppose|i believe"},
 };
@@ -210,7 +219,7 @@ static size_t phrase_at(const struct utterance *u, size_t at, const char *phrase
 
 static void replace(struct utterance *u, size_t at, size_t count, const struct group *by)
 {
-    u->words[at].text = ""; /* no part of another phrase */
+    u->words[at].text = by->kind & WORD_NUMBER ? "1" : ""; /* else no part of another phrase */
     u->words[at].kind = by->kind;
     u->words[at].value = by->value;
     memmove(&u->words[at + 1], &u->words[at + count], (u->count - at - count) * sizeof *u->words);

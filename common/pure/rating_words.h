@@ -31,14 +31,14 @@ enum word_kind {
     WORD_MILD = 1 << 18,       /* was, ganz: with it "okay" is an answer, without it a reply */
     WORD_IS = 1 << 19,         /* after a number: it is spoken about, not given */
     WORD_ECHO = 1 << 20,       /* from 1 to 5 */
-    WORD_IF = 1 << 21,         /* begins an aside until the clause ends */
+    WORD_IF = 1 << 21,         /* begins an aside until the clause ends, or "then" */
     WORD_BECAUSE = 1 << 22,    /* begins an aside, after a number until the sentence ends */
     WORD_BUT = 1 << 23,        /* begins a clause */
     WORD_PHANTOM = 1 << 24,    /* zdf, subscribe */
     WORD_HESITATION = 1 << 25,
     WORD_HEDGE = 1 << 26,      /* vielleicht, maybe */
     WORD_ALIKE = 1 << 27,      /* sounds like the number `value` */
-    WORD_FOR = 1 << 28,        /* before a number: of something else */
+    WORD_FOR = 1 << 28,        /* directly before a number: of something else */
     WORD_TIMES = 1 << 29,      /* after a number: the same */
     WORD_POLITE = 1 << 30      /* thanks and goodbye */
 };
