@@ -116,27 +116,6 @@ static void cut_asides(struct utterance *u)
     }
 }
 
-/* "Is 5 good?", "1 ist schlecht, oder?", "my number is 2" - but "my answer is 2". */
-static bool spoken_about(const struct utterance *u, size_t i)
-{
-    bool alone = clause_begin(u, i) + 2 >= clause_end(u, i), given = is(u, i - 1, WORD_ARTICLE);
-
-    for (size_t k = i; !u->words[k].begins; k--) {
-        given |= is(u, k - 1, WORD_GIVE);
-        if (is(u, k - 1, WORD_IS) && !(k >= 2 && is(u, k - 2, WORD_GIVE)) && !given)
-            return true;
-    }
-    return (same_clause(u, i + 1) && is(u, i + 1, WORD_IS | WORD_TIMES)) || (u->words[i].asks && !alone);
-}
-
-/* Something else than the rating is counted: "for 2", "3 of 4", "one of the", "vier mal". */
-static bool counts_else(const struct utterance *u, size_t i)
-{
-    if (spoken_about(u, i) || (same_clause(u, i + 1) && is(u, i + 1, WORD_OF)))
-        return true;
-    return !u->words[i].begins && is(u, i - 1, WORD_OF | WORD_FOR) && !(is(u, i - 1, WORD_JOIN) && i >= 2 && is(u, i - 2, CLAIMED));
-}
-
 static bool clean(const struct utterance *u, size_t i)
 {
     for (size_t k = clause_begin(u, i), end = clause_end(u, i); k < end; k++)
@@ -151,6 +130,43 @@ static size_t after_stars(const struct utterance *u, size_t i)
         i++;
     while (same_clause(u, i) && is(u, i, WORD_STARS | WORD_OF_FIVE));
     return i;
+}
+
+/* "my number is 2" - but "my answer is 2", "it is a 2". */
+static bool told_of(const struct utterance *u, size_t i)
+{
+    bool given = is(u, i - 1, WORD_ARTICLE);
+
+    for (size_t k = i; !u->words[k].begins; k--) {
+        given |= is(u, k - 1, WORD_GIVE);
+        if (is(u, k - 1, WORD_IS) && !(k >= 2 && is(u, k - 2, WORD_GIVE)) && !given)
+            return true;
+    }
+    return false;
+}
+
+/* "Is 5 good?" - a scale that is asked about; "3, maybe?" is an answer. */
+static bool asked_about(const struct utterance *u, size_t i)
+{
+    for (size_t k = clause_begin(u, i), end = clause_end(u, i); u->words[i].asks && k < end; k++)
+        if (u->words[k].kind == 0 || is(u, k, WORD_IS | WORD_PRAISE))
+            return true;
+    return false;
+}
+
+/* Something else than the rating is counted: "for 2", "bis 5", "3 of 4", "one of the", "vier mal", "1 ist schlecht". */
+static bool counts_else(const struct utterance *u, size_t i)
+{
+    size_t after = after_stars(u, i);
+    bool goes_on = !u->words[i].begins;
+
+    if (told_of(u, i) || asked_about(u, i) || (same_clause(u, after) && is(u, after, WORD_TIMES)))
+        return true;
+    if (same_clause(u, i + 1) && is(u, i + 1, WORD_IS | WORD_OF))
+        return true;
+    if (goes_on && is(u, i - 1, WORD_TIMES) && i >= 2 && is(u, i - 2, CLAIMED))
+        return true;
+    return goes_on && is(u, i - 1, WORD_OF | WORD_FOR | WORD_JOIN) && !(is(u, i - 1, WORD_JOIN) && i >= 2 && is(u, i - 2, CLAIMED | WORD_STARS));
 }
 
 static bool starred(const struct utterance *u, size_t i) { return after_stars(u, i) > i + 1; }
@@ -326,7 +342,7 @@ static bool full(const struct utterance *u)
 
 static struct rating praise(const struct utterance *u)
 {
-    enum { DOUBT = WORD_NO | WORD_RATHER | WORD_BOUND | WORD_GRADE | WORD_BUT | WORD_STARS | WORD_JOIN };
+    enum { DOUBT = WORD_NO | WORD_RATHER | WORD_BOUND | WORD_GRADE | WORD_BUT | WORD_STARS | WORD_JOIN | WORD_OF };
     bool mild = false, soft = true;
     int level = 0;
 

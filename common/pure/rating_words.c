@@ -60,39 +60,39 @@ static const struct group words[] = {
     {WORD_SMALL, 0, ANY, "nummer number"},
     {WORD_SMALL, 0, DE, "ja jo joa jawohl also dann da so schon naja nun halt eben einfach mir ich es das die sie ihnen ihr klar sicher "
                         "definitiv natuerlich bitte gerne gern gesagt auf skala einem mit meine eigentlich insgesamt unterm strich service gespraech "
-                        "beratung hilfe mich volle vollen hier doch leider nur immerhin und ins gleich dafuer moeglichen gesamt telefonat anruf daher "
+                        "beratung hilfe mich volle vollen hier doch leider nur immerhin und ins gleich klare passt dafuer moeglichen gesamt telefonat anruf daher "
                         "deshalb dieses diese alles geklappt sein wert fair hallo tach moin"},
     {WORD_SMALL, 0, EN, "yes yeah yep yup well so then i me my it its that thats this the you your on scale from with all please sure definitely clearly solid strong my er "
-                        "honestly overall would and just service call experience conversation help today hi hello hey full there them be"},
+                        "honestly obviously alright overall would and just service call experience conversation help today hi hello hey full there them be"},
     {WORD_SMALL | WORD_POLITE, 0, ANY, "danke dankeschoen tschuess tschuessi ciao bye thanks thank dank vielen schoenen wiederhoeren wiedersehen adieu cheers"},
     {WORD_SMALL, 0, ANY, "tom"},
     /* --- corrections and negations */
-    {WORD_NO, 0, DE, "nein nee noe quatsch moment stopp falsch verzeihung entschuldigung sorry korrektur halt_stopp pardon"},
-    {WORD_NO, 0, EN, "no nope sorry wait scratch correction oops pardon"},
+    {WORD_NO, 0, DE, "nein nee noe quatsch moment stopp falsch verzeihung entschuldigung sorry korrektur pardon vergessen vergiss egal"},
+    {WORD_NO, 0, EN, "no nope sorry wait scratch correction oops pardon forget nevermind whatever"},
     {WORD_RATHER, 0, DE, "sondern eher lieber beziehungsweise respektive vielmehr"},
-    {WORD_RATHER, 0, EN, "rather actually mean but_rather instead"},
+    {WORD_RATHER, 0, EN, "rather actually mean instead"},
     {WORD_NOT, 0, DE, "nicht kein keine keinen keiner keinem keines nie niemals net nich"},
     {WORD_NOT, 0, EN, "not isnt wasnt arent never dont didnt wouldnt cant wont cannot"},
-    {WORD_IS, 0, ANY, "ist is waere heisst bedeutet means being hiesse was_best"},
+    {WORD_IS, 0, ANY, "ist is waere heisst bedeutet means being hiesse"},
     {WORD_IF, 0, ANY, "wobei wenn falls where if whereas"},
     {WORD_BECAUSE, 0, DE, "weil denn nachdem obwohl damit"},
     {WORD_BECAUSE, 0, EN, "because cause cuz since although though"},
     {WORD_BUT, 0, ANY, "aber but jedoch however"},
     /* --- praise and blame */
-    {WORD_VERY, 0, ANY, "sehr voll total richtig absolut aeusserst ueberaus besonders very extremely absolutely totally super_very completely hoechst"},
+    {WORD_VERY, 0, ANY, "sehr voll total richtig absolut aeusserst ueberaus besonders very extremely absolutely totally completely hoechst"},
     {WORD_MILD | WORD_SMALL, 0, DE, "war wars bin ganz wirklich ziemlich recht fand relativ soweit"},
     {WORD_MILD | WORD_SMALL, 0, EN, "was im am really pretty quite fairly found"},
     {WORD_PRAISE, 5, DE, "hervorragend ausgezeichnet exzellent fantastisch phantastisch grossartig super spitze klasse toll wunderbar bestens genial begeistert"},
     {WORD_PRAISE, 5, ANY, "perfekt perfect top"},
     {WORD_PRAISE, 5, EN, "excellent fantastic awesome amazing outstanding great wonderful brilliant superb"},
-    {WORD_PRAISE, 4, DE, "gut gute gutes guter zufrieden prima ordentlich angenehm freundlich hilfreich"},
+    {WORD_PRAISE, 4, DE, "gut gute gutes guter zufrieden prima ordentlich angenehm hilfreich"},
     {WORD_PRAISE, 4, EN, "good happy satisfied pleased nice helpful"},
     {WORD_PRAISE | WORD_SMALL, 3, ANY, "okay ok okey oke"}, /* mostly a reply, see WORD_MILD */
     {WORD_PRAISE, 3, DE, "mittel mittelmaessig durchschnittlich durchwachsen passabel durchschnitt"},
     {WORD_PRAISE, 3, EN, "average mediocre meh"},
     {WORD_PRAISE, 2, DE, "schlecht schlechte schlechtes unzufrieden enttaeuscht enttaeuschend mies mangelhaft maessig"},
     {WORD_PRAISE, 2, EN, "bad poor unhappy dissatisfied unsatisfied disappointed disappointing unhelpful"},
-    {WORD_PRAISE, 1, DE, "katastrophe katastrophal furchtbar schrecklich grauenhaft unterirdisch miserabel ungenuegend beschissen scheisse"},
+    {WORD_PRAISE, 1, DE, "katastrophe katastrophal furchtbar schrecklich grauenhaft unterirdisch miserabel beschissen scheisse"},
     {WORD_PRAISE, 1, EN, "terrible awful horrible dreadful catastrophic disaster disastrous"},
     /* --- what recognisers invent */
     {WORD_PHANTOM, 0, ANY, "untertitel untertitelung untertitelt untertiteln subtitles subtitle subtitled captions caption amara copyright subscribe subscribed "
@@ -104,7 +104,7 @@ static const struct group words[] = {
 static const struct group phrases[] = {
     {WORD_ECHO, 0, ANY, "von 1 bis 5|1 bis 5|zwischen 1 und 5|from 1 to 5|1 to 5|between 1 and 5|1 through 5|1 - 5|1 bis maximal 5|1 und 5|1 and 5"},
     {WORD_OF_FIVE, 0, ANY, "out of the 5|out of 5|of the 5|of 5|von den 5|von 5|aus 5"},
-    {0, 0, ANY, "ist mir 1|es geht mir|mir geht|geht es mir|give me|gib mir|1 on 1|1 by 1|the wait|a wait|long wait|wait time"},
+    {0, 0, ANY, "nicht unzufrieden|not unhappy|not dissatisfied|mir ist|my bad|ist mir 1|es geht mir|mir geht|geht es mir|give me|gib mir|1 on 1|1 by 1|the wait|a wait|long wait|wait time"},
     {WORD_NUMBER, 1, DE, "ein stern|einen stern|ein punkt|einen punkt"},
     {WORD_NUMBER, 1, EN, "a star"},
     {0, 0, EN, "no one|the one|that one|this one|which one|the 1|that 1|this 1|which 1|no 1|to 1"},
@@ -113,11 +113,12 @@ static const struct group phrases[] = {
     {WORD_GRADE, 0, ANY, "1 a|1 mit stern"},
     {WORD_RATHER, 0, EN, "i mean|make that|make it|more like|or rather|change that to|change to|lets say"},
     {WORD_RATHER, 0, DE, "sagen wir mal|sagen wir|ach was|ach wo|ich meine|besser gesagt|will sagen|oder besser"},
-    {WORD_SMALL, 0, DE, "wenn sie mich fragen|nicht nur|wie gesagt|grund und boden|kann man sagen|auf jeden fall|auf alle faelle|unter dem strich"},
+    {WORD_SMALL, 0, DE, "wenn sie mich fragen|nicht nur|wie gesagt|grund und boden|kann man sagen|auf jeden fall|auf alle faelle|keine frage|ohne zweifel|unter dem strich"},
     {WORD_GIVE, 0, EN, "go with|going with"},
+    {WORD_NO, 0, EN, "never mind"},
     {WORD_NOT, 0, EN, "anything but|nothing but"},
     {WORD_SMALL, 0, ANY, "is my rating|is my answer|is my score|ist meine bewertung|ist meine antwort|it is|that is|das ist|es ist"},
-    {WORD_SMALL, 0, EN, "if you ask me|not only|like i said|hands down|of course|so far"},
+    {WORD_SMALL, 0, EN, "if you ask me|not only|like i said|hands down|no doubt|no question|of course|so far"},
     {WORD_SMALL | WORD_POLITE, 0, DE, "auf wiederhoeren|auf wiedersehen|bis zum naechsten 1|bis dann|schoenen tag noch|schoenen tag|machen sies gut|machs gut"},
     {WORD_SMALL | WORD_POLITE, 0, DE, "bis zum naechsten mal"},
     {WORD_SMALL | WORD_POLITE, 0, EN, "bye bye|have a nice day|have a good day|take care"},
@@ -126,13 +127,14 @@ static const struct group phrases[] = {
     {WORD_SMALL, 0, EN, "all good|im good|no problem|no problems"},
     {0, 0, EN, "great just great|oh great|just great|yeah great"},
     {WORD_PRAISE, 3, ANY, "not great not terrible|es geht so|geht so|so lala|so la la|so so|in ordnung|es ging|teils teils|ging so|es geht"},
+    {WORD_PRAISE, 5, DE, "alles bestens|alles super|alles perfekt|alles prima|alles top"},
     {WORD_PRAISE, 2, ANY, "not great|not super|nicht super|nicht toll"},
     {WORD_PRAISE, 4, ANY, "gar nicht uebel|nicht uebel"},
-    {WORD_NOT, 0, ANY, "gar nicht|ueberhaupt nicht|absolut nicht|nicht so|nicht besonders|nicht wirklich|nicht sehr|not really|not very|not so|not too|not that|not all that|"
+    {WORD_NOT, 0, ANY, "not even|nicht mal|nicht einmal|gar nicht|ueberhaupt nicht|absolut nicht|nicht so|nicht besonders|nicht wirklich|nicht sehr|not really|not very|not so|not too|not that|not all that|"
                        "nicht gerade|nicht allzu"},
     {0, 0, EN, "too bad"},
     {WORD_SMALL, 0, ANY, "at all|i would"},
-    {WORD_HEDGE, 0, ANY, "i guess|i think|i suppose|i believe"},
+    {WORD_HEDGE, 0, ANY, "at best|at most|i guess|i think|i suppose|i believe"},
 };
 
 static size_t word_length(const char *s, char end)
