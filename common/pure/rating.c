@@ -222,6 +222,7 @@ enum { BEYOND = 0, BETWEEN = -1 };
 
 struct claims {
     int count, value, said; /* since the last correction; said: all of them */
+    int rival;              /* "eine 5 hierfuer": no claim, but a doubt beside another; 0: none */
     bool differ, between;
     bool pending, withdrawn, corrected; /* a correction waits for its number; what was said is taken back; a number followed */
     bool negated, unclear, starred, hedged, all_clean;
@@ -258,8 +259,12 @@ static void hear(struct claims *c, const struct utterance *u, size_t i)
     c->hedged |= (w->kind & WORD_HEDGE) != 0;
     if (!(w->kind & CLAIMED))
         return;
-    if (counts_else(u, i) || !(clean(u, i) || marked(u, i)))
+    if (counts_else(u, i))
         c->unclear = true;
+    else if (!clean(u, i) && !marked(u, i)) {
+        c->unclear = true;
+        c->rival = is(u, i - 1, WORD_ARTICLE) && !negated(u, i) ? w->value : c->rival;
+    }
     else if (negated(u, i))
         c->negated = true;
     else
@@ -283,7 +288,7 @@ static struct rating conclude(const struct claims *c, const struct utterance *u)
         return none(RATING_BETWEEN);
     if (c->withdrawn)
         return none(RATING_WITHDRAWN);
-    if (c->differ || c->count > SO_OFTEN)
+    if (c->differ || c->count > SO_OFTEN || (c->rival && c->rival != c->value && !c->corrected))
         return none(RATING_CONTRADICTION);
     if (c->value == BEYOND)
         return none(RATING_OUT_OF_RANGE);

@@ -105,3 +105,120 @@ TEST(unit_rating, every_labelled_answer_is_read_as_labelled)
     if (f)
         fclose(f);
 }
+
+/* ---- the grammar in sentences ------------------------------------------------------------------------------------------------------------ */
+
+static struct rating de(const char *text) { return rating_of_text(text, RATING_GERMAN); }
+static struct rating en(const char *text) { return rating_of_text(text, RATING_ENGLISH); }
+
+#define IS(actual, number, how)                                                              \
+    do {                                                                                     \
+        struct rating is_r = (actual);                                                       \
+        CHECK_INT(is_r.value, number);                                                       \
+        CHECK_STR(rating_method_text(is_r.method), how);                                     \
+    } while (0)
+#define NONE(actual, why)                                                                    \
+    do {                                                                                     \
+        struct rating none_r = (actual);                                                     \
+        CHECK_INT(none_r.value, 0);                                                          \
+        CHECK_STR(rating_reason_text(none_r.reason), why);                                   \
+        CHECK(none_r.confidence == 0);                                                       \
+    } while (0)
+
+TEST(unit_rating, case_and_unicode_form_do_not_matter)
+{
+    static const char *const fives[] = {"fünf", "FÜNF", "fu\xcc\x88nf", "FU\xcc\x88NF", "fuenf", "Funf", "\xef\xbc\x95", "5\xef\xb8\x8f\xe2\x83\xa3",
+                                        "\xe2\x80\x9e"  "Fünf\xe2\x80\x9c", "\xc2\xa0" "fünf\xe2\x80\x8b", "'fünf'"};
+
+    for (size_t i = 0; i < sizeof fives / sizeof *fives; i++)
+        CHECK_INT(de(fives[i]).value, 5);
+    IS(en("Fóur"), 4, "number");
+}
+
+TEST(unit_rating, only_whole_words_count)
+{
+    static const char *const others[] = {"Dokument", "vierfach", "dreist", "einsam", "fünfmal", "zweifellos", "unzufriedenheit"};
+
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        CHECK_INT(de(others[i]).value, 0);
+    CHECK_INT(en("someone").value, 0);
+    CHECK_INT(en("fourteen").value, 0);
+}
+
+TEST(unit_rating, says_how_it_knows)
+{
+    IS(de("vier"), 4, "number");
+    IS(de("4 von 5"), 4, "scale");
+    IS(de("vier Sterne"), 4, "scale");
+    IS(de("eins, nein, zwei"), 2, "correction");
+    IS(en("to"), 2, "homophone");
+    IS(de("sehr gut"), 5, "praise");
+    IS(rating_of_keys("3"), 3, "dtmf");
+}
+
+TEST(unit_rating, says_why_not)
+{
+    NONE(de(""), "empty");
+    NONE(de(" ... "), "empty");
+    NONE(de("Vielen Dank."), "phantom");
+    NONE(de("Untertitelung des ZDF, 2020"), "phantom");
+    NONE(en("Thanks for watching"), "phantom");
+    NONE(de("keine Ahnung"), "no_answer");
+    NONE(de("zehn"), "out_of_range");
+    NONE(de("vier bis fünf"), "between");
+    NONE(de("4,5"), "between");
+    NONE(de("mehr als drei"), "between");
+    NONE(de("eine Fünf hierfür, eine Zwei dafür"), "contradiction");
+    NONE(de("fünf, schlecht"), "contradiction");
+    NONE(de("keine Fünf"), "negated");
+    NONE(de("eins, nein"), "withdrawn");
+    NONE(de("eine glatte Eins"), "grade");
+    NONE(de("ich warte seit vier Wochen"), "unclear");
+    NONE(rating_of_keys("6"), "out_of_range");
+    NONE(rating_of_keys("12"), "contradiction");
+    NONE(rating_of_keys("#"), "empty");
+}
+
+TEST(unit_rating, a_sure_answer_is_surer_than_a_guess)
+{
+    CHECK(rating_of_keys("4").confidence == 1);
+    CHECK(de("vier").confidence > de("vielleicht vier").confidence);
+    CHECK(de("ja, vier").confidence > de("unmöglich trotzdem geb ich ne vier").confidence);
+    CHECK(de("unmöglich ich geb vielleicht ne drei äh nein ne vier").confidence > en("for").confidence);
+    CHECK(en("for").confidence > en("good").confidence);
+    CHECK(en("good").confidence >= 0.5);
+}
+
+TEST(unit_rating, a_homophone_counts_alone_and_in_its_language_only)
+{
+    CHECK_INT(en("uh, to").value, 2);
+    CHECK_INT(en("to me").value, 0);
+    CHECK_INT(en("for the record").value, 0);
+    CHECK_INT(de("for").value, 0);
+    CHECK_INT(de("dry").value, 3);
+    CHECK_INT(en("dry").value, 0);
+}
+
+TEST(unit_rating, a_number_in_the_other_language_is_still_a_number)
+{
+    CHECK_INT(en("vier").value, 4);
+    CHECK_INT(de("four").value, 4);
+}
+
+TEST(unit_rating, an_utterance_of_any_length_has_an_answer)
+{
+    char text[4000] = "";
+
+    memset(text, '-', sizeof text - 1);
+    for (size_t i = 1; i < sizeof text - 1; i += 2)
+        text[i] = '5';
+    CHECK_INT(de(text).value, 0);
+    for (size_t n = 1; n < 700; n += 7) {
+        text[n] = '\0';
+        CHECK_INT(de(text).value, 0);
+        text[n] = '+';
+    }
+    memset(text, ' ', sizeof text - 1);
+    NONE(de(text), "too_long");
+    CHECK_INT(de("\xff\xfe vier \xc3").value, 0);
+}
