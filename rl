@@ -71,7 +71,7 @@ took() { awk -v a="$1" -v b="$(now_ms)" 'BEGIN { printf "%.1f s", (b - a) / 1000
 
 packages="build-essential cmake ninja-build pkg-config protobuf-c-compiler protobuf-compiler libprotobuf-c-dev libnats-dev nats-server
  libsqlite3-dev libyaml-dev libjansson-dev libssl-dev libcivetweb-dev tzdata ca-certificates"
-test_packages="nodejs npm prometheus git"
+test_packages="nodejs npm prometheus git lua5.4 lua-cjson"
 
 installed() { dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q 'ok installed'; }
 
@@ -232,6 +232,7 @@ print_screen() {
 Connect a voice stack (any language, JSON or protobuf, no library of ours):
   nats://127.0.0.1:$port   user $voice   password in $rel/secrets/$voice.password   inbox prefix _INBOX_$voice
 TXT
+  [ -n "$sandbox" ] || echo "  examples/node/voice.mjs: 39 lines to start from; docs/connect.md says the rest"
   [ -z "$sandbox" ] || echo "  Subjects begin with sandbox. (sandbox.policy.select); this user can reach no other, and production's users cannot reach these."
 }
 
