@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "feedback.h"
+#include "running.h"
 #include "test.h"
 #include "world.h"
 
@@ -288,5 +289,56 @@ TEST(sim_rating, no_question_answers_itself)
         const FeedbackAnswerReply *r = answer(w, id, i < 2 ? f->question[i] : f->question_retry[i - 2], i % 2 ? "en" : "de");
         CHECK_STR(r ? r->status : "", "retry");
     }
+    world_free(w);
+}
+
+/* ---- late, and never -------------------------------------------------------------------------------------------------------------------------- */
+
+TEST(sim_rating, the_way_from_the_end_to_the_rating_and_on_to_the_posterior_is_measured)
+{
+    extern const struct service bandit_service;
+    struct world *w = world_new(320);
+    const struct running *bandit = w->lives[WORLD_BANDIT].running;
+    size_t delay = 0;
+
+    while (delay < bandit_service.metric_count && strcmp(bandit_service.metrics[delay].name, "rl_posterior_delay_seconds") != 0)
+        delay++;
+    end_call(w, "c-1");
+    answer(w, "c-1", "drei", "de");
+    CHECK_INT(counted(w, FEEDBACK_JOIN_DELAY, NULL), 1);
+    CHECK_INT(counted(w, FEEDBACK_RATING_DELAY, NULL), 1);
+    CHECK_INT(metrics_get(bandit->metrics, METRIC_OWN(delay), NULL, NULL, NULL), 2); /* learned, and learned again with its rating */
+    world_free(w);
+}
+
+TEST(sim_rating, a_rating_after_the_amendment_window_is_counted_as_too_late)
+{
+    struct world *w = world_new(321);
+
+    end_call(w, "c-1");
+    sleep_days(w, 31);
+    answer(w, "c-1", "drei", "de");
+    CHECK_INT(counted(w, FEEDBACK_AMENDED, "too_late"), 1);
+    CHECK_INT(counted(w, FEEDBACK_AMENDED, "late"), 0);
+    CHECK_INT(sim_stored(w->sim, SUBJECT_DLQ_FEEDBACK), 1);
+    CHECK_INT(sim_stored(w->sim, SUBJECT_FEEDBACK_STORED), 1);
+    world_free(w);
+}
+
+TEST(sim_rating, a_rating_of_a_call_that_never_ends_is_counted_when_it_is_forgotten)
+{
+    struct world *w = world_new(322);
+    FeedbackCleanupRequest all = TOM__RL__V1__FEEDBACK_CLEANUP_REQUEST__INIT;
+
+    answer(w, "ghost", "drei", "de");
+    CHECK_INT(counted(w, FEEDBACK_AMENDED, "early"), 1);
+    sleep_days(w, 10);
+    end_call(w, "c-1");
+    all.older_than_days = 5;
+    all.force = true;
+    CHECK(world_ask(w, SUBJECT_FEEDBACK_CLEANUP, &all.base) != NULL);
+    world_run(w, 10 * SECOND_US);
+    CHECK_INT(counted(w, FEEDBACK_DANGLING, NULL), 1);
+    CHECK_INT(counted(w, FEEDBACK_DELETED, NULL), 1);
     world_free(w);
 }
