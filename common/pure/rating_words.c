@@ -55,15 +55,18 @@ static const struct group words[] = {
     {WORD_GIVE, 0, EN, "give giving say rate rating choose pick answer score gets get id ill"},
     {WORD_HEDGE, 0, DE, "denke denk glaube glaub vielleicht wohl hoechstens maximal circa ungefaehr etwa wahrscheinlich"},
     {WORD_HEDGE, 0, EN, "maybe perhaps probably about around guess think roughly"},
-    {WORD_HESITATION, 0, ANY, "aeh oeh aehm oehm eh ehm em hm hmm hmmm mh mhm uh um uhm umm erm ah oh ach hach tja puh"},
-    {WORD_SMALL | WORD_FOR, 0, DE, "der den dem"},
+    {WORD_HESITATION, 0, ANY, "aeh oeh aehm oehm eh ehm em hm hmm hmmm mh mhm ah oh ach hach tja puh"},
+    {WORD_HESITATION, 0, EN, "uh um uhm umm erm"},
+    {WORD_SMALL | WORD_FOR, 0, DE, "der den dem auf mit ins einem"},
+    {WORD_SMALL | WORD_FOR, 0, EN, "from on with all"},
+    {WORD_SMALL | WORD_JOIN, 0, ANY, "und and"},
     {WORD_SMALL, 0, ANY, "nummer number"},
     {WORD_SMALL, 0, DE, "ja jo joa jawohl also dann da so schon naja nun halt eben einfach mir ich es das die sie ihnen ihr klar sicher "
-                        "definitiv natuerlich bitte gerne gern gesagt auf skala einem mit meine eigentlich insgesamt unterm strich service gespraech "
-                        "beratung hilfe mich volle vollen hier doch leider nur immerhin und ins gleich klare passt dafuer moeglichen gesamt telefonat anruf daher "
+                        "definitiv eindeutig natuerlich bitte gerne gern gesagt skala meine eigentlich insgesamt unterm strich service gespraech "
+                        "beratung hilfe mich volle vollen hier doch leider nur immerhin gleich klare passt dafuer moeglichen gesamt telefonat anruf daher "
                         "deshalb dieses diese alles geklappt sein wert fair hallo tach moin"},
-    {WORD_SMALL, 0, EN, "yes yeah yep yup well so then i me my it its that thats this the you your on scale from with all please sure definitely clearly solid strong my er "
-                        "honestly obviously alright overall would and just service call experience conversation help today hi hello hey full there them be"},
+    {WORD_SMALL, 0, EN, "yes yeah yep yup well so then i me my it its that thats this the you your scale please sure definitely clearly solid strong my er "
+                        "honestly obviously alright overall would just service call experience conversation help today hi hello hey full there them be"},
     {WORD_SMALL | WORD_POLITE, 0, ANY, "danke dankeschoen tschuess tschuessi ciao bye thanks thank dank vielen schoenen wiederhoeren wiedersehen adieu cheers"},
     {WORD_SMALL, 0, ANY, "tom"},
     /* --- corrections and negations */
@@ -79,9 +82,10 @@ static const struct group words[] = {
     {WORD_BECAUSE, 0, EN, "because cause cuz since although though"},
     {WORD_BUT, 0, ANY, "aber but jedoch however"},
     /* --- praise and blame */
-    {WORD_VERY, 0, ANY, "sehr voll total richtig absolut aeusserst ueberaus besonders very extremely absolutely totally completely hoechst"},
+    {WORD_VERY, 0, EN, "really"},
+    {WORD_VERY, 0, ANY, "sehr voll absolute total richtig absolut aeusserst ueberaus besonders very extremely absolutely totally completely hoechst"},
     {WORD_MILD | WORD_SMALL, 0, DE, "war wars bin ganz wirklich ziemlich recht fand relativ soweit"},
-    {WORD_MILD | WORD_SMALL, 0, EN, "was im am really pretty quite fairly found"},
+    {WORD_MILD | WORD_SMALL, 0, EN, "was im am pretty quite fairly found"},
     {WORD_PRAISE, 5, DE, "hervorragend ausgezeichnet exzellent fantastisch phantastisch grossartig super spitze klasse toll wunderbar bestens genial begeistert"},
     {WORD_PRAISE, 5, ANY, "perfekt perfect top"},
     {WORD_PRAISE, 5, EN, "excellent fantastic awesome amazing outstanding great wonderful brilliant superb"},
@@ -104,7 +108,7 @@ static const struct group words[] = {
 static const struct group phrases[] = {
     {WORD_ECHO, 0, ANY, "von 1 bis 5|1 bis 5|zwischen 1 und 5|from 1 to 5|1 to 5|between 1 and 5|1 through 5|1 - 5|1 bis maximal 5|1 und 5|1 and 5"},
     {WORD_OF_FIVE, 0, ANY, "out of the 5|out of 5|of the 5|of 5|von den 5|von 5|aus 5"},
-    {0, 0, ANY, "nicht unzufrieden|not unhappy|not dissatisfied|mir ist|my bad|ist mir 1|es geht mir|mir geht|geht es mir|give me|gib mir|1 on 1|1 by 1|the wait|a wait|long wait|wait time"},
+    {0, 0, ANY, "ihnen 1|dir 1|1 sag ich|nicht unzufrieden|not unhappy|not dissatisfied|mir ist|my bad|ist mir 1|es geht mir|mir geht|geht es mir|give me|gib mir|1 on 1|1 by 1|the wait|a wait|long wait|wait time"},
     {WORD_NUMBER, 1, DE, "ein stern|einen stern|ein punkt|einen punkt"},
     {WORD_NUMBER, 1, EN, "a star"},
     {0, 0, EN, "no one|the one|that one|this one|which one|the 1|that 1|this 1|which 1|no 1|to 1"},
@@ -113,7 +117,7 @@ static const struct group phrases[] = {
     {WORD_GRADE, 0, ANY, "1 a|1 mit stern"},
     {WORD_RATHER, 0, EN, "i mean|make that|make it|more like|or rather|change that to|change to|lets say"},
     {WORD_RATHER, 0, DE, "sagen wir mal|sagen wir|ach was|ach wo|ich meine|besser gesagt|will sagen|oder besser"},
-    {WORD_SMALL, 0, DE, "wenn sie mich fragen|nicht nur|wie gesagt|grund und boden|kann man sagen|auf jeden fall|auf alle faelle|keine frage|ohne zweifel|unter dem strich"},
+    {WORD_SMALL, 0, DE, "wenn sie mich fragen|nicht nur|wie gesagt|mit abstand|na die|na ja|na klar|na also|na dann|grund und boden|kann man sagen|auf jeden fall|auf alle faelle|keine frage|ohne zweifel|unter dem strich"},
     {WORD_GIVE, 0, EN, "go with|going with"},
     {WORD_NO, 0, EN, "never mind"},
     {WORD_NOT, 0, EN, "anything but|nothing but"},
