@@ -83,11 +83,17 @@ handler_fn on_stats, on_by_policy, on_replay;
 enum status replay_open(struct feedback *f) MUST_CHECK; /* at the start: what the last life did not finish begins anew */
 enum status replay_some(struct feedback *f, struct outbox *out) MUST_CHECK; /* as much as the outbox has room for */
 
+FeedbackStored *event_of(struct arena *arena, const struct call *call); /* what is said of a stored call */
+
 /* ---- question.c ---- */
 
 handler_fn on_question, on_answer;
 void question_declare(struct feedback *f); /* its series */
 extern const char *const question_languages[], *const question_wordings[];
+
+/* ---- query.c ---- */
+
+handler_fn on_query;
 
 /* ---- cleanup.c ---- */
 
