@@ -158,7 +158,7 @@ static enum status on_ended(void *state, const struct in_msg *in, struct outbox 
 }
 
 /* From the arrival of the end, not from its ts: calls of the past may be told today, and corrected tomorrow. */
-static bool too_late(const struct feedback *f, const struct call *c, int64_t now_us)
+bool feedback_too_late(const struct feedback *f, const struct call *c, int64_t now_us)
 {
     const End *end = c->record->end;
 
@@ -177,7 +177,7 @@ static enum status on_amended(void *state, const struct in_msg *in, struct outbo
         status = calls_by_id(f, out, m->call_id, in, 2 * (int32_t)f->amendment_window_days, &c); /* beyond the window: to refuse it */
     if (status != STATUS_OK)
         return status;
-    if (too_late(f, c, in->time_us)) {
+    if (feedback_too_late(f, c, in->time_us)) {
         metrics_add(f->metrics, METRIC_OWN(FEEDBACK_AMENDED), 1, "too_late", NULL, NULL);
         return reason_set(reason, "at", "the amendment window of %lld days after the end is over", (long long)f->amendment_window_days);
     }

@@ -56,6 +56,10 @@ struct feedback {
     int64_t replay_run, replay_from, replay_next, replay_last, replay_revision; /* run 0: none is going on */
 };
 
+/* ---- feedback.c ---- */
+
+bool feedback_too_late(const struct feedback *f, const struct call *call, int64_t now_us); /* beyond the amendment window */
+
 /* ---- calls.c: the calls of the open batch ---- */
 
 /* The call of an id or a key: from the batch, the database (up to `back` days before the message's), or new. */

@@ -131,8 +131,9 @@ enum status on_question(void *state, const struct in_msg *in, struct outbox *out
 
 /* ---- feedback.answer -------------------------------------------------------------------------------------------------------------------------- */
 
-/* The number of the amendment in its id: what is said again after a lost answer is stored once, a changed mind is not taken for it. */
-static void amend(struct outbox *out, const struct in_msg *in, const char *call_id, const struct asked *asked)
+/* Its id names what was known and how often the caller rated: what is said again after a lost reply is stored once, a changed mind is not
+ * taken for it. */
+static void amend(struct outbox *out, const struct in_msg *in, const char *call_id, const struct asked *asked, int64_t revision)
 {
     CallAmended *m = outbox_new(out, SUBJECT_CALL_AMENDED);
     char key[CALL_KEY_TEXT];
@@ -146,7 +147,7 @@ static void amend(struct outbox *out, const struct in_msg *in, const char *call_
     m->signals->has_user_rating_case = TOM__RL__V1__SIGNALS__HAS_USER_RATING_USER_RATING;
     m->signals->user_rating = asked->rating;
     outbox_say(out, SUBJECT_CALL_AMENDED, &m->base,
-               arena_printf(outbox_arena(out), "call.amended/%s/answer/%d/%d", key, asked->said, asked->rating), 0, in->traceparent);
+               arena_printf(outbox_arena(out), "call.amended/%s/%lld/%d/%d", key, (long long)revision, asked->said, asked->rating), 0, in->traceparent);
 }
 
 /* Which question was answered, 1 .. QUESTIONS; one that was answered before is not counted again. */
@@ -160,14 +161,31 @@ static unsigned count_miss(struct asked *asked, uint32_t told)
     return attempt;
 }
 
-static const char *take_rating(struct outbox *out, const struct in_msg *in, struct asked *asked, const char *call_id, int rating)
+/* The same rating of the same caller: said in this life, or known from an earlier one. */
+static bool known(const struct asked *asked, const struct call *c, int rating)
 {
-    if (asked->rating != rating) {
-        asked->rating = (uint8_t)rating;
-        asked->said++;
-        amend(out, in, call_id, asked);
-    }
-    return statuses[0];
+    const Knowledge *k = join_knowledge(c->record, TOM__RL__V1__KNOWLEDGE__FIELD__FIELD_USER_RATING);
+
+    return asked->said ? asked->rating == rating : k && k->value == rating && k->source == TOM__RL__V1__SOURCE__SOURCE_USER;
+}
+
+static void take_rating(struct outbox *out, const struct in_msg *in, struct asked *asked, const struct call *c, int rating)
+{
+    bool said_before = known(asked, c, rating);
+
+    asked->rating = (uint8_t)rating;
+    if (said_before)
+        return;
+    asked->said++;
+    amend(out, in, ((const FeedbackAnswerRequest *)in->body)->call_id, asked, c->revision);
+}
+
+/* Why this call takes no rating; NULL: it does. */
+static const char *closed(const struct feedback *f, const struct call *c, int64_t now_us)
+{
+    if (c->record->tombstone_us)
+        return "not_kept";
+    return feedback_too_late(f, c, now_us) ? "too_late" : NULL;
 }
 
 static struct rating read_answer(const FeedbackAnswerRequest *q, int language)
@@ -176,6 +194,15 @@ static struct rating read_answer(const FeedbackAnswerRequest *q, int language)
         return rating_of_keys(q->dtmf);
     return rating_of_text(q->answer_case == TOM__RL__V1__FEEDBACK_ANSWER_REQUEST__ANSWER_TEXT ? q->text : "",
                           language == GERMAN ? RATING_GERMAN : RATING_ENGLISH);
+}
+
+static void no_rating(const struct feedback *f, FeedbackAnswerReply *m, bool again, int language)
+{
+    m->status = (char *)statuses[again ? 1 : 2];
+    if (again) {
+        m->has_next_question_case = TOM__RL__V1__FEEDBACK_ANSWER_REPLY__HAS_NEXT_QUESTION_NEXT_QUESTION;
+        m->next_question = (char *)f->question_retry[language];
+    }
 }
 
 static void reply(struct feedback *f, struct outbox *out, const struct in_msg *in, const struct rating *r, FeedbackAnswerReply *m)
@@ -191,6 +218,7 @@ enum status on_answer(void *state, const struct in_msg *in, struct outbox *out, 
     struct feedback *f = state;
     FeedbackAnswerRequest *q = (FeedbackAnswerRequest *)in->body;
     FeedbackAnswerReply *m = codec_new(outbox_arena(out), &tom__rl__v1__feedback_answer_reply__descriptor);
+    struct call *c;
     int language;
     enum status status = call_id_check(&q->call_id, "call_id", reason);
 
@@ -198,24 +226,22 @@ enum status on_answer(void *state, const struct in_msg *in, struct outbox *out, 
         return status;
     struct asked *asked = asked_of_id(f, q->call_id);
     status = language_of(f, q->language, asked, &language, reason);
+    if (status == STATUS_OK)
+        status = calls_by_id(f, out, q->call_id, in, 2 * (int32_t)f->amendment_window_days, &c);
     if (status != STATUS_OK)
         return status;
     struct rating r = read_answer(q, language);
+    const char *closed_why = closed(f, c, in->time_us);
     bool sure = r.value && r.confidence >= f->rating_min_confidence;
-    m->reason = (char *)(r.value && !sure ? "unsure" : rating_reason_text(r.reason));
+    m->reason = (char *)(closed_why ? closed_why : r.value && !sure ? "unsure" : rating_reason_text(r.reason));
     asked->language = (uint8_t)(language + 1);
-    if (sure) {
-        m->status = (char *)take_rating(out, in, asked, q->call_id, r.value);
+    if (sure && !closed_why) {
+        take_rating(out, in, asked, c, r.value);
+        m->status = (char *)statuses[0];
         m->has_rating_case = TOM__RL__V1__FEEDBACK_ANSWER_REPLY__HAS_RATING_RATING;
         m->rating = r.value;
-    } else {
-        bool again = count_miss(asked, q->attempt) < QUESTIONS && !asked->rating;
-        m->status = (char *)statuses[again ? 1 : 2];
-        if (again) {
-            m->has_next_question_case = TOM__RL__V1__FEEDBACK_ANSWER_REPLY__HAS_NEXT_QUESTION_NEXT_QUESTION;
-            m->next_question = (char *)f->question_retry[language];
-        }
-    }
+    } else
+        no_rating(f, m, count_miss(asked, q->attempt) < QUESTIONS && !asked->rating && !closed_why, language);
     reply(f, out, in, &r, m);
     return STATUS_OK;
 }
@@ -224,6 +250,6 @@ void question_declare(struct feedback *f)
 {
     for (enum rating_method method = RATING_NONE; method <= RATING_PRAISE; method++)
         for (size_t s = 0; s < COUNT_OF(statuses); s++)
-            if (method == RATING_NONE ? s > 0 : s == 0 || method >= RATING_HOMOPHONE)
+            if (method != RATING_NONE || s > 0)
                 metrics_declare(f->metrics, METRIC_OWN(FEEDBACK_ANSWERS), statuses[s], rating_method_text(method), NULL);
 }

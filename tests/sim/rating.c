@@ -311,17 +311,68 @@ TEST(sim_rating, the_way_from_the_end_to_the_rating_and_on_to_the_posterior_is_m
     world_free(w);
 }
 
-TEST(sim_rating, a_rating_after_the_amendment_window_is_counted_as_too_late)
+static void amend(struct world *w, const char *id, int rating)
+{
+    CallAmended m = TOM__RL__V1__CALL_AMENDED__INIT;
+    Signals s = TOM__RL__V1__SIGNALS__INIT;
+
+    m.call_id = (char *)id;
+    s.has_user_rating_case = TOM__RL__V1__SIGNALS__HAS_USER_RATING_USER_RATING;
+    s.user_rating = rating;
+    m.signals = &s;
+    sim_publish(w->sim, SUBJECT_CALL_AMENDED, &m.base, "");
+    world_run(w, SECOND_US);
+}
+
+TEST(sim_rating, after_the_amendment_window_an_answer_is_told_so_and_an_amendment_counted)
 {
     struct world *w = world_new(321);
 
     end_call(w, "c-1");
     sleep_days(w, 31);
-    answer(w, "c-1", "drei", "de");
+    check_answer(answer(w, "c-1", "drei", "de"), 0, "no_rating", "too_late");
+    CHECK_INT(sim_stored(w->sim, SUBJECT_CALL_AMENDED), 0);
+    amend(w, "c-1", 3);
     CHECK_INT(counted(w, FEEDBACK_AMENDED, "too_late"), 1);
     CHECK_INT(counted(w, FEEDBACK_AMENDED, "late"), 0);
     CHECK_INT(sim_stored(w->sim, SUBJECT_DLQ_FEEDBACK), 1);
     CHECK_INT(sim_stored(w->sim, SUBJECT_FEEDBACK_STORED), 1);
+    world_free(w);
+}
+
+/* The bus must not get to know again what must not be kept. */
+TEST(sim_rating, without_consent_an_answer_goes_nowhere)
+{
+    struct world *w = world_new(323);
+    CallEnded m = TOM__RL__V1__CALL_ENDED__INIT;
+    Signals s = TOM__RL__V1__SIGNALS__INIT;
+
+    s.has_resolution_case = TOM__RL__V1__SIGNALS__HAS_RESOLUTION_RESOLUTION;
+    m.call_id = (char *)"c-1";
+    m.signals = &s;
+    m.consent = TOM__RL__V1__CONSENT__CONSENT_NONE;
+    sim_publish(w->sim, SUBJECT_CALL_ENDED, &m.base, "");
+    world_run(w, SECOND_US);
+    check_answer(answer(w, "c-1", "fünf", "de"), 0, "no_rating", "not_kept");
+    CHECK_INT(sim_stored(w->sim, SUBJECT_CALL_AMENDED), 0);
+    world_free(w);
+}
+
+TEST(sim_rating, a_restart_between_two_minds_loses_neither)
+{
+    struct world *w = world_new(324);
+
+    end_call(w, "c-1");
+    answer(w, "c-1", "vier", "de");
+    answer(w, "c-1", "zwei", "de");
+    world_kill(w, WORLD_FEEDBACK);
+    world_run(w, 5 * SECOND_US);
+    answer(w, "c-1", "vier", "de");
+    CHECK_INT(stored_rating(w, 4), 4);
+    world_kill(w, WORLD_FEEDBACK);
+    world_run(w, 5 * SECOND_US);
+    answer(w, "c-1", "vier", "de"); /* known from an earlier life: nothing new */
+    CHECK_INT(stored_rating(w, 4), 4);
     world_free(w);
 }
 
