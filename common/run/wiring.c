@@ -22,7 +22,7 @@
 const struct subject_info subject_table[SUBJECT_COUNT] = {
     [SUBJECT_CALL_EVENT] = FROM_VOICE("call.event", NULL, call_event),
     [SUBJECT_CALL_ENDED] = FROM_VOICE("call.ended", "router", call_ended),
-    [SUBJECT_CALL_AMENDED] = FROM_VOICE("call.amended", NULL, call_amended),
+    [SUBJECT_CALL_AMENDED] = FROM_VOICE("call.amended", "feedback", call_amended),
     [SUBJECT_POLICY_SELECTED] = STREAMED("policy.selected", STREAM_DECISIONS, "router", policy_selected),
     [SUBJECT_FEEDBACK_STORED] = STREAMED("feedback.stored", STREAM_FEEDBACK, "feedback", feedback_stored),
     [SUBJECT_REWARD_COMPUTED] = STREAMED("reward.computed", STREAM_REWARDS, "reward", reward_computed),

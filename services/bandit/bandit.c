@@ -47,7 +47,7 @@ static const struct config_key keys[] = {
     K(TEXT, state_path, "bandit.state_path", "", "RL_BANDIT_STATE_PATH", "Readable export; empty: <data_dir>/rl/bandit_state.json."),
 };
 
-enum { EXPLORATION, LEARNED, AMENDED, STALE, CLOSED, ROWS, BUCKETS, SNAPSHOTS, SNAPSHOT_SECONDS };
+enum { EXPLORATION, LEARNED, AMENDED, STALE, CLOSED, ROWS, BUCKETS, SNAPSHOTS, SNAPSHOT_SECONDS, POSTERIOR_DELAY };
 
 static const struct metric metrics[] = {
     [EXPLORATION] = {"rl_bandit_exploration_rate", METRIC_GAUGE, "Traffic-weighted mean over cells of 1 - P(best) of the leading variant.", {0}},
@@ -60,6 +60,8 @@ static const struct metric metrics[] = {
     [SNAPSHOTS] = {"rl_snapshots_published_total", METRIC_COUNTER, "Publications of bandit.updated.", {0}},
     [SNAPSHOT_SECONDS] = {"rl_snapshot_compute_seconds", METRIC_HISTOGRAM, "Time to compute a snapshot.", {0},
                           .bounds = {1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3}, .bound_count = 8},
+    [POSTERIOR_DELAY] = {"rl_posterior_delay_seconds", METRIC_HISTOGRAM, "From feedback's saying of a call until the posterior holds it.", {0},
+                         .bounds = {0.01, 0.03, 0.1, 0.3, 1, 10, 60, 3600, 86400}, .bound_count = 9},
 };
 
 static const char *label(const struct bandit *b, const char *variant)
@@ -74,7 +76,14 @@ static struct grid grid_of(const struct bandit *b, struct arena *arena)
 
 /* --- learning -------------------------------------------------------------------------------------------------------------------------- */
 
-static void count_outcome(struct bandit *b, const struct call *call, enum learned outcome)
+/* A revision of feedback is the time at which it was said, in microseconds; one that anybody else gave may be any number. */
+static void observe_delay(struct bandit *b, int64_t revision, int64_t now_us)
+{
+    if (revision <= now_us && now_us - revision < 365 * (int64_t)SECONDS_PER_DAY * US)
+        metrics_observe(b->metrics, METRIC_OWN(POSTERIOR_DELAY), (double)(now_us - revision) / US, NULL, NULL, NULL);
+}
+
+static void count_outcome(struct bandit *b, const struct call *call, enum learned outcome, int64_t now_us)
 {
     static const int metric_of[LEARNED_OUTCOMES] = {
         [LEARNED_NEW] = LEARNED, [LEARNED_AMENDED] = AMENDED, [LEARNED_STALE] = STALE, [LEARNED_CLOSED] = CLOSED};
@@ -82,6 +91,7 @@ static void count_outcome(struct bandit *b, const struct call *call, enum learne
     metrics_add(b->metrics, METRIC_OWN(metric_of[outcome]), 1, outcome == LEARNED_NEW ? label(b, call->variant) : NULL, NULL, NULL);
     if (outcome != LEARNED_NEW && outcome != LEARNED_AMENDED)
         return;
+    observe_delay(b, call->revision, now_us);
     if (b->touched_count < TOUCHED)
         b->touched[b->touched_count] = *call;
     b->touched_count++;
@@ -98,7 +108,7 @@ static enum status on_reward(void *state, const struct in_msg *in, struct outbox
     if (status == STATUS_OK)
         status = ledger_learn(b->ledger, &call, rules.now, &outcome);
     if (status == STATUS_OK)
-        count_outcome(b, &call, outcome);
+        count_outcome(b, &call, outcome, outbox_now(out).us);
     return status;
 }
 

@@ -134,20 +134,32 @@ void calls_say_no_decision(struct outbox *out, const struct call *c)
     outbox_dead_letter(out, d, arena_printf(arena, "no_decision/%lld", (long long)c->id), c->revision);
 }
 
-static void count_first(struct feedback *f, const CallRecord *r)
+static void count_first(struct feedback *f, const CallRecord *r, int64_t now_us)
 {
     const char *variant = join_variant(r);
     double value;
 
     metrics_add(f->metrics, METRIC_OWN(FEEDBACK_TOTAL), 1, variant, join_profile(r), r->end->agent);
-    if (join_known(r, TOM__RL__V1__KNOWLEDGE__FIELD__FIELD_USER_RATING, &value))
-        metrics_observe(f->metrics, METRIC_OWN(FEEDBACK_RATING), value, variant, NULL, NULL);
+    metrics_observe(f->metrics, METRIC_OWN(FEEDBACK_JOIN_DELAY), now_us > r->end->arrived_us ? (double)(now_us - r->end->arrived_us) / 1e6 : 0, NULL, NULL, NULL);
     if (join_known(r, TOM__RL__V1__KNOWLEDGE__FIELD__FIELD_DURATION_SEC, &value))
         metrics_observe(f->metrics, METRIC_OWN(FEEDBACK_DURATION), value, variant, NULL, NULL);
     if (join_known(r, TOM__RL__V1__KNOWLEDGE__FIELD__FIELD_BARGE_IN_COUNT, &value))
         metrics_add(f->metrics, METRIC_OWN(FEEDBACK_BARGE_IN), value, variant, NULL, NULL);
     if (join_known(r, TOM__RL__V1__KNOWLEDGE__FIELD__FIELD_ESCALATION, &value))
         metrics_add(f->metrics, METRIC_OWN(FEEDBACK_ESCALATION), value, variant, NULL, NULL);
+}
+
+/* A call's first rating, with the end or by an amendment; a histogram can take nothing back, so a corrected one does not count again. */
+static void count_rating(struct feedback *f, const struct call *c)
+{
+    const CallRecord *r = c->record;
+    const Knowledge *k = join_knowledge(r, TOM__RL__V1__KNOWLEDGE__FIELD__FIELD_USER_RATING);
+
+    if (c->rating_said || !k)
+        return;
+    int64_t delay_us = k->at_us > r->end->arrived_us ? k->at_us - r->end->arrived_us : 0;
+    metrics_observe(f->metrics, METRIC_OWN(FEEDBACK_RATING), k->value, join_variant(r), NULL, NULL);
+    metrics_observe(f->metrics, METRIC_OWN(FEEDBACK_RATING_DELAY), (double)delay_us / 1e6, NULL, NULL, NULL);
 }
 
 static void log_stored(const struct feedback *f, const struct call *c)
@@ -181,7 +193,8 @@ static enum status write_call(struct feedback *f, struct outbox *out, struct cal
     if (c->state == CALL_STORED)
         feedback_store_count(&f->store, c->record, +1);
     if (first)
-        count_first(f, c->record);
+        count_first(f, c->record, outbox_now(out).us);
+    count_rating(f, c);
     log_stored(f, c);
     calls_say(out, c, c->revision, first, "");
     return STATUS_OK;

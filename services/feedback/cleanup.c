@@ -86,6 +86,8 @@ static enum status forget(struct feedback *f, struct call *c)
 {
     if (c->state == CALL_STORED)
         feedback_store_count(&f->store, c->record, -1);
+    if (c->state == CALL_OPEN)
+        metrics_add(f->metrics, METRIC_OWN(FEEDBACK_DANGLING), 1, NULL, NULL, NULL);
     return feedback_store_forget(&f->store, c);
 }
 

@@ -24,20 +24,30 @@ static const struct config_key keys[] = {
     K(INT, join_idle_s, "feedback.join_idle_s", "60", 0, 3600, NULL, "It gives up only when no decision was on its way for so many seconds."),
     K(INT, join_wait_s, "feedback.join_wait_s", "600", 1, 86400, NULL, "How long a call that names no variant waits for its decision, seconds."),
     K(ENUM, out_of_range, "feedback.out_of_range", out_of_range, "reject", "What happens to a signal beyond its range: refused, or moved into it and counted."),
+    K(ENUM, language, "feedback.language", question_languages, "de", "Language of the question at the end, where neither request nor call says one."),
     K(INT, outcome_wait_h, "feedback.outcome_wait_h", "24", 1, 720, NULL, "How long a call waits for its resolution, hours."),
+    K(TEXT, question[0], "feedback.question_de", "Wie zufrieden waren Sie mit diesem Gespräch? Sagen Sie bitte eine Zahl von eins bis fünf; fünf ist sehr zufrieden.",
+      NULL, "What is asked at the end of a German call.  Not: welche Note (1 is the best grade in Germany)."),
+    K(TEXT, question[1], "feedback.question_en", "How satisfied were you with this call? Please say a number from one to five; five is very satisfied.",
+      NULL, "What is asked at the end of an English call."),
+    K(TEXT, question_retry[0], "feedback.question_retry_de", "Bitte eine Zahl von eins bis fünf, oder drücken Sie die Taste.", NULL, "The one retry, shorter."),
+    K(TEXT, question_retry[1], "feedback.question_retry_en", "A number from one to five, please, or press the key.", NULL, "The same in English."),
+    K(ENUM, question_wording, "feedback.question_wording", question_wordings, "common",
+      "The same words for all variants, or each one's slot question_de, question_en; other words bias the comparison."),
+    K(DOUBLE, rating_min_confidence, "feedback.rating_min_confidence", "0.5", 0, 1, NULL, "Answers read with less confidence give no rating; praise has 0.5, a number more."),
     K(INT, retention_days, "feedback.retention_days", "90", MIN_RETENTION_DAYS, MAX_RETENTION_DAYS, NULL, "How long a call is kept after its first message, days."),
 };
 
 static const struct metric metrics[] = {
     [FEEDBACK_TOTAL] = {"rl_feedback_total", METRIC_COUNTER, "Calls stored.", {"policy_variant", "profile", "agent"}},
-    [FEEDBACK_RATING] = {"rl_user_rating_distribution", METRIC_HISTOGRAM, "Ratings of callers.", {"policy_variant"}, .bounds = {1, 2, 3, 4, 5}, .bound_count = 5},
+    [FEEDBACK_RATING] = {"rl_user_rating_distribution", METRIC_HISTOGRAM, "First rating of each call, whenever it came.", {"policy_variant"}, .bounds = {1, 2, 3, 4, 5}, .bound_count = 5},
     [FEEDBACK_DURATION] = {"rl_session_duration_seconds", METRIC_HISTOGRAM, "Length of calls.", {"policy_variant"},
                            .bounds = {30, 60, 120, 180, 300, 600, 900}, .bound_count = 7},
     [FEEDBACK_BARGE_IN] = {"rl_barge_in_total", METRIC_COUNTER, "Barge-ins.", {"policy_variant"}},
     [FEEDBACK_ESCALATION] = {"rl_escalation_total", METRIC_COUNTER, "Escalations.", {"policy_variant"}},
     [FEEDBACK_SUCCESS] = {"rl_policy_success_rate", METRIC_GAUGE, "Share of the variant's calls that were resolved.", {"policy_variant"}},
     [FEEDBACK_DUPLICATE] = {"rl_duplicate_ends_total", METRIC_COUNTER, "Further call.ended of a call that has one.", {NULL}},
-    [FEEDBACK_AMENDED] = {"rl_amendments_total", METRIC_COUNTER, "Amendments taken: before the end (early) or after it (late).", {"when"}},
+    [FEEDBACK_AMENDED] = {"rl_amendments_total", METRIC_COUNTER, "Amendments: before the end (early), after it (late), or after the window and refused (too_late).", {"when"}},
     [FEEDBACK_OVERRIDDEN] = {"rl_decision_overridden_total", METRIC_COUNTER, "Calls that spoke another variant than was decided.", {NULL}},
     [FEEDBACK_NO_CONSENT] = {"rl_no_consent_total", METRIC_COUNTER, "Calls whose caller does not consent: counted here and nowhere else.", {NULL}},
     [FEEDBACK_CLAMPED] = {"rl_clamped_signals_total", METRIC_COUNTER, "Signals moved into their range.", {NULL}},
@@ -45,6 +55,12 @@ static const struct metric metrics[] = {
     [FEEDBACK_DROPPED] = {"rl_no_outcome_total", METRIC_COUNTER, "Calls that gave up waiting for an outcome.", {NULL}},
     [FEEDBACK_DELETED] = {"rl_calls_deleted_total", METRIC_COUNTER, "Calls forgotten at the end of their retention or on request.", {NULL}},
     [FEEDBACK_WAITING] = {"rl_calls_waiting", METRIC_GAUGE, "Calls that ended and wait for a decision or an outcome.", {NULL}},
+    [FEEDBACK_ANSWERS] = {"rl_answers_total", METRIC_COUNTER, "Answers to the question at the end, by what follows and how they were read.", {"status", "method"}},
+    [FEEDBACK_DANGLING] = {"rl_dangling_total", METRIC_COUNTER, "Calls forgotten of which no end ever came: a decision or an amendment alone.", {NULL}},
+    [FEEDBACK_JOIN_DELAY] = {"rl_join_delay_seconds", METRIC_HISTOGRAM, "From the arrival of a call's end until it was first said, complete.", {NULL},
+                             .bounds = {0.01, 0.1, 1, 10, 60, 600, 3600, 86400}, .bound_count = 8},
+    [FEEDBACK_RATING_DELAY] = {"rl_rating_delay_seconds", METRIC_HISTOGRAM, "From the arrival of a call's end to that of its first rating; 0: it came with the end.", {NULL},
+                               .bounds = {1, 10, 60, 600, 3600, 21600, 86400, 259200, 604800, 2592000}, .bound_count = 10},
 };
 
 /* ---- messages ---------------------------------------------------------------------------------------------------------------------------------- */
@@ -63,8 +79,12 @@ static void note(struct feedback *f, struct outbox *out, struct call *c, unsigne
 }
 
 /* How the call counted until now leaves the sums; what it counts from now on enters them when it is written. */
-static void open_for_change(struct feedback *f, const struct call *c)
+static void open_for_change(struct feedback *f, struct call *c)
 {
+    double rating;
+
+    if (!c->changed)
+        c->rating_said = call_complete(c->state) && join_known(c->record, TOM__RL__V1__KNOWLEDGE__FIELD__FIELD_USER_RATING, &rating);
     if (c->state == CALL_STORED && !c->changed)
         feedback_store_count(&f->store, c->record, -1);
 }
@@ -138,7 +158,7 @@ static enum status on_ended(void *state, const struct in_msg *in, struct outbox 
 }
 
 /* From the arrival of the end, not from its ts: calls of the past may be told today, and corrected tomorrow. */
-static bool too_late(const struct feedback *f, const struct call *c, int64_t now_us)
+bool feedback_too_late(const struct feedback *f, const struct call *c, int64_t now_us)
 {
     const End *end = c->record->end;
 
@@ -157,8 +177,10 @@ static enum status on_amended(void *state, const struct in_msg *in, struct outbo
         status = calls_by_id(f, out, m->call_id, in, 2 * (int32_t)f->amendment_window_days, &c); /* beyond the window: to refuse it */
     if (status != STATUS_OK)
         return status;
-    if (too_late(f, c, in->time_us))
+    if (feedback_too_late(f, c, in->time_us)) {
+        metrics_add(f->metrics, METRIC_OWN(FEEDBACK_AMENDED), 1, "too_late", NULL, NULL);
         return reason_set(reason, "at", "the amendment window of %lld days after the end is over", (long long)f->amendment_window_days);
+    }
     metrics_add(f->metrics, METRIC_OWN(FEEDBACK_CLAMPED), clamped, NULL, NULL, NULL);
     open_for_change(f, c);
     effect = join_amendment(outbox_arena(out), c->record, m, in->time_us);
@@ -294,7 +316,7 @@ static mono_time next_tick(void *state, mono_time now)
 static void declare_series(struct feedback *f)
 {
     static const size_t plain[] = {FEEDBACK_DUPLICATE, FEEDBACK_OVERRIDDEN, FEEDBACK_NO_CONSENT, FEEDBACK_CLAMPED, FEEDBACK_NO_DECISION, FEEDBACK_DROPPED,
-                                   FEEDBACK_DELETED};
+                                   FEEDBACK_DELETED, FEEDBACK_DANGLING, FEEDBACK_JOIN_DELAY, FEEDBACK_RATING_DELAY};
 
     for (size_t v = 0; v < f->variants->count; v++) {
         const char *id = f->variants->items[v].id;
@@ -308,6 +330,8 @@ static void declare_series(struct feedback *f)
         metrics_declare(f->metrics, METRIC_OWN(plain[i]), NULL, NULL, NULL);
     metrics_declare(f->metrics, METRIC_OWN(FEEDBACK_AMENDED), "early", NULL, NULL);
     metrics_declare(f->metrics, METRIC_OWN(FEEDBACK_AMENDED), "late", NULL, NULL);
+    metrics_declare(f->metrics, METRIC_OWN(FEEDBACK_AMENDED), "too_late", NULL, NULL);
+    question_declare(f);
     metrics_declare(f->metrics, METRIC_DEAD_LETTERS, "no_decision", NULL, NULL);
 }
 
@@ -357,6 +381,8 @@ static const struct subject_handler handles[] = {
     {SUBJECT_CALL_ENDED, on_ended, HANDLE_BATCH},
     {SUBJECT_CALL_AMENDED, on_amended, HANDLE_BATCH},
     {SUBJECT_POLICY_SELECTED, on_selected, HANDLE_BATCH},
+    {SUBJECT_FEEDBACK_QUESTION, on_question, HANDLE_BATCH},
+    {SUBJECT_FEEDBACK_ANSWER, on_answer, HANDLE_BATCH},
     {SUBJECT_FEEDBACK_STATS, on_stats, HANDLE_READ},
     {SUBJECT_FEEDBACK_BY_POLICY, on_by_policy, HANDLE_READ},
     {SUBJECT_FEEDBACK_QUERY, on_query, HANDLE_READ},

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* feedback.h - the service's state, shared by its messages (feedback.c), its batch (calls.c), its requests (requests.c)
- * and its cleanup (cleanup.c). */
+/* feedback.h - the service's state, shared by its messages (feedback.c), its batch (calls.c), its requests (requests.c), the question at the
+ * end of a call (question.c) and its cleanup (cleanup.c). */
 #ifndef RL_FEEDBACK_H
 #define RL_FEEDBACK_H
 
@@ -13,14 +13,27 @@ enum { CALL_SLOTS = 4096, LOOK_BACK_DAYS = 3, MIN_RETENTION_DAYS = LOOK_BACK_DAY
 
 enum feedback_metric {
     FEEDBACK_TOTAL, FEEDBACK_RATING, FEEDBACK_DURATION, FEEDBACK_BARGE_IN, FEEDBACK_ESCALATION, FEEDBACK_SUCCESS, FEEDBACK_DUPLICATE, FEEDBACK_AMENDED,
-    FEEDBACK_OVERRIDDEN, FEEDBACK_NO_CONSENT, FEEDBACK_CLAMPED, FEEDBACK_NO_DECISION, FEEDBACK_DROPPED, FEEDBACK_DELETED, FEEDBACK_WAITING
+    FEEDBACK_OVERRIDDEN, FEEDBACK_NO_CONSENT, FEEDBACK_CLAMPED, FEEDBACK_NO_DECISION, FEEDBACK_DROPPED, FEEDBACK_DELETED, FEEDBACK_WAITING,
+    FEEDBACK_ANSWERS, FEEDBACK_DANGLING, FEEDBACK_JOIN_DELAY, FEEDBACK_RATING_DELAY
 };
+
+/* The questions of one live call. */
+struct asked {
+    uint8_t key[CALL_KEY_BYTES];
+    uint8_t misses, rating, said, language; /* answers without a rating; the last one and how many were said; enum rating_language, 0: unknown */
+};
+
+/* A call's slot is one of ASKED_WAYS; the one that was touched longest ago makes room: that call may be asked once more, and that is all. */
+enum { ASKED_SETS = 4096, ASKED_WAYS = 4 };
 
 struct feedback {
     int64_t join_wait_s, join_idle_s, outcome_wait_h, amendment_window_days, retention_days;
     bool allow_unknown_resolution;
     int out_of_range;
     const char *db_path;
+    int language, question_wording;
+    const char *question[2], *question_retry[2]; /* by language: de, en */
+    double rating_min_confidence;
 
     struct validate_rules rules;
     const struct common_config *common;
@@ -32,6 +45,8 @@ struct feedback {
     struct call *slots[CALL_SLOTS], **batch; /* calls of the open batch, by key and in order */
     size_t batch_count, batch_capacity;
 
+    struct asked asked[ASKED_SETS][ASKED_WAYS]; /* memory only: a restart asks again at worst */
+
     int64_t published;                    /* at the start: revisions up to here were said */
     int64_t idle_since_us;                /* service time since which no decision was on its way; 0: one is */
     int64_t cleanup_deleted, cleanup_next_us; /* so far; when to look again */
@@ -40,6 +55,10 @@ struct feedback {
     bool cleanup_moves; /* there is more to do at once */
     int64_t replay_run, replay_from, replay_next, replay_last, replay_revision; /* run 0: none is going on */
 };
+
+/* ---- feedback.c ---- */
+
+bool feedback_too_late(const struct feedback *f, const struct call *call, int64_t now_us); /* beyond the amendment window */
 
 /* ---- calls.c: the calls of the open batch ---- */
 
@@ -69,6 +88,12 @@ enum status replay_open(struct feedback *f) MUST_CHECK; /* at the start: what th
 enum status replay_some(struct feedback *f, struct outbox *out) MUST_CHECK; /* as much as the outbox has room for */
 
 FeedbackStored *event_of(struct arena *arena, const struct call *call); /* what is said of a stored call */
+
+/* ---- question.c ---- */
+
+handler_fn on_question, on_answer;
+void question_declare(struct feedback *f); /* its series */
+extern const char *const question_languages[], *const question_wordings[];
 
 /* ---- query.c ---- */
 

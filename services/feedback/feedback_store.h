@@ -23,6 +23,7 @@ struct call {
     enum call_state state;
     CallRecord *record;
     bool changed, gave_up; /* gave_up: this batch ended its wait for a decision */
+    bool rating_said;      /* a rating of it was said before this batch */
     bool row_waits, row_retracted; /* as the stored row counts in feedback_store */
     struct call *same_slot;
 };

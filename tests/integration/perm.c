@@ -18,7 +18,7 @@ struct right {
 static const struct right may_publish[] = {
     {"call.event", VOICE | OPERATOR | INIT},
     {"call.ended", VOICE | OPERATOR | INIT | ROUTER},
-    {"call.amended", VOICE | OPERATOR | INIT},
+    {"call.amended", VOICE | OPERATOR | INIT | FEEDBACK},
     {"policy.selected", ROUTER | INIT},
     {"feedback.stored", FEEDBACK | INIT},
     {"reward.computed", REWARD | INIT},

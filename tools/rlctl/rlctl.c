@@ -51,6 +51,9 @@ static const struct option event_options[] = {{"--profile", "P", "profile of the
                                               {"--handover", NULL, "given to a human", "data.handover", "true"},
                                               {"--barred", NULL, "the caller is on a block list", "data.barred", "true"},
                                               {"--ts", "T", "unix seconds of the event", "ts", NULL}, END};
+static const struct option ask_options[] = {{"--language", "L", "de or en", NULL, NULL},
+                                            {"--text", "WORDS", "what the caller says; without it you are asked", NULL, NULL},
+                                            {"--dtmf", "KEYS", "what the caller presses", NULL, NULL}, END};
 static const struct option reward_options[] = {SIGNAL_OPTIONS, END};
 static const struct option stats_options[] = {CONTEXT_OPTIONS, END};
 static const struct option replay_options[] = {{"--from", "T", "only calls that ended at or after these unix seconds", "from", NULL},
@@ -88,6 +91,7 @@ static const struct verb {
     {"session", "[CALL]", "where a live call is and what is known of it; without CALL how many there are", no_options, 0, 1, verb_session},
     {"end", "CALL", "tell how a call went", end_options, 1, 1, verb_end},
     {"amend", "CALL", "tell what became known of a call later", amend_options, 1, 1, verb_amend},
+    {"ask", "CALL", "the question at the end of a call, and its answer: --text, --dtmf, or typed", ask_options, 1, 1, verb_ask},
     {"reward", "", "what a call would earn, and for what", reward_options, 0, 0, verb_reward},
     {"stats", "", "what has been learned", stats_options, 0, 0, verb_stats},
     {"watch", "[SUBJECT ...]", "follow what happens; Ctrl-C ends", watch_options, 0, WORDS_MAX, verb_watch},

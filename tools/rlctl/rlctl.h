@@ -42,6 +42,7 @@ int verb_event(struct ctl *ctl);
 int verb_session(struct ctl *ctl);
 int verb_end(struct ctl *ctl);
 int verb_amend(struct ctl *ctl);
+int verb_ask(struct ctl *ctl);
 int verb_stats(struct ctl *ctl);
 int verb_replay(struct ctl *ctl);
 int verb_bandit(struct ctl *ctl);
