@@ -264,8 +264,7 @@ static void hear(struct claims *c, const struct utterance *u, size_t i)
     else if (!clean(u, i) && !marked(u, i)) {
         c->unclear = true;
         c->rival = is(u, i - 1, WORD_ARTICLE) && !negated(u, i) ? w->value : c->rival;
-    }
-    else if (negated(u, i))
+    } else if (negated(u, i))
         c->negated = true;
     else
         claim(c, u, i);
