@@ -9,7 +9,8 @@ enum { NOW = 1763800000 };
 
 static const char *const profile_names[] = {"kfz", "it", NULL};
 static const struct config_list profiles = {profile_names, 2};
-static const struct call_rules rules = {.version = "v1", .profiles = &profiles, .now = NOW};
+static const struct versions versions = {.first = "v1", .candidate = "v3", .active = "v1"};
+static const struct call_rules rules = {.versions = &versions, .profiles = &profiles, .now = NOW};
 
 /* The members of a JSON object, decoded and checked. */
 static enum status read_json(struct arena *arena, const char *members, struct call *ret, struct reason *reason)
