@@ -73,6 +73,19 @@ TEST(unit_call, everything_the_ledger_keeps_is_taken_over)
     arena_done(&arena);
 }
 
+TEST(unit_call, a_candidate_is_learned_beside_the_active_version)
+{
+    struct arena arena = {0};
+    struct reason reason = {0};
+    struct call call;
+
+    CHECK_INT(read_json(&arena, KEY "\"day\":1,\"revision\":1,\"policy_variant\":\"v1a\",\"reward_version\":\"v3\"", &call, &reason), STATUS_OK);
+    CHECK_STR(call.version, "v3");
+    CHECK_INT(read_json(&arena, KEY REST, &call, &reason), STATUS_OK);
+    CHECK_STR(call.version, "v1");
+    arena_done(&arena);
+}
+
 TEST(unit_call, a_context_that_nobody_configured_makes_no_new_cell)
 {
     struct arena arena = {0};
