@@ -51,10 +51,12 @@ static const struct option event_options[] = {{"--profile", "P", "profile of the
                                               {"--handover", NULL, "given to a human", "data.handover", "true"},
                                               {"--barred", NULL, "the caller is on a block list", "data.barred", "true"},
                                               {"--ts", "T", "unix seconds of the event", "ts", NULL}, END};
-static const struct option reward_options[] = {SIGNAL_OPTIONS, END};
-static const struct option stats_options[] = {CONTEXT_OPTIONS, END};
+#define VERSION_OPTION(help) {"--reward-version", "V", help, "reward_version", NULL}
+static const struct option reward_options[] = {SIGNAL_OPTIONS, VERSION_OPTION("by these rules"), END};
+static const struct option stats_options[] = {CONTEXT_OPTIONS, VERSION_OPTION("by these rules, not by the active ones"), END};
 static const struct option replay_options[] = {{"--from", "T", "only calls that ended at or after these unix seconds", "from", NULL},
-                                               {"--reward-version", "V", "score them by these rules", "reward_version", NULL}, END};
+                                               VERSION_OPTION("score them by these rules only"), END};
+static const struct option switch_options[] = {{"--why", "TEXT", "for the record", "reason", NULL}, END};
 static const struct option bandit_options[] = {{"--check", NULL, "compare, change nothing", "check", "true"}, END};
 static const struct option guard_options[] = {{"--cell", "C", "pin, unpin: kfz/morning, or * where there is no other pin (*)", "cell", NULL},
                                               {"--why", "TEXT", "for the record", "reason", NULL}, END};
@@ -85,6 +87,8 @@ static const struct verb {
      verb_guard},
     {"dlq", "list | show SEQ | replay SEQ|--all", "messages that were refused, and why", dlq_options, 1, 2, verb_dlq},
     {"replay", "", "say all stored calls again; harmless at any time", replay_options, 0, 0, verb_replay},
+    {"versions", "[VERSION]", "what each variant earns under the active reward version and under another", no_options, 0, 1, verb_versions},
+    {"switch", "VERSION", "decide from another reward version from now on; switching back restores every number", switch_options, 1, 1, verb_switch},
     {"password", "USER", "what a client of this name needs to connect", no_options, 1, 1, verb_password},
     {"bandit", "rebuild --check", "fold the ledger again and compare it with the live sums", bandit_options, 1, 1, verb_bandit},
 };
