@@ -70,6 +70,21 @@ static void end_call(struct world *w, struct caller *c, int number)
     world_run(w, (int64_t)rng_below(&w->rng, 200000));
 }
 
+/* Solved, and nothing else is known. */
+static void end_call_of(struct world *w, struct caller *c, int number, const char *variant)
+{
+    CallEnded m = TOM__RL__V1__CALL_ENDED__INIT;
+    Signals s = TOM__RL__V1__SIGNALS__INIT;
+
+    snprintf(c->id, sizeof c->id, "of-%d", number);
+    m.call_id = c->id;
+    TELL(&m, policy_variant, CALL_ENDED, POLICY_VARIANT, (char *)variant);
+    TELL(&s, resolution, SIGNALS, RESOLUTION, true);
+    m.signals = &s;
+    sim_publish(w->sim, SUBJECT_CALL_ENDED, &m.base, "");
+    world_run(w, 20000);
+}
+
 static void calm(struct world *w)
 {
     w->death_rate = 0;
@@ -257,6 +272,45 @@ TEST(sim_versions, a_switch_that_was_answered_survives_a_crash_at_every_step)
     for (int step = 0; step < STEP_COUNT; step++)
         for (int countdown = 1; countdown <= 2; countdown++)
             switch_and_die((enum loop_step)step, countdown);
+}
+
+/* Good calls of v2a before an operator blacklists and releases it, and after. */
+static void release_after(struct world *w, int calls, int since)
+{
+    GuardCommandRequest m = TOM__RL__V1__GUARD_COMMAND_REQUEST__INIT;
+    struct caller c = {0};
+
+    m.policy_variant = (char *)"v2a";
+    for (int i = 0; i < calls + since; i++) {
+        if (i == calls) {
+            world_run(w, 2 * SECOND_US);
+            m.command = (char *)"blacklist";
+            world_ask(w, SUBJECT_GUARD_COMMAND, &m.base);
+            m.command = (char *)"release";
+            world_ask(w, SUBJECT_GUARD_COMMAND, &m.base);
+        }
+        end_call_of(w, &c, i, "v2a");
+    }
+    world_run(w, 2 * SECOND_US);
+}
+
+TEST(sim_versions, what_a_released_variant_earned_under_one_version_is_not_taken_off_what_it_earns_under_another)
+{
+    struct world *w = world_new(970);
+    GuardHealthRequest ask = TOM__RL__V1__GUARD_HEALTH_REQUEST__INIT;
+
+    world_configure(w, "reward_candidate: {version: v2, resolution_weight: 0.05, rating_weight: 0, barge_in_weight: 0}\nbandit: {reward_candidate: v2}\n");
+    world_run(w, SECOND_US);
+    release_after(w, 40, 25);
+    switch_to(w, "v2");
+    world_run(w, 2 * SECOND_US);
+    ask.policy_variant = (char *)"v2a";
+    const GuardHealthReply *r = (const GuardHealthReply *)world_ask(w, SUBJECT_GUARD_HEALTH, &ask.base);
+    CHECK(r && r->stats);
+    CHECK_INT(r ? r->stats->pulls : 0, 65);
+    CHECK_NEAR(r ? r->stats->mean_reward : 0, 0.05, 1e-6);
+    CHECK(r && !r->is_blacklisted);
+    world_free(w);
 }
 
 TEST(sim_versions, only_the_version_that_was_asked_for_is_scored_again)
