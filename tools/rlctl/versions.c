@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* versions.c - two reward versions side by side, and the switch from one to the other. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "rlctl.h"
@@ -75,6 +77,33 @@ static void print_switches(const BanditVersionsReply *r)
     }
 }
 
+static double setting(const GuardStatusReply *g, const char *key)
+{
+    for (size_t i = 0; i < g->n_config; i++)
+        if (strcmp(g->config[i]->key, key) == 0)
+            return strtod(g->config[i]->value, NULL);
+    return NAN;
+}
+
+/* The one thing that switching back does not undo. */
+static int print_blacklist(struct ctl *ctl, const BanditVersionsReply *r)
+{
+    GuardStatusRequest none = TOM__RL__V1__GUARD_STATUS_REQUEST__INIT;
+    const void *reply;
+    int code = ctl_ask(ctl, SUBJECT_GUARD_STATUS, &none, &reply);
+
+    if (code != EXIT_OK)
+        return code;
+    const GuardStatusReply *g = reply;
+    double threshold = setting(g, "blacklist_threshold"), calls = setting(g, "min_pulls");
+    for (size_t i = 0; i < r->n_variants; i++) {
+        const BanditVersionArm *a = r->variants[i];
+        if (strcmp(a->policy_variant, g->base_variant) != 0 && (double)a->other_calls >= calls && a->other_mean < threshold && a->active_mean >= threshold)
+            printf("\n%s would be blacklisted after a switch: mean below %g.  Only rlctl guard release takes that back.\n", a->policy_variant, threshold);
+    }
+    return EXIT_OK;
+}
+
 int verb_versions(struct ctl *ctl)
 {
     BanditVersionsRequest request = TOM__RL__V1__BANDIT_VERSIONS_REQUEST__INIT;
@@ -89,8 +118,9 @@ int verb_versions(struct ctl *ctl)
     if (code != EXIT_OK)
         return code;
     print_arms(reply);
+    code = print_blacklist(ctl, reply);
     print_switches(reply);
-    return EXIT_OK;
+    return code;
 }
 
 int verb_switch(struct ctl *ctl)
