@@ -74,6 +74,12 @@ handler_fn on_stats, on_by_policy, on_replay;
 enum status replay_open(struct feedback *f) MUST_CHECK; /* at the start: what the last life did not finish begins anew */
 enum status replay_some(struct feedback *f, struct outbox *out) MUST_CHECK; /* as much as the outbox has room for */
 
+FeedbackStored *event_of(struct arena *arena, const struct call *call); /* what is said of a stored call */
+
+/* ---- query.c ---- */
+
+handler_fn on_query;
+
 /* ---- cleanup.c ---- */
 
 handler_fn on_cleanup;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // doctor.mjs - ./rl doctor finds what is wrong and says what to do; ./rl install and ./rl up say what they need.
 import assert from 'node:assert/strict';
-import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -62,6 +62,16 @@ export function doctor({ test, withStack, withFolder }) {
     const again = await stack.rl('up', '-d');
     assert.match(again, /\(existing\)/);
     assert.match(again, /found +1 calls, pseudonym key k1, policy v1-1-/);
+  }));
+
+  test('e2e.up.a_corrupt_database_is_named_and_left_as_it_is', () => withFolder(async (env, folder) => {
+    await mkdir(join(folder, 'rl'));
+    await writeFile(join(folder, 'rl/guard.db'), 'rubbish');
+    const up = await run('./rl', ['up', '-d'], { env });
+    assert.equal(up.code, 1);
+    assert.match(up.output, /Not ready after [0-9.]+ s:\nguard: .*guard\.db: .*not a database; the file was left as it is/);
+    assert.equal(await readFile(join(folder, 'rl/guard.db'), 'utf8'), 'rubbish');
+    assert.match((await run('./rl', ['status'], { env })).output, /Nothing runs/);
   }));
 
   test('e2e.install.everything_lies_where_the_units_look_for_it', async () => {

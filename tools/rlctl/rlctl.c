@@ -63,6 +63,18 @@ static const struct option guard_options[] = {{"--cell", "C", "pin, unpin: kfz/m
 static const struct option dlq_options[] = {{"--service", "S", "only what this service refused", NULL, NULL},
                                             {"-n", "N", "list: how many (20)", NULL, NULL},
                                             {"--all", NULL, "replay: all that is there", NULL, NULL}, END};
+static const struct option query_options[] = {{"--variant", "V", "only this variant", "policy_variant", NULL},
+                                              {"--profile", "P", "only this profile", "profile", NULL},
+                                              {"--from", "T", "ended at or after these unix seconds", "from", NULL},
+                                              {"--to", "T", "ended before these", "to", NULL},
+                                              {"--limit", "N", "how many (20)", NULL, NULL},
+                                              {"--all", NULL, "all that match", NULL, NULL},
+                                              {"--csv", NULL, "as CSV; --json: JSON lines that import takes again", NULL, NULL}, END};
+static const struct option import_options[] = {{"--feedback-db", "F", "tom3: its calls", NULL, NULL},
+                                               {"--bandit-state", "F", "tom3: bandit_state.json, to compare with", NULL, NULL},
+                                               {"--deploy-state", "F", "tom3: its blacklist and active variants", NULL, NULL},
+                                               {"--variants", "F", "tom3: its variants file, to check", NULL, NULL},
+                                               {"--dry-run", NULL, "say what would happen", NULL, NULL}, END};
 static const struct option watch_options[] = {{"--ids", NULL, "show call ids", NULL, NULL}, END};
 
 static const struct verb {
@@ -89,6 +101,8 @@ static const struct verb {
     {"replay", "", "say all stored calls again; harmless at any time", replay_options, 0, 0, verb_replay},
     {"versions", "[VERSION]", "what each variant earns under the active reward version and under another", no_options, 0, 1, verb_versions},
     {"switch", "VERSION", "decide from another reward version from now on; switching back restores every number", switch_options, 1, 1, verb_switch},
+    {"query", "", "stored calls, newest first; --csv and --json write all of them out", query_options, 0, 0, verb_query},
+    {"import", "tom3 | csv FILE | jsonl FILE", "take over calls from elsewhere; again and again is once", import_options, 1, 2, verb_import},
     {"password", "USER", "what a client of this name needs to connect", no_options, 1, 1, verb_password},
     {"bandit", "rebuild --check", "fold the ledger again and compare it with the live sums", bandit_options, 1, 1, verb_bandit},
 };

@@ -53,5 +53,7 @@ int verb_guard(struct ctl *ctl);
 int verb_dlq(struct ctl *ctl);
 int verb_watch(struct ctl *ctl);
 int verb_password(struct ctl *ctl);
+int verb_query(struct ctl *ctl);
+int verb_import(struct ctl *ctl);
 
 #endif

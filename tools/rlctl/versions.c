@@ -8,22 +8,24 @@
 
 #include "rlctl.h"
 
-/* "v2b, best with 83.1 %" under a version: what would be served most. */
+/* "v2b leads, best with 83.1 %" under a version, of those that spoke. */
 static int leader(struct ctl *ctl, const char *version, const char **ret)
 {
     BanditStatsRequest request = TOM__RL__V1__BANDIT_STATS_REQUEST__INIT;
     const void *reply;
-    size_t best = 0;
+    const Tom__Rl__V1__BanditStatsReply__VariantsEntry *best = NULL;
 
     request.reward_version = (char *)version;
     int code = ctl_ask(ctl, SUBJECT_BANDIT_STATS, &request, &reply);
     if (code != EXIT_OK)
         return code;
     const BanditStatsReply *r = reply;
-    for (size_t i = 1; i < r->n_variants; i++)
-        if (r->variants[i]->value->probability_best > r->variants[best]->value->probability_best)
-            best = i;
-    *ret = r->n_variants ? arena_printf(&ctl->arena, "%s, best with %.1f %%", r->variants[best]->key, 100 * r->variants[best]->value->probability_best) : "-";
+    for (size_t i = 0; i < r->n_variants; i++) {
+        const BanditArmStats *s = r->variants[i]->value;
+        if (s->pulls > 0 && (!best || s->probability_best > best->value->probability_best))
+            best = r->variants[i];
+    }
+    *ret = best ? arena_printf(&ctl->arena, "%s leads, best with %.1f %%", best->key, 100 * best->value->probability_best) : "";
     return EXIT_OK;
 }
 
