@@ -45,8 +45,10 @@ struct bandit {
 
 static const struct config_key keys[] = {
     K(INT, publish_interval_ms, "bandit.publish_interval_ms", "100", 1, 10000, NULL, "Least time between two snapshots, milliseconds."),
-    K(TEXT, versions.candidate, "bandit.reward_candidate", "", NULL, "A second reward version that is learned beside it, for rlctl versions and switch; empty: none."),
-    K(TEXT, versions.first, "bandit.reward_version", "v1", NULL, "The reward version that decides at the first start; from then on rlctl switch decides which."),
+    K(TEXT, versions.candidate, "bandit.reward_candidate", "", NULL,
+      "A second reward version that is learned beside it, for rlctl versions and switch; empty: none."),
+    K(TEXT, versions.first, "bandit.reward_version", "v1", NULL,
+      "The reward version that decides at the first start; from then on rlctl switch decides which."),
     K(DOUBLE, shrinkage, "bandit.shrinkage", "20", 0, 1e6, NULL, "At most so many calls' worth of strength comes from a variant's other cells."),
     K(TEXT, state_path, "bandit.state_path", "", "RL_BANDIT_STATE_PATH", "Readable export; empty: <data_dir>/rl/bandit_state.json."),
 };
@@ -244,17 +246,6 @@ static enum status check_filters(const struct bandit *b, const char *profile, co
     return STATUS_OK;
 }
 
-/* The active version for "". */
-static enum status check_version(const struct bandit *b, const char *version, const char **ret, struct reason *reason)
-{
-    const char *known = version[0] ? versions_known(&b->versions, version) : b->versions.active;
-
-    if (!known)
-        return versions_refuse(&b->versions, version, reason);
-    *ret = known;
-    return STATUS_OK;
-}
-
 static enum status on_stats(void *state, const struct in_msg *in, struct outbox *out, struct reason *reason)
 {
     struct bandit *b = state;
@@ -267,7 +258,7 @@ static enum status on_stats(void *state, const struct in_msg *in, struct outbox 
     if (status == STATUS_OK)
         status = check_variant(b, q->policy_variant, reason);
     if (status == STATUS_OK)
-        status = check_version(b, q->reward_version, &version, reason);
+        status = versions_find(&b->versions, q->reward_version, &version, reason);
     if (status != STATUS_OK)
         return status;
     struct model model = model_of(b, version);
@@ -370,18 +361,13 @@ static enum status on_rebuild(void *state, const struct in_msg *in, struct outbo
     return STATUS_OK;
 }
 
-/* Without a name: the configured one that is not active, or none. */
 static enum status on_versions(void *state, const struct in_msg *in, struct outbox *out, struct reason *reason)
 {
     struct bandit *b = state;
-    const char *asked = ((const BanditVersionsRequest *)in->body)->reward_version;
     BanditVersionsReply *m = codec_new(outbox_arena(out), &tom__rl__v1__bandit_versions_reply__descriptor);
-    struct comparison c = {.versions = &b->versions, .variants = b->model.variants,
-                           .other = b->versions.active == b->versions.first ? b->versions.candidate : b->versions.first};
-    enum status status = asked[0] ? check_version(b, asked, &c.other, reason) : STATUS_OK;
+    struct comparison c = {.versions = &b->versions, .variants = b->model.variants};
+    enum status status = versions_other(&b->versions, ((const BanditVersionsRequest *)in->body)->reward_version, &c.other, reason);
 
-    if (status == STATUS_OK && c.other == b->versions.active)
-        return reason_set(reason, "reward_version", "\"%s\" is the active one", c.other);
     if (status == STATUS_OK)
         status = versions_compare(&c, b->store, b->ledger, outbox_arena(out), m);
     if (status == STATUS_OK)

@@ -33,6 +33,28 @@ enum status versions_refuse(const struct versions *v, const char *version, struc
                       v->candidate, v->candidate[0] ? "\" are" : "");
 }
 
+enum status versions_find(const struct versions *v, const char *asked, const char **ret, struct reason *reason)
+{
+    const char *known = asked[0] ? versions_known(v, asked) : v->active;
+
+    if (!known)
+        return versions_refuse(v, asked, reason);
+    *ret = known;
+    return STATUS_OK;
+}
+
+enum status versions_other(const struct versions *v, const char *asked, const char **ret, struct reason *reason)
+{
+    const char *other = v->active == v->first ? v->candidate : v->first;
+
+    if (asked[0] && strcmp(asked, v->active) == 0)
+        return reason_set(reason, "reward_version", "\"%s\" is the active one", asked);
+    if (asked[0] && strcmp(asked, other) != 0)
+        return versions_refuse(v, asked, reason);
+    *ret = other;
+    return STATUS_OK;
+}
+
 /* --- the record -------------------------------------------------------------------------------------------------------------------------- */
 
 static enum status record(struct versions *v, struct store *store, const char *version, int64_t now, const char *who, const char *why)

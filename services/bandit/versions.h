@@ -29,6 +29,10 @@ enum status versions_open(struct versions *v, struct store *store, int64_t now) 
 /* The configured name that equals `version`, or NULL. */
 const char *versions_known(const struct versions *v, const char *version);
 
+/* The configured name that was asked for.  "" is the active one; in _other the one that is not, "" when there is none. */
+enum status versions_find(const struct versions *v, const char *asked, const char **ret, struct reason *reason) MUST_CHECK;
+enum status versions_other(const struct versions *v, const char *asked, const char **ret, struct reason *reason) MUST_CHECK;
+
 /* STATUS_INVALID: says which versions are learned. */
 enum status versions_refuse(const struct versions *v, const char *version, struct reason *reason) MUST_CHECK;
 
