@@ -78,12 +78,13 @@ static enum status intern(struct ledger *l, const char *text, uint32_t *ret_id)
 
 /* --- the rows of a batch ------------------------------------------------------------------------------------------------------------------ */
 
+/* The rows of one call under several versions lie one behind the other. */
 static uint32_t *slot_of(struct ledger *l, const uint8_t *key, int64_t day, uint32_t version)
 {
     uint64_t h;
 
     memcpy(&h, key, sizeof h);
-    h = (h ^ (uint64_t)day ^ (uint64_t)version << 32) * UINT64_C(0x9e3779b97f4a7c15);
+    h = (h ^ (uint64_t)day) * UINT64_C(0x9e3779b97f4a7c15);
     for (size_t i = h >> 32;; i++) {
         uint32_t *slot = &l->slots[i & (l->slot_capacity - 1)];
         const struct row *row = *slot ? &l->rows[*slot - 1] : NULL;
