@@ -118,8 +118,8 @@ static void take_row(const struct query *q, struct row *row)
     row->learned_at = query_int(q, 10);
 }
 
-/* With its sisters under other versions: what was reset under one is reset under all, once it changes. */
-static enum status read_row(struct ledger *l, struct row *row)
+/* row->version says which; of its sisters under other versions: what was reset under one is reset under all, once it changes. */
+static enum status read_row_under(struct ledger *l, struct row *row)
 {
     struct query *q = store_query(l->store, "SELECT version, id, revision, cell, variant, hour, p, flags, signals, reward, learned_at"
                                             " FROM ledger WHERE day = ? AND call_key = ?");
@@ -147,7 +147,7 @@ static enum status find_row(struct ledger *l, const struct call *call, uint32_t 
         struct row *row = &l->rows[l->row_count];
         *row = (struct row){.day = call->day, .version = version};
         memcpy(row->key, call->key, CALL_KEY_BYTES);
-        enum status status = read_row(l, row);
+        enum status status = read_row_under(l, row);
         if (status != STATUS_OK)
             return status;
         *slot = (uint32_t)++l->row_count;
