@@ -51,4 +51,7 @@ bool stats_zero(const struct stats *s);
 double stats_mean(const struct stats *s);
 double stats_variance(const struct stats *s);
 
+/* Share of the calls whose caller gave a rating; n = 0 gives 0. */
+double stats_response(const struct stats *s);
+
 #endif

@@ -19,7 +19,7 @@
 enum { NAME_SIZE = 128, RULE_SIZE = 160, LIST_ITEM = 40 };
 
 /* Sections of all programs: what one program does not know, another one checks. */
-static const char *const all_sections[] = {"rl",     "nats",  "metrics", "context", "feedback",   "reward",
+static const char *const all_sections[] = {"rl",     "nats",  "metrics", "context", "feedback",   "reward", "reward_candidate",
                                            "bandit", "guard", "router",  "sidecar", "supervisor", NULL};
 
 struct loader {

@@ -14,6 +14,7 @@
 #include "service.h"
 #include "snapshot.h"
 #include "state_file.h"
+#include "versions.h"
 
 enum { US = 1000000, MS = 1000, SNAPSHOT_EVERY_US = 10 * US, STATE_EVERY_US = US, TIMES_OF_DAY = 5, SECONDS_PER_DAY = 86400, TOUCHED = 4 };
 
@@ -21,12 +22,14 @@ struct bandit {
     /* configuration */
     double shrinkage; /* first: rl-sim reads it from here */
     int64_t publish_interval_ms;
-    const char *reward_version, *state_path;
+    const char *state_path;
+    struct versions versions;
 
-    struct model model;
+    struct model model; /* of the active version */
     const struct config_list *profiles;
     struct metrics *metrics;
     struct clk clk;
+    struct store *store;
     struct ledger *ledger;
     struct arena arena; /* of the path */
 
@@ -42,12 +45,15 @@ struct bandit {
 
 static const struct config_key keys[] = {
     K(INT, publish_interval_ms, "bandit.publish_interval_ms", "100", 1, 10000, NULL, "Least time between two snapshots, milliseconds."),
-    K(TEXT, reward_version, "bandit.reward_version", "v1", NULL, "The reward version that is learned; others are refused."),
+    K(TEXT, versions.candidate, "bandit.reward_candidate", "", NULL,
+      "A second reward version that is learned beside it, for rlctl versions and switch; empty: none."),
+    K(TEXT, versions.first, "bandit.reward_version", "v1", NULL,
+      "The reward version that decides at the first start; from then on rlctl switch decides which."),
     K(DOUBLE, shrinkage, "bandit.shrinkage", "20", 0, 1e6, NULL, "At most so many calls' worth of strength comes from a variant's other cells."),
     K(TEXT, state_path, "bandit.state_path", "", "RL_BANDIT_STATE_PATH", "Readable export; empty: <data_dir>/rl/bandit_state.json."),
 };
 
-enum { EXPLORATION, LEARNED, AMENDED, STALE, CLOSED, ROWS, BUCKETS, SNAPSHOTS, SNAPSHOT_SECONDS, POSTERIOR_DELAY };
+enum { EXPLORATION, LEARNED, AMENDED, STALE, CLOSED, INACTIVE, ROWS, BUCKETS, SNAPSHOTS, SNAPSHOT_SECONDS, POSTERIOR_DELAY };
 
 static const struct metric metrics[] = {
     [EXPLORATION] = {"rl_bandit_exploration_rate", METRIC_GAUGE, "Traffic-weighted mean over cells of 1 - P(best) of the leading variant.", {0}},
@@ -55,7 +61,8 @@ static const struct metric metrics[] = {
     [AMENDED] = {"rl_rewards_amended_total", METRIC_COUNTER, "Rewards that replaced an older one of the same call.", {0}},
     [STALE] = {"rl_rewards_stale_total", METRIC_COUNTER, "Rewards not newer than what was known; they changed nothing.", {0}},
     [CLOSED] = {"rl_rewards_closed_total", METRIC_COUNTER, "Rewards of unknown calls from before the rows that are kept; they changed nothing.", {0}},
-    [ROWS] = {"rl_ledger_rows", METRIC_GAUGE, "Calls in the ledger.", {0}},
+    [INACTIVE] = {"rl_rewards_inactive_total", METRIC_COUNTER, "Rewards learned under the version that is not active; no other counter has them.", {0}},
+    [ROWS] = {"rl_ledger_rows", METRIC_GAUGE, "Rows in the ledger: calls, once under each reward version.", {0}},
     [BUCKETS] = {"rl_sums_buckets", METRIC_GAUGE, "Sums by version, cell, variant and hour or day.", {0}},
     [SNAPSHOTS] = {"rl_snapshots_published_total", METRIC_COUNTER, "Publications of bandit.updated.", {0}},
     [SNAPSHOT_SECONDS] = {"rl_snapshot_compute_seconds", METRIC_HISTOGRAM, "Time to compute a snapshot.", {0},
@@ -71,7 +78,16 @@ static const char *label(const struct bandit *b, const char *variant)
 
 static struct grid grid_of(const struct bandit *b, struct arena *arena)
 {
-    return ledger_grid(b->ledger, b->reward_version, b->model.variants, arena);
+    return ledger_grid(b->ledger, b->model.reward_version, b->model.variants, arena);
+}
+
+static struct model model_of(const struct bandit *b, const char *version)
+{
+    struct model model = b->model;
+
+    model.reward_version = version;
+    model.hash = model_hash(&model);
+    return model;
 }
 
 /* --- learning -------------------------------------------------------------------------------------------------------------------------- */
@@ -88,6 +104,10 @@ static void count_outcome(struct bandit *b, const struct call *call, enum learne
     static const int metric_of[LEARNED_OUTCOMES] = {
         [LEARNED_NEW] = LEARNED, [LEARNED_AMENDED] = AMENDED, [LEARNED_STALE] = STALE, [LEARNED_CLOSED] = CLOSED};
 
+    if (strcmp(call->version, b->versions.active) != 0) {
+        metrics_add(b->metrics, METRIC_OWN(INACTIVE), outcome == LEARNED_NEW || outcome == LEARNED_AMENDED, NULL, NULL, NULL);
+        return;
+    }
     metrics_add(b->metrics, METRIC_OWN(metric_of[outcome]), 1, outcome == LEARNED_NEW ? label(b, call->variant) : NULL, NULL, NULL);
     if (outcome != LEARNED_NEW && outcome != LEARNED_AMENDED)
         return;
@@ -100,7 +120,7 @@ static void count_outcome(struct bandit *b, const struct call *call, enum learne
 static enum status on_reward(void *state, const struct in_msg *in, struct outbox *out, struct reason *reason)
 {
     struct bandit *b = state;
-    struct call_rules rules = {.version = b->reward_version, .profiles = b->profiles, .now = outbox_now(out).us / US};
+    struct call_rules rules = {.versions = &b->versions, .profiles = b->profiles, .now = outbox_now(out).us / US};
     enum learned outcome;
     struct call call;
     enum status status = call_read(&rules, (const RewardComputed *)in->body, outbox_arena(out), &call, reason);
@@ -242,16 +262,20 @@ static enum status on_stats(void *state, const struct in_msg *in, struct outbox 
     const BanditStatsRequest *q = (const BanditStatsRequest *)in->body;
     struct arena *arena = outbox_arena(out);
     BanditStatsReply *m = codec_new(arena, &tom__rl__v1__bandit_stats_reply__descriptor);
+    const char *version = "";
     enum status status = check_filters(b, q->profile, q->time_of_day, reason);
 
     if (status == STATUS_OK)
         status = check_variant(b, q->policy_variant, reason);
+    if (status == STATUS_OK)
+        status = versions_find(&b->versions, q->reward_version, &version, reason);
     if (status != STATUS_OK)
         return status;
-    struct grid grid = grid_of(b, arena);
-    struct estimates e = estimate(&b->model, &grid, arena);
+    struct model model = model_of(b, version);
+    struct grid grid = ledger_grid(b->ledger, version, model.variants, arena);
+    struct estimates e = estimate(&model, &grid, arena);
     snapshot_stats(&e, q, arena, m);
-    m->version = (char *)policy_version(&b->model, ledger_changes(b->ledger), outbox_now(out).us / US, arena);
+    m->version = (char *)policy_version(&model, ledger_changes(b->ledger), outbox_now(out).us / US, arena);
     outbox_reply(out, in, &m->base);
     return STATUS_OK;
 }
@@ -282,7 +306,7 @@ static enum status on_rewards(void *state, const struct in_msg *in, struct outbo
     struct bandit *b = state;
     const BanditRewardsRequest *q = (const BanditRewardsRequest *)in->body;
     BanditRewardsReply *m = codec_new(outbox_arena(out), &tom__rl__v1__bandit_rewards_reply__descriptor);
-    struct reward_filter filter = {.version = b->reward_version, .variant = q->policy_variant, .profile = q->profile};
+    struct reward_filter filter = {.version = b->versions.active, .variant = q->policy_variant, .profile = q->profile};
     int64_t *rewards = NULL;
     size_t count = 0;
     enum status status = check_variant(b, q->policy_variant, reason);
@@ -308,13 +332,15 @@ static enum status on_reset(void *state, const struct in_msg *in, struct outbox 
     const BanditResetRequest *q = (const BanditResetRequest *)in->body;
     BanditResetReply *m = codec_new(outbox_arena(out), &tom__rl__v1__bandit_reset_reply__descriptor);
     enum status status = STATUS_OK;
+    int64_t rows = 0;
 
     if (!variant_id_valid(q->policy_variant))
         return reason_set(reason, "policy_variant", "\"%.40s\" does not match ^v[0-9]+[a-z]$", q->policy_variant);
     if (!ledger_knows(b->ledger, q->policy_variant))
         status = check_variant(b, q->policy_variant, reason);
+    m->removed = ledger_calls(b->ledger, b->versions.active, q->policy_variant);
     if (status == STATUS_OK)
-        status = ledger_reset(b->ledger, q->policy_variant, &m->removed);
+        status = ledger_reset(b->ledger, q->policy_variant, &rows);
     if (status != STATUS_OK)
         return status;
     log_info("variant.reset", "variant=%s removed=%lld", q->policy_variant, (long long)m->removed);
@@ -345,14 +371,51 @@ static enum status on_rebuild(void *state, const struct in_msg *in, struct outbo
     return STATUS_OK;
 }
 
+static enum status on_versions(void *state, const struct in_msg *in, struct outbox *out, struct reason *reason)
+{
+    struct bandit *b = state;
+    BanditVersionsReply *m = codec_new(outbox_arena(out), &tom__rl__v1__bandit_versions_reply__descriptor);
+    struct comparison c = {.versions = &b->versions, .variants = b->model.variants};
+    enum status status = versions_other(&b->versions, ((const BanditVersionsRequest *)in->body)->reward_version, &c.other, reason);
+
+    if (status == STATUS_OK)
+        status = versions_compare(&c, b->store, b->ledger, outbox_arena(out), m);
+    if (status == STATUS_OK)
+        outbox_reply(out, in, &m->base);
+    return status;
+}
+
+/* The snapshot of this batch is made from the other sums, and leaves before the answer. */
+static enum status on_switch(void *state, const struct in_msg *in, struct outbox *out, struct reason *reason)
+{
+    struct bandit *b = state;
+    const BanditSwitchRequest *q = (const BanditSwitchRequest *)in->body;
+    BanditSwitchReply *m = codec_new(outbox_arena(out), &tom__rl__v1__bandit_switch_reply__descriptor);
+    bool changed = false;
+
+    m->previous = (char *)b->versions.active;
+    enum status status = versions_switch(&b->versions, b->store, q, outbox_now(out).us / US, &changed, reason);
+    if (status != STATUS_OK)
+        return status;
+    if (changed) {
+        b->model = model_of(b, b->versions.active);
+        b->started = false;
+        b->exported = -1;
+        log_info("version.switched", "from=%s to=%s calls=%lld", m->previous, b->versions.active,
+                 (long long)ledger_calls(b->ledger, b->versions.active, ""));
+    }
+    m->reward_version = (char *)b->versions.active;
+    m->changed = changed;
+    outbox_reply(out, in, &m->base);
+    return STATUS_OK;
+}
+
 /* --- life ------------------------------------------------------------------------------------------------------------------------------- */
 
 static enum status check_config(const struct bandit *b, struct reason *reason)
 {
     size_t bound = snapshot_bound(&b->model, b->profiles->count + 1, TIMES_OF_DAY);
 
-    if (!b->reward_version[0] || strlen(b->reward_version) > 32)
-        return reason_fail(reason, STATUS_CONFIG, "bandit.reward_version", "needs 1 .. 32 characters");
     if (bound <= SNAPSHOT_MAX_SIZE)
         return STATUS_OK;
     return reason_fail(reason, STATUS_CONFIG, "context.profiles",
@@ -375,21 +438,25 @@ static enum status open_bandit(void *state, const struct service_env *env, struc
     const struct variants *variants = env->variants;
 
     b->model = (struct model){.prior = {variants->initial_alpha, variants->initial_beta, b->shrinkage},
-                              .min_pulls = variants->min_pulls_for_confidence, .reward_version = b->reward_version, .variants = variants};
-    b->model.hash = model_hash(&b->model);
+                              .min_pulls = variants->min_pulls_for_confidence, .reward_version = b->versions.first, .variants = variants};
     b->profiles = &env->common->profiles;
     b->metrics = env->metrics;
     b->clk = env->clk;
     b->exported = -1;
-    enum status status = check_config(b, reason);
-    if (status == STATUS_OK && ledger_open(env->store, &b->ledger) != STATUS_OK)
+    b->store = env->store;
+    enum status status = versions_check(&b->versions, reason);
+    if (status == STATUS_OK)
+        status = check_config(b, reason);
+    if (status == STATUS_OK && (ledger_open(b->store, &b->ledger) != STATUS_OK
+                                || versions_open(&b->versions, b->store, b->clk.wall(b->clk.ctx).us / US) != STATUS_OK))
         status = reason_fail(reason, STATUS_STORE, "", "the ledger cannot be read");
     if (status != STATUS_OK)
         return status;
+    b->model = model_of(b, b->versions.active);
     if (!b->state_path[0])
         b->state_path = arena_printf(&b->arena, "%s/rl/bandit_state.json", env->common->data_dir);
     declare_series(b);
-    log_info("ledger.opened", "rows=%lld buckets=%zu changes=%lld", (long long)ledger_rows(b->ledger),
+    log_info("ledger.opened", "version=%s rows=%lld buckets=%zu changes=%lld", b->versions.active, (long long)ledger_rows(b->ledger),
              ledger_sums(b->ledger)->hours.count, (long long)ledger_changes(b->ledger));
     return STATUS_OK;
 }
@@ -410,6 +477,8 @@ static const struct subject_handler handles[] = {
     {SUBJECT_BANDIT_REWARDS, on_rewards, HANDLE_READ},
     {SUBJECT_BANDIT_RESET, on_reset, HANDLE_BATCH},
     {SUBJECT_BANDIT_REBUILD, on_rebuild, HANDLE_READ},
+    {SUBJECT_BANDIT_VERSIONS, on_versions, HANDLE_READ},
+    {SUBJECT_BANDIT_SWITCH, on_switch, HANDLE_BATCH},
 };
 
 extern const struct service bandit_service;

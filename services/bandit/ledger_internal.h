@@ -11,6 +11,7 @@ struct row {
     int64_t id, day, revision, hour, p_nano, reward, learned_at; /* id 0: not in the database; revision 0: nothing known yet */
     uint32_t version, cell, variant, flags;
     uint64_t signals;
+    bool sister_reset; /* the call was reset under another version */
     bool dirty;
 };
 

@@ -103,7 +103,7 @@ enum status calls_by_id(struct feedback *f, struct outbox *out, const char *call
 
 /* ---- saying ---------------------------------------------------------------------------------------------------------------------------------- */
 
-void calls_say(struct outbox *out, const struct call *c, int64_t revision, bool first, const char *id)
+void calls_say(struct outbox *out, const struct call *c, const struct saying *how)
 {
     FeedbackStored *m = outbox_new(out, SUBJECT_FEEDBACK_STORED);
     char key[CALL_KEY_TEXT];
@@ -113,8 +113,9 @@ void calls_say(struct outbox *out, const struct call *c, int64_t revision, bool 
     m->call_key = key;
     m->day = c->day;
     m->revision = c->revision;
-    m->first = first;
-    outbox_say(out, SUBJECT_FEEDBACK_STORED, &m->base, id, revision, c->record->traceparent);
+    m->first = how->first;
+    m->reward_version = (char *)how->reward_version;
+    outbox_say(out, SUBJECT_FEEDBACK_STORED, &m->base, how->id, how->revision, c->record->traceparent);
 }
 
 /* The original still lies in CALLS under the sequence that is named; its raw id is not kept here. */
@@ -196,7 +197,7 @@ static enum status write_call(struct feedback *f, struct outbox *out, struct cal
         count_first(f, c->record, outbox_now(out).us);
     count_rating(f, c);
     log_stored(f, c);
-    calls_say(out, c, c->revision, first, "");
+    calls_say(out, c, &(struct saying){.revision = c->revision, .first = first, .id = "", .reward_version = ""});
     return STATUS_OK;
 }
 

@@ -267,7 +267,7 @@ static enum status resume(void *state, struct outbox *out)
     query_bind_int(q, 1, f->published);
     while ((status = feedback_store_step(q, outbox_arena(out), &row)) == STATUS_OK && row) {
         if (call_complete(row->state))
-            calls_say(out, row, row->revision, false, "");
+            calls_say(out, row, &(struct saying){.revision = row->revision, .id = "", .reward_version = ""});
         else if (row->state == CALL_NO_DECISION)
             calls_say_no_decision(out, row);
     }

@@ -54,6 +54,7 @@ struct feedback {
     int64_t cleanup_cursor, cleanup_pass; /* last row looked at, 0: a pass begins; how many went in this pass */
     bool cleanup_moves; /* there is more to do at once */
     int64_t replay_run, replay_from, replay_next, replay_last, replay_revision; /* run 0: none is going on */
+    char replay_version[33]; /* by whose rules only; "": by all */
 };
 
 /* ---- feedback.c ---- */
@@ -75,8 +76,13 @@ struct call *calls_adopt(struct feedback *f, struct call *row);
 /* Writes what changed and says what is complete. */
 enum status calls_flush(struct feedback *f, struct outbox *out) MUST_CHECK;
 
-/* Says one complete call; `revision` moves the published floor, 0 leaves it. */
-void calls_say(struct outbox *out, const struct call *call, int64_t revision, bool first, const char *id);
+/* Says one complete call. */
+struct saying {
+    int64_t revision; /* moves the published floor, 0 leaves it */
+    bool first;
+    const char *id, *reward_version; /* both may be "" */
+};
+void calls_say(struct outbox *out, const struct call *call, const struct saying *how);
 
 /* Says that a call gave up waiting for its decision. */
 void calls_say_no_decision(struct outbox *out, const struct call *call);

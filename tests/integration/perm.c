@@ -44,6 +44,8 @@ static const struct right may_publish[] = {
     {"bandit.rewards", OPERATOR},
     {"bandit.reset", OPERATOR},
     {"bandit.rebuild", OPERATOR},
+    {"bandit.versions", OPERATOR},
+    {"bandit.switch", OPERATOR},
     {"guard.status", OPERATOR},
     {"guard.health", OPERATOR},
     {"guard.command", OPERATOR},

@@ -54,10 +54,12 @@ static const struct option event_options[] = {{"--profile", "P", "profile of the
 static const struct option ask_options[] = {{"--language", "L", "de or en", NULL, NULL},
                                             {"--text", "WORDS", "what the caller says; without it you are asked", NULL, NULL},
                                             {"--dtmf", "KEYS", "what the caller presses", NULL, NULL}, END};
-static const struct option reward_options[] = {SIGNAL_OPTIONS, END};
-static const struct option stats_options[] = {CONTEXT_OPTIONS, END};
+#define VERSION_OPTION(help) {"--reward-version", "V", help, "reward_version", NULL}
+static const struct option reward_options[] = {SIGNAL_OPTIONS, VERSION_OPTION("by these rules"), END};
+static const struct option stats_options[] = {CONTEXT_OPTIONS, VERSION_OPTION("by these rules, not by the active ones"), END};
 static const struct option replay_options[] = {{"--from", "T", "only calls that ended at or after these unix seconds", "from", NULL},
-                                               {"--reward-version", "V", "score them by these rules", "reward_version", NULL}, END};
+                                               VERSION_OPTION("score them by these rules only"), END};
+static const struct option switch_options[] = {{"--why", "TEXT", "for the record", "reason", NULL}, END};
 static const struct option bandit_options[] = {{"--check", NULL, "compare, change nothing", "check", "true"}, END};
 static const struct option guard_options[] = {{"--cell", "C", "pin, unpin: kfz/morning, or * where there is no other pin (*)", "cell", NULL},
                                               {"--why", "TEXT", "for the record", "reason", NULL}, END};
@@ -101,6 +103,8 @@ static const struct verb {
      verb_guard},
     {"dlq", "list | show SEQ | replay SEQ|--all", "messages that were refused, and why", dlq_options, 1, 2, verb_dlq},
     {"replay", "", "say all stored calls again; harmless at any time", replay_options, 0, 0, verb_replay},
+    {"versions", "[VERSION]", "what each variant earns under the active reward version and under another", no_options, 0, 1, verb_versions},
+    {"switch", "VERSION", "decide from another reward version from now on; switching back restores every number", switch_options, 1, 1, verb_switch},
     {"query", "", "stored calls, newest first; --csv and --json write all of them out", query_options, 0, 0, verb_query},
     {"import", "tom3 | csv FILE | jsonl FILE", "take over calls from elsewhere; again and again is once", import_options, 1, 2, verb_import},
     {"password", "USER", "what a client of this name needs to connect", no_options, 1, 1, verb_password},

@@ -46,6 +46,8 @@ int verb_ask(struct ctl *ctl);
 int verb_stats(struct ctl *ctl);
 int verb_replay(struct ctl *ctl);
 int verb_bandit(struct ctl *ctl);
+int verb_versions(struct ctl *ctl);
+int verb_switch(struct ctl *ctl);
 int verb_explain(struct ctl *ctl);
 int verb_reward(struct ctl *ctl);
 int verb_guard(struct ctl *ctl);
