@@ -21,6 +21,9 @@ struct beta_posterior {
 /* own: the variant in this cell; all: the variant over all cells, own included. */
 struct beta_posterior posterior_beta(const struct beta_prior *prior, const struct stats *own, const struct stats *all);
 
+/* The same of sums that need not be integers. */
+struct beta_posterior posterior_beta_moments(const struct beta_prior *prior, const struct moments *own, const struct moments *all);
+
 /* Half-width 1.96 sd of the posterior mean on [-1, +1], and confidence: 0 below min_pulls, else clamp(1 - h, 0, 1). */
 double beta_half_width(double alpha, double beta);
 double beta_confidence(double alpha, double beta, int64_t pulls, int64_t min_pulls);

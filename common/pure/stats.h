@@ -51,4 +51,11 @@ bool stats_zero(const struct stats *s);
 double stats_mean(const struct stats *s);
 double stats_variance(const struct stats *s);
 
+/* The same on [-1, +1]: what models are computed from.  Doubles hold the sums exactly up to 9e9 calls; forgetting makes them fractional. */
+struct moments {
+    double n, sum, sum_sq;
+};
+
+struct moments stats_moments(const struct stats *s);
+
 #endif
