@@ -25,20 +25,19 @@ struct explore_settings {
     ((struct explore_settings){.strategy = STRATEGY_THOMPSON, .sharpness = 0.5, .widening = 0.5, .caution = 0, .epsilon = 0.1, .runner_up = 0.5})
 
 /* The standard deviations that thompson and top_two draw with: sd_apart times sharpness sqrt(1 + widening ln+((N + 1) / (K max(1, n_i)))),
- * n_i own calls, N their sum, K = count; never above the plain one. */
+ * n_i own calls, N their sum, K = count. */
 void explore_deviations(const struct explore_settings *settings, const struct belief *beliefs, size_t count, double *ret_sd);
 
 /* w, >= 0, sums to 1.  `model` says which shape the posteriors have. */
 void explore_weights(const struct explore_settings *settings, enum model model, const struct belief *beliefs, size_t count, double *ret_w);
 
-/* One draw from w by drawing from the posteriors: for laboratories; shares of draws equal w. */
+/* One draw from w by drawing from the posteriors, for laboratories: shares of draws equal w.  count <= EXPLORE_DRAWN. */
+enum { EXPLORE_DRAWN = 256 };
 size_t explore_draw(const struct explore_settings *settings, enum model model, const struct belief *beliefs, size_t count, struct rng *rng);
 
-/* P(best) as believed: no sharpening, no widening. */
-void explore_best(enum model model, const struct belief *beliefs, size_t count, double *ret_best);
-
-/* E[max over others of their mean - this one's]+: what serving only this variant is expected to lose per call (Stucchio 2015, "expected loss"). */
-void explore_loss(enum model model, const struct belief *beliefs, size_t count, double *ret_loss);
+/* P(best) as believed: no sharpening, no widening.  Returns the expectation of the largest mean: less a variant's own mean it is that variant's
+ * expected loss per call (Stucchio 2015, "Bayesian A/B testing at VWO", eq. 11). */
+double explore_best(enum model model, const struct belief *beliefs, size_t count, double *ret_best);
 
 /* Central credible interval of the mean reward, level in (0, 1), within [-1, +1]. */
 struct interval {

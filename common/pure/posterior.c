@@ -106,3 +106,14 @@ double beta_quantile(double alpha, double beta, double q)
     }
     return 2 * x - 1;
 }
+
+double normal_quantile(double q)
+{
+    double p = fmin(q, 1 - q), t = sqrt(-2 * log(p));
+    double z = t - (2.515517 + t * (0.802853 + t * 0.010328)) / (1 + t * (1.432788 + t * (0.189269 + t * 0.001308)));
+
+    assert(q > 0 && q < 1);
+    for (int i = 0; i < 3; i++)
+        z += (erfc(z / sqrt(2)) / 2 - p) * sqrt(2 * M_PI) * exp(z * z / 2);
+    return q < 0.5 ? -z : z;
+}

@@ -31,6 +31,9 @@ double beta_confidence(double alpha, double beta, int64_t pulls, int64_t min_pul
 /* Quantile of the mean reward on [-1, +1], q in (0, 1); error < 1e-8. */
 double beta_quantile(double alpha, double beta, double q);
 
+/* Quantile of the standard normal distribution, q in (0, 1); error < 1e-8 (Abramowitz & Stegun 26.2.23, then Newton steps with erfc). */
+double normal_quantile(double q);
+
 /* 1.96 sqrt(own variance / own n) of single rewards; infinity below two calls. */
 double own_half_width(const struct stats *all);
 

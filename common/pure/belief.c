@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* belief.c - the models beta and gaussian, what all models share, and which of them answers. */
+#include "belief.h"
+
+#include <assert.h>
+#include <math.h>
+
+#include "belief_linear.h"
+
+enum { PRIOR_CALLS = 5, VARIANCE_CALLS = 8, FIRST_FIT = 40, FIT_EVERY = 250 };
+
+const char *const model_names[] = {"beta", "gaussian", "linear", NULL};
+
+/* Sum of squares about the own mean; rounding may leave a little less than nothing. */
+static double scatter(const struct moments *m) { return m->n > 0 ? fmax(0, m->sum_sq - m->sum * m->sum / m->n) : 0; }
+
+double belief_variance(const struct belief_settings *s, const struct belief_data *d)
+{
+    double squares = PRIOR_CALLS * s->prior_variance, freedom = PRIOR_CALLS;
+
+    for (size_t i = 0; i < d->cells * d->variants; i++) {
+        squares += scatter(&d->own[i]);
+        freedom += fmax(0, d->own[i].n - 1);
+    }
+    return squares / freedom;
+}
+
+double belief_variance_of(const struct moments *own, double pooled)
+{
+    return (scatter(own) + VARIANCE_CALLS * pooled) / (own->n + VARIANCE_CALLS);
+}
+
+static const struct moments nothing;
+
+static const struct moments *own_of(const struct belief_data *d, size_t cell, size_t variant)
+{
+    return cell < d->cells ? &d->own[cell * d->variants + variant] : &nothing;
+}
+
+static struct belief beta_belief(const struct belief_settings *s, const struct moments *own, const struct moments *all)
+{
+    struct beta_posterior p = posterior_beta_moments(&s->beta, own, all);
+
+    return (struct belief){.mean = p.mean, .sd = p.sd, .sd_apart = p.sd, .n = own->n, .n_borrowed = p.n_borrowed};
+}
+
+static void compute_beta(const struct belief_settings *s, const struct belief_data *d, struct belief *ret, struct arena *arena)
+{
+    struct moments *all = arena_alloc(arena, d->variants * sizeof *all);
+
+    for (size_t i = 0; i < d->cells * d->variants; i++) {
+        struct moments *m = &all[i % d->variants];
+        *m = (struct moments){m->n + d->own[i].n, m->sum + d->own[i].sum, m->sum_sq + d->own[i].sum_sq};
+    }
+    for (size_t c = 0; c <= d->cells; c++)
+        for (size_t v = 0; v < d->variants; v++)
+            ret[c * d->variants + v] = beta_belief(s, own_of(d, c, v), &all[v]);
+}
+
+static void compute_gaussian(const struct belief_settings *s, const struct belief_data *d, struct belief *ret)
+{
+    double pooled = belief_variance(s, d);
+
+    for (size_t c = 0; c <= d->cells; c++)
+        for (size_t v = 0; v < d->variants; v++) {
+            const struct moments *own = own_of(d, c, v);
+            double strength = s->prior_calls + own->n, sd = sqrt(belief_variance_of(own, pooled) / strength);
+            ret[c * d->variants + v] =
+                (struct belief){.mean = (s->prior_calls * s->prior_mean + own->sum) / strength, .sd = sd, .sd_apart = sd, .n = own->n};
+        }
+}
+
+struct belief *belief_compute(const struct belief_settings *s, const struct belief_data *d, const struct belief_fit *fit, struct arena *arena)
+{
+    struct belief *ret = arena_alloc(arena, (d->cells + 1) * d->variants * sizeof *ret);
+
+    assert(d->variants >= 1);
+    switch (s->model) {
+    case MODEL_BETA:
+        compute_beta(s, d, ret, arena);
+        break;
+    case MODEL_GAUSSIAN:
+        compute_gaussian(s, d, ret);
+        break;
+    case MODEL_LINEAR:
+        linear_compute(s, d, fit, ret, arena);
+        break;
+    }
+    return ret;
+}
+
+void belief_fit(const struct belief_settings *s, const struct belief_data *d, struct belief_fit *fit, struct arena *arena)
+{
+    double calls = 0;
+
+    for (size_t i = 0; i < d->cells * d->variants; i++)
+        calls += d->own[i].n;
+    if (s->model != MODEL_LINEAR || calls <= 0)
+        return;
+    linear_fit(s, d, fit, arena);
+    fit->calls = calls;
+}
+
+bool belief_fit_due(const struct belief_fit *fit, double calls)
+{
+    return calls >= (fit->calls > 0 ? fit->calls + fmax(FIT_EVERY, fit->calls / 20) : FIRST_FIT);
+}
