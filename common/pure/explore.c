@@ -9,7 +9,7 @@
 #include "allocate.h"
 #include "best.h"
 
-enum { EXPLORE_DOUBT = 4 }; /* calls below which learned variances and normal tails are not to be trusted */
+enum { EXPLORE_DOUBT = 3 }; /* calls below which learned variances and normal tails are not to be trusted */
 
 const char *const strategy_names[] = {"thompson", "top_two", "epsilon_greedy", "greedy", "uniform", NULL};
 
@@ -56,7 +56,7 @@ void explore_deviations(const struct explore_settings *s, const struct belief *b
         total += belief_n_eff(&beliefs[i]);
     for (size_t i = 0; i < count; i++) {
         double n = belief_n_eff(&beliefs[i]), rarity = fmax(0, log((total + 1) / ((double)count * fmax(1, n))));
-        double doubt = 1 + EXPLORE_DOUBT * n / (n * n + 1);
+        double doubt = 1 + EXPLORE_DOUBT * (n < 1 ? n : 1 / n);
         ret_sd[i] = beliefs[i].sd_apart * s->sharpness * sqrt(1 + s->widening * rarity * doubt);
     }
 }

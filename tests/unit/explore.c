@@ -51,7 +51,7 @@ TEST(unit_explore, without_sharpening_thompson_serves_by_the_probability_of_bein
     }
 }
 
-/* n_eff = 40, 9, 1; (N + 1) / K = 17: L = 0, ln(17/9), ln 17. */
+/* n_eff = 40, 9 (of which 2 borrowed), 1; (N + 1) / K = 17: L = 0, ln(17/9), ln 17. */
 TEST(unit_explore, deviations_are_what_the_formula_says)
 {
     struct explore_settings s = with(STRATEGY_THOMPSON, 0.4, 0.5);
@@ -63,8 +63,8 @@ TEST(unit_explore, deviations_are_what_the_formula_says)
     lent[1].n_borrowed = 2;
     explore_deviations(&s, lent, 3, sd);
     CHECK_NEAR(sd[0], 0.4 * 0.1, 1e-12);
-    CHECK_NEAR(sd[1], 0.4 * 0.15 * sqrt(1 + 0.5 * log(17.0 / 9) * (1 + 36.0 / 82)), 1e-12);
-    CHECK_NEAR(sd[2], 0.4 * 0.4 * sqrt(1 + 0.5 * log(17) * 3), 1e-12);
+    CHECK_NEAR(sd[1], 0.4 * 0.15 * sqrt(1 + 0.5 * log(17.0 / 9) * (1 + 3.0 / 9)), 1e-12);
+    CHECK_NEAR(sd[2], 0.4 * 0.4 * sqrt(1 + 0.5 * log(17) * 4), 1e-12);
 }
 
 TEST(unit_explore, only_differences_of_means_and_ratios_of_deviations_count)
