@@ -87,10 +87,10 @@ static struct grid grid_of(const struct bandit *b, struct arena *arena)
 static struct grid learned_grid(const struct bandit *b, int64_t now, struct arena *arena)
 {
     struct grid grid = grid_of(b, arena);
+    struct forgetting forgetting = {.half_life = b->model.half_life_days * HOURS_PER_DAY, .now = now / SECONDS_PER_HOUR};
 
-    if (b->model.half_life_days > 0)
-        ledger_forget(b->ledger, b->model.reward_version, b->model.variants, b->model.half_life_days * HOURS_PER_DAY, now / SECONDS_PER_HOUR, &grid,
-                      arena);
+    if (forgetting.half_life > 0)
+        ledger_forget(b->ledger, &forgetting, &grid, arena);
     return grid;
 }
 

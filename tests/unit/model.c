@@ -101,14 +101,16 @@ TEST(unit_model, a_call_of_one_half_life_counts_half)
     CHECK_INT(store_commit(store), STATUS_OK);
     struct grid grid = ledger_grid(ledger, "v1", &variants, &arena);
     CHECK(grid.moments == NULL);
-    ledger_forget(ledger, "v1", &variants, 48, NOW, &grid, &arena);
+    ledger_forget(ledger, &(struct forgetting){.half_life = 48, .now = NOW}, &grid, &arena);
     CHECK_NEAR(grid.moments[1].n, 1.5, 1e-12);
     CHECK_NEAR(grid.moments[1].sum, 0.5 - 0.5, 1e-9);
     CHECK_NEAR(grid.moments[1].sum_sq, 0.25 + 0.5, 1e-9);
     CHECK(grid.moments[0].n == 0);
     CHECK_INT(grid.own[1].n, 2);
-    ledger_forget(ledger, "v1", &variants, 48, NOW + 48, &grid, &arena);
+    ledger_forget(ledger, &(struct forgetting){.half_life = 48, .now = NOW + 48}, &grid, &arena);
     CHECK_NEAR(grid.moments[1].n, 0.75, 1e-12);
+    ledger_forget(ledger, &(struct forgetting){.now = NOW, .from = (const int64_t[]){0, NOW - 47, 0}}, &grid, &arena);
+    CHECK_NEAR(grid.moments[1].n, 1, 0);
     ledger_free(ledger);
     store_close(store);
     arena_done(&arena);
