@@ -8,6 +8,7 @@
 #define RL_LEDGER_H
 
 #include "arena.h"
+#include "detect.h"
 #include "pseudonym.h"
 #include "store.h"
 #include "sums.h"
@@ -43,7 +44,7 @@ enum learned {
 
 struct ledger;
 
-enum { LEDGER_MIGRATIONS = 2 };
+enum { LEDGER_MIGRATIONS = 3 };
 extern const char *const ledger_migrations[LEDGER_MIGRATIONS];
 
 /* Reads names, facts and sums of an opened store, which must outlive the ledger. */
@@ -93,6 +94,13 @@ struct forgetting {
     const int64_t *from; /* [cell][variant]; NULL: from the beginning */
 };
 void ledger_forget(const struct ledger *ledger, const struct forgetting *forgetting, struct grid *grid, struct arena *arena);
+
+/* The buckets of the grid in the order of time, none from before from[cell][variant] (NULL: all); hours[i] is the unix hour of table.own[i]. */
+struct history {
+    struct detect_table table;
+    const int64_t *hours;
+};
+struct history ledger_history(const struct ledger *ledger, const struct grid *grid, const int64_t *from, struct arena *arena);
 
 /* Zeros for a cell without data or a variant that is not configured. */
 struct stats grid_own(const struct grid *grid, const struct variants *variants, const char *cell, const char *variant);

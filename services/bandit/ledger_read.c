@@ -122,6 +122,40 @@ void ledger_forget(const struct ledger *l, const struct forgetting *f, struct gr
     g->moments = moments;
 }
 
+static int ascending(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+struct history ledger_history(const struct ledger *l, const struct grid *g, const int64_t *from, struct arena *arena)
+{
+    struct places places = places_of(l, g, arena);
+    int64_t *hours = arena_alloc(arena, l->sums.hours.count * sizeof *hours);
+    size_t pairs = g->cell_count * g->variant_count, count = 0, distinct = 0;
+
+    for (const struct bucket *b = bucket_next(&l->sums.hours, NULL); b; b = bucket_next(&l->sums.hours, b))
+        if (wanted(b, places.version, places.column))
+            hours[count++] = hour_of(l, b);
+    if (count)
+        qsort(hours, count, sizeof *hours, ascending);
+    for (size_t i = 0; i < count; i++)
+        if (i == 0 || hours[i] != hours[distinct - 1])
+            hours[distinct++] = hours[i];
+    struct moments *own = arena_alloc(arena, distinct * pairs * sizeof *own);
+    for (const struct bucket *b = bucket_next(&l->sums.hours, NULL); b; b = bucket_next(&l->sums.hours, b)) {
+        if (!wanted(b, places.version, places.column))
+            continue;
+        int64_t hour = hour_of(l, b);
+        size_t at = place(&places, g, b), row = (size_t)((int64_t *)bsearch(&hour, hours, distinct, sizeof *hours, ascending) - hours);
+        struct moments *m = &own[row * pairs + at], add = stats_moments(&b->stats);
+        if (!from || hour >= from[at])
+            *m = (struct moments){m->n + add.n, m->sum + add.sum, m->sum_sq + add.sum_sq};
+    }
+    return (struct history){.table = {.hours = distinct, .cells = g->cell_count, .variants = g->variant_count, .own = own}, .hours = hours};
+}
+
 struct stats grid_own(const struct grid *g, const struct variants *variants, const char *cell, const char *variant)
 {
     int v = variants_find(variants, variant);
@@ -179,13 +213,6 @@ enum status ledger_check(struct ledger *l, struct ledger_check *ret)
 }
 
 /* --- single rewards ----------------------------------------------------------------------------------------------------------------------- */
-
-static int ascending(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-    return (x > y) - (x < y);
-}
 
 static bool in_profile(const char *cell, const char *profile)
 {
