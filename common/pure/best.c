@@ -173,8 +173,9 @@ struct work {
     double *before;           /* product of F over the arms before it */
 };
 
-/* One node: w_i += weight f_i times the product of the others' F, by products from both sides, so that an F of 0 hurts nobody. */
-static void node_add(const struct work *k, int node, double half, double *w)
+/* One node: w_i += weight f_i times the product of the others' F, by products from both sides, so that an F of 0 hurts nobody.  Returns the sum of
+ * what it added: the mass of the maximum here. */
+static double node_add(const struct work *k, int node, double half, double *w)
 {
     double product = 1;
 
@@ -186,33 +187,41 @@ static void node_add(const struct work *k, int node, double half, double *w)
         k->before[i] = product;
         product *= k->below[i];
     }
+    double mass = 0;
     product = half * k->rule.weight[node];
-    for (size_t i = k->count; i-- > 0; product *= k->below[i])
-        w[i] += product * k->before[i] * k->density[i][node];
+    for (size_t i = k->count; i-- > 0; product *= k->below[i]) {
+        double part = product * k->before[i] * k->density[i][node];
+        w[i] += part;
+        mass += part;
+    }
+    return mass;
 }
 
-static void panel_add(const struct work *k, double right, double left, double *w)
+/* Returns what the panel adds to the integral of the maximum. */
+static double panel_add(const struct work *k, double right, double left, double *w)
 {
-    double half = (right - left) / 2;
+    double half = (right - left) / 2, first = 0, t[NODES];
 
     for (int n = 0; n < NODES; n++) {
         struct point at = {.t = right - half * (1 + k->rule.node[n])};
         at.softplus = softplus(at.t);
         at.softplus_minus = at.softplus - at.t;
+        t[n] = k->arms->b > 0 ? exp(-at.softplus_minus) : at.t;
         for (size_t i = 0; i < k->count; i++)
             k->density[i][n] = arm_density(&k->arms[i], &at);
     }
     for (int n = 0; n < NODES; n++)
-        node_add(k, n, half, w);
+        first += t[n] * node_add(k, n, half, w);
     for (size_t i = 0; i < k->count; i++)
         for (int n = 0; n < NODES; n++)
             k->survival[i] += half * k->rule.weight[n] * k->density[i][n];
+    return first;
 }
 
-static void best_arms(const struct arm *arms, size_t count, double *w)
+static double best_arms(const struct arm *arms, size_t count, double *w)
 {
     struct work k = {.arms = arms, .count = count, .rule = rule_make(), .survival = xcalloc(3 * count, sizeof *k.survival)};
-    double *breaks = xcalloc(MARKS * count + 1, sizeof *breaks), total = 0;
+    double *breaks = xcalloc(MARKS * count + 1, sizeof *breaks), total = 0, first = 0;
     size_t n = breaks_make(arms, count, breaks);
 
     k.density = xcalloc(count, sizeof *k.density);
@@ -221,7 +230,7 @@ static void best_arms(const struct arm *arms, size_t count, double *w)
     for (size_t i = 0; i < count; i++)
         w[i] = 0;
     for (size_t i = 0; i + 1 < n; i++)
-        panel_add(&k, breaks[i], breaks[i + 1], w);
+        first += panel_add(&k, breaks[i], breaks[i + 1], w);
     for (size_t i = 0; i < count; i++)
         total += w[i];
     for (size_t i = 0; i < count; i++)
@@ -229,26 +238,29 @@ static void best_arms(const struct arm *arms, size_t count, double *w)
     free(k.survival);
     free(k.density);
     free(breaks);
+    return first / total;
 }
 
-void best_beta(const double *alpha, const double *beta, size_t count, double *ret_w)
+double best_beta(const double *alpha, const double *beta, size_t count, double *ret_w)
 {
     struct arm *arms = xcalloc(count, sizeof *arms);
 
     assert(count >= 1 && count <= 1024);
     for (size_t i = 0; i < count; i++)
         arm_beta(&arms[i], alpha[i], beta[i]);
-    best_arms(arms, count, ret_w);
+    double largest = best_arms(arms, count, ret_w);
     free(arms);
+    return largest;
 }
 
-void best_normal(const double *mean, const double *sd, size_t count, double *ret_w)
+double best_normal(const double *mean, const double *sd, size_t count, double *ret_w)
 {
     struct arm *arms = xcalloc(count, sizeof *arms);
 
     assert(count >= 1 && count <= 1024);
     for (size_t i = 0; i < count; i++)
         arm_normal(&arms[i], mean[i], sd[i]);
-    best_arms(arms, count, ret_w);
+    double largest = best_arms(arms, count, ret_w);
     free(arms);
+    return largest;
 }

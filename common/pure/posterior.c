@@ -5,27 +5,33 @@
 #include <assert.h>
 #include <math.h>
 
-/* Sum of x = (r + 1) / 2 over the calls of `s`. */
-static double wins(const struct stats *s) { return ((double)s->n + (double)s->reward / REWARD_SCALE) / 2; }
+/* Sum of x = (r + 1) / 2 over the calls of `m`. */
+static double wins(const struct moments *m) { return (m->n + m->sum) / 2; }
 
 /* Of the mean on [-1, +1], twice as wide as the Beta. */
 static double beta_sd(double a, double b) { return 2 * sqrt(a * b / (a + b + 1)) / (a + b); }
 
-struct beta_posterior posterior_beta(const struct beta_prior *prior, const struct stats *own, const struct stats *all)
+struct beta_posterior posterior_beta_moments(const struct beta_prior *prior, const struct moments *own, const struct moments *all)
 {
-    struct stats other = *all;
+    struct moments other = {.n = fmax(0, all->n - own->n), .sum = all->sum - own->sum};
+    double weight = other.n > 0 ? prior->shrinkage / (prior->shrinkage + other.n) : 0;
     struct beta_posterior p;
 
-    stats_sub(&other, own);
-    double n = (double)other.n, weight = n > 0 ? prior->shrinkage / (prior->shrinkage + n) : 0;
     p.alpha = prior->alpha + wins(own);
-    p.beta = prior->beta + (double)own->n - wins(own);
+    p.beta = prior->beta + own->n - wins(own);
     p.alpha_shared = p.alpha + weight * wins(&other);
-    p.beta_shared = p.beta + weight * (n - wins(&other));
-    p.n_borrowed = weight * n;
+    p.beta_shared = p.beta + weight * (other.n - wins(&other));
+    p.n_borrowed = weight * other.n;
     p.mean = (p.alpha_shared - p.beta_shared) / (p.alpha_shared + p.beta_shared);
     p.sd = beta_sd(p.alpha_shared, p.beta_shared);
     return p;
+}
+
+struct beta_posterior posterior_beta(const struct beta_prior *prior, const struct stats *own, const struct stats *all)
+{
+    struct moments mine = stats_moments(own), everyone = stats_moments(all);
+
+    return posterior_beta_moments(prior, &mine, &everyone);
 }
 
 double beta_half_width(double alpha, double beta) { return 1.96 * beta_sd(alpha, beta); }
@@ -99,4 +105,15 @@ double beta_quantile(double alpha, double beta, double q)
         x = i % 3 && x - step > low && x - step < high ? x - step : (low + high) / 2;
     }
     return 2 * x - 1;
+}
+
+double normal_quantile(double q)
+{
+    double p = fmin(q, 1 - q), t = sqrt(-2 * log(p));
+    double z = t - (2.515517 + t * (0.802853 + t * 0.010328)) / (1 + t * (1.432788 + t * (0.189269 + t * 0.001308)));
+
+    assert(q > 0 && q < 1);
+    for (int i = 0; i < 3; i++)
+        z += (erfc(z / sqrt(2)) / 2 - p) * sqrt(2 * M_PI) * exp(z * z / 2);
+    return q < 0.5 ? -z : z;
 }

@@ -9,6 +9,7 @@
 
 #include "call.h"
 #include "context.h"
+#include "fit_store.h"
 #include "ledger.h"
 #include "log.h"
 #include "service.h"
@@ -16,21 +17,24 @@
 #include "state_file.h"
 #include "versions.h"
 
-enum { US = 1000000, MS = 1000, SNAPSHOT_EVERY_US = 10 * US, STATE_EVERY_US = US, TIMES_OF_DAY = 5, SECONDS_PER_DAY = 86400, TOUCHED = 4 };
+enum { US = 1000000, MS = 1000, SNAPSHOT_EVERY_US = 10 * US, STATE_EVERY_US = US, TIMES_OF_DAY = 5, SECONDS_PER_DAY = 86400, SECONDS_PER_HOUR = 3600, HOURS_PER_DAY = 24,
+       TOUCHED = 4 };
 
 struct bandit {
     /* configuration */
-    double shrinkage; /* first: rl-sim reads it from here */
+    struct model model; /* of the active version; first: rl-sim reads the settings from here */
     int64_t publish_interval_ms;
     const char *state_path;
     struct versions versions;
 
-    struct model model; /* of the active version */
     const struct config_list *profiles;
     struct metrics *metrics;
     struct clk clk;
     struct store *store;
     struct ledger *ledger;
+    struct belief_fit fit; /* as stored */
+    struct restarts restarts;
+    int64_t looked;     /* unix hour of the last look for a change */
     struct arena arena; /* of the path */
 
     bool started;             /* a first snapshot was said */
@@ -44,19 +48,29 @@ struct bandit {
 #define K(type, member, ...) CONFIG_##type(struct bandit, member, __VA_ARGS__)
 
 static const struct config_key keys[] = {
+    K(DOUBLE, model.change_delta, "bandit.change_delta", "0.01", 0, 0.5, NULL,
+      "Detector of changes: probability of a false alarm per series; 0: it does not look."),
+    K(DOUBLE, model.half_life_days, "bandit.half_life_days", "0", 0, 3650, NULL, "A call of this age counts half; 0: nothing is forgotten."),
+    K(ENUM, model.belief.model, "bandit.model", model_names, "linear", "What is believed of variants: reference, each cell by itself, or all together."),
     K(INT, publish_interval_ms, "bandit.publish_interval_ms", "100", 1, 10000, NULL, "Least time between two snapshots, milliseconds."),
     K(TEXT, versions.candidate, "bandit.reward_candidate", "", NULL,
       "A second reward version that is learned beside it, for rlctl versions and switch; empty: none."),
     K(TEXT, versions.first, "bandit.reward_version", "v1", NULL,
       "The reward version that decides at the first start; from then on rlctl switch decides which."),
-    K(DOUBLE, shrinkage, "bandit.shrinkage", "20", 0, 1e6, NULL, "At most so many calls' worth of strength comes from a variant's other cells."),
+    K(DOUBLE, model.belief.beta.shrinkage, "bandit.shrinkage", "20", 0, 1e6, NULL,
+      "Model beta: at most so many calls' worth of strength comes from a variant's other cells."),
     K(TEXT, state_path, "bandit.state_path", "", "RL_BANDIT_STATE_PATH", "Readable export; empty: <data_dir>/rl/bandit_state.json."),
+    K(DOUBLE, model.explore.runner_up, "exploration.runner_up", "0.5", 0, 1, NULL, "Strategy top_two: how often the runner-up is served instead."),
+    K(DOUBLE, model.explore.sharpness, "exploration.sharpness", "0.45", 0.01, 1, NULL,
+      "Thompson sampling: factor of every posterior deviation; 1 with widening 0 is plain Thompson."),
+    K(ENUM, model.explore.strategy, "exploration.strategy", strategy_names, "thompson", "How beliefs become shares of traffic."),
+    K(DOUBLE, model.explore.widening, "exploration.widening", "0.5", 0, 10, NULL, "How much of that is given back to variants of which less is known."),
 };
 
-enum { EXPLORATION, LEARNED, AMENDED, STALE, CLOSED, INACTIVE, ROWS, BUCKETS, SNAPSHOTS, SNAPSHOT_SECONDS, POSTERIOR_DELAY };
+enum { EXPLORATION, LEARNED, AMENDED, STALE, CLOSED, INACTIVE, ROWS, BUCKETS, SNAPSHOTS, SNAPSHOT_SECONDS, POSTERIOR_DELAY, RESTARTS };
 
 static const struct metric metrics[] = {
-    [EXPLORATION] = {"rl_bandit_exploration_rate", METRIC_GAUGE, "Traffic-weighted mean over cells of 1 - P(best) of the leading variant.", {0}},
+    [EXPLORATION] = {"rl_bandit_exploration_rate", METRIC_GAUGE, "Traffic-weighted mean over cells of 1 - w of the leading variant.", {0}},
     [LEARNED] = {"rl_learned_total", METRIC_COUNTER, "Calls learned for the first time.", {"policy_variant"}},
     [AMENDED] = {"rl_rewards_amended_total", METRIC_COUNTER, "Rewards that replaced an older one of the same call.", {0}},
     [STALE] = {"rl_rewards_stale_total", METRIC_COUNTER, "Rewards not newer than what was known; they changed nothing.", {0}},
@@ -69,6 +83,7 @@ static const struct metric metrics[] = {
                           .bounds = {1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3}, .bound_count = 8},
     [POSTERIOR_DELAY] = {"rl_posterior_delay_seconds", METRIC_HISTOGRAM, "From feedback's saying of a call until the posterior holds it.", {0},
                          .bounds = {0.01, 0.03, 0.1, 0.3, 1, 10, 60, 3600, 86400}, .bound_count = 9},
+    [RESTARTS] = {"rl_bandit_restarts_total", METRIC_COUNTER, "Changes of the world that were found; what came before no longer counts.", {"level"}},
 };
 
 static const char *label(const struct bandit *b, const char *variant)
@@ -81,13 +96,30 @@ static struct grid grid_of(const struct bandit *b, struct arena *arena)
     return ledger_grid(b->ledger, b->model.reward_version, b->model.variants, arena);
 }
 
-static struct model model_of(const struct bandit *b, const char *version)
-{
-    struct model model = b->model;
+/* What is learned under one version: settings, and the facts beside its sums.  The deviations are those of the active version's fit. */
+struct view {
+    struct model model;
+    struct restarts restarts;
+};
 
-    model.reward_version = version;
-    model.hash = model_hash(&model);
-    return model;
+static enum status view_of(const struct bandit *b, const char *version, struct view *ret)
+{
+    *ret = (struct view){.model = b->model};
+    ret->model.reward_version = version;
+    model_complete(&ret->model, b->model.variants); /* the hash names the version, too */
+    return restarts_load(b->store, version, &ret->restarts);
+}
+
+/* What the models learn from, as of `now` in unix seconds. */
+static struct grid learned_grid(const struct bandit *b, const struct view *v, int64_t now, struct arena *arena)
+{
+    struct grid grid = ledger_grid(b->ledger, v->model.reward_version, v->model.variants, arena);
+    struct forgetting forgetting = {.half_life = v->model.half_life_days * HOURS_PER_DAY, .now = now / SECONDS_PER_HOUR,
+                                    .from = restarts_from(&v->restarts, &grid, arena)};
+
+    if (forgetting.half_life > 0 || forgetting.from)
+        ledger_forget(b->ledger, &forgetting, &grid, arena);
+    return grid;
 }
 
 /* --- learning -------------------------------------------------------------------------------------------------------------------------- */
@@ -144,7 +176,7 @@ static void log_touched(const struct bandit *b, struct arena *arena)
     for (size_t i = 0; i < count; i++) {
         const struct call *call = &b->touched[i];
         struct stats own = grid_own(&grid, b->model.variants, call->cell, call->variant);
-        struct beta_posterior p = posterior_beta(&b->model.prior, &own, &own);
+        struct beta_posterior p = posterior_beta(&b->model.belief.beta, &own, &own);
         log_event(level, "arm.updated", "cell=%s variant=%s pulls=%lld alpha=%.4f beta=%.4f", call->cell, call->variant, (long long)own.n,
                   p.alpha, p.beta);
     }
@@ -169,11 +201,12 @@ static void publish(struct bandit *b, struct outbox *out)
     struct arena *arena = outbox_arena(out);
     BanditUpdated *m = outbox_new(out, SUBJECT_BANDIT_UPDATED);
     int64_t before = b->clk.mono(b->clk.ctx).us;
-    struct grid grid = grid_of(b, arena);
-    struct estimates e = estimate(&b->model, &grid, arena);
+    struct view view = {b->model, b->restarts};
+    struct grid grid = learned_grid(b, &view, outbox_now(out).us / US, arena);
+    struct estimates e = estimate(&b->model, &grid, &b->fit, arena);
 
     snapshot_message(&e, outbox_now(out), arena, m);
-    m->policy_version = (char *)policy_version(&b->model, ledger_changes(b->ledger), outbox_now(out).us / US, arena);
+    m->policy_version = (char *)policy_version(&b->model, facts_hash(&b->fit, &b->restarts), ledger_changes(b->ledger), outbox_now(out).us / US, arena);
     outbox_say(out, SUBJECT_BANDIT_UPDATED, &m->base, "", 0, "");
     metrics_observe(b->metrics, METRIC_OWN(SNAPSHOT_SECONDS), (double)(b->clk.mono(b->clk.ctx).us - before) / US, NULL, NULL, NULL);
     metrics_add(b->metrics, METRIC_OWN(SNAPSHOTS), 1, NULL, NULL, NULL);
@@ -200,18 +233,53 @@ static void export(struct bandit *b, int64_t now)
     arena_done(&arena);
 }
 
+/* The group deviations of model linear follow the data, before a snapshot says what follows from them. */
+static enum status refit(struct bandit *b, int64_t now, struct arena *arena)
+{
+    struct view view = {b->model, b->restarts};
+    struct grid grid = learned_grid(b, &view, now, arena);
+
+    return model_fit(&b->model, &grid, &b->fit, arena) ? fit_save(b->store, b->model.hash, &b->fit) : STATUS_OK;
+}
+
+static enum status restart(struct bandit *b, const struct restart *r, int64_t now)
+{
+    log_warning("change.found", "level=%s cell=\"%s\" variant=\"%s\" since_hour=%lld before=%.3f after=%.3f evidence=%.2f", detect_level_names[r->level],
+                r->cell, r->variant, (long long)r->from, r->before, r->after, r->evidence);
+    metrics_add(b->metrics, METRIC_OWN(RESTARTS), 1, detect_level_names[r->level], NULL, NULL);
+    return restarts_add(b->store, b->model.reward_version, r, now, &b->restarts);
+}
+
+/* Once an hour, because what it looks at are hours. */
+static enum status look(struct bandit *b, int64_t now, struct arena *arena)
+{
+    struct grid grid = grid_of(b, arena);
+    struct detect_settings settings = {.delta = b->model.change_delta, .variance = model_variance(&b->model, &grid, arena)};
+    struct restart found;
+
+    if (b->looked == now / SECONDS_PER_HOUR || !(b->model.change_delta > 0))
+        return STATUS_OK;
+    b->looked = now / SECONDS_PER_HOUR;
+    return restarts_find(b->ledger, &grid, &b->restarts, &settings, &found) ? restart(b, &found, now) : STATUS_OK;
+}
+
 static enum status flush(void *state, struct outbox *out)
 {
     struct bandit *b = state;
+    bool due = snapshot_at(b, outbox_mono(out)).us <= outbox_mono(out).us;
     enum status status = ledger_flush(b->ledger);
 
+    if (status == STATUS_OK && due)
+        status = look(b, outbox_now(out).us / US, outbox_arena(out));
+    if (status == STATUS_OK && due)
+        status = refit(b, outbox_now(out).us / US, outbox_arena(out));
     if (status != STATUS_OK)
         return status;
     log_touched(b, outbox_arena(out));
     b->touched_count = 0;
     metrics_set(b->metrics, METRIC_OWN(ROWS), (double)ledger_rows(b->ledger), NULL, NULL, NULL);
     metrics_set(b->metrics, METRIC_OWN(BUCKETS), (double)ledger_sums(b->ledger)->hours.count, NULL, NULL, NULL);
-    if (snapshot_at(b, outbox_mono(out)).us <= outbox_mono(out).us)
+    if (due)
         publish(b, out);
     return STATUS_OK;
 }
@@ -271,11 +339,14 @@ static enum status on_stats(void *state, const struct in_msg *in, struct outbox 
         status = versions_find(&b->versions, q->reward_version, &version, reason);
     if (status != STATUS_OK)
         return status;
-    struct model model = model_of(b, version);
-    struct grid grid = ledger_grid(b->ledger, version, model.variants, arena);
-    struct estimates e = estimate(&model, &grid, arena);
+    struct view view;
+    if ((status = view_of(b, version, &view)) != STATUS_OK)
+        return status;
+    struct grid grid = learned_grid(b, &view, outbox_now(out).us / US, arena);
+    struct estimates e = estimate(&view.model, &grid, &b->fit, arena);
     snapshot_stats(&e, q, arena, m);
-    m->version = (char *)policy_version(&model, ledger_changes(b->ledger), outbox_now(out).us / US, arena);
+    m->version = (char *)policy_version(&view.model, facts_hash(&b->fit, &view.restarts), ledger_changes(b->ledger), outbox_now(out).us / US, arena);
+    restarts_done(&view.restarts);
     outbox_reply(out, in, &m->base);
     return STATUS_OK;
 }
@@ -385,6 +456,20 @@ static enum status on_versions(void *state, const struct in_msg *in, struct outb
     return status;
 }
 
+/* Decisions come from this version from now on. */
+static enum status activate(struct bandit *b, const char *version)
+{
+    struct view view;
+    enum status status = view_of(b, version, &view);
+
+    if (status != STATUS_OK)
+        return status;
+    restarts_done(&b->restarts);
+    b->model = view.model;
+    b->restarts = view.restarts;
+    return fit_load(b->store, b->model.hash, &b->fit);
+}
+
 /* The snapshot of this batch is made from the other sums, and leaves before the answer. */
 static enum status on_switch(void *state, const struct in_msg *in, struct outbox *out, struct reason *reason)
 {
@@ -395,10 +480,11 @@ static enum status on_switch(void *state, const struct in_msg *in, struct outbox
 
     m->previous = (char *)b->versions.active;
     enum status status = versions_switch(&b->versions, b->store, q, outbox_now(out).us / US, &changed, reason);
+    if (status == STATUS_OK && changed)
+        status = activate(b, b->versions.active);
     if (status != STATUS_OK)
         return status;
     if (changed) {
-        b->model = model_of(b, b->versions.active);
         b->started = false;
         b->exported = -1;
         log_info("version.switched", "from=%s to=%s calls=%lld", m->previous, b->versions.active,
@@ -428,17 +514,18 @@ static void declare_series(struct bandit *b)
     for (size_t v = 0; v < b->model.variants->count; v++)
         metrics_declare(b->metrics, METRIC_OWN(LEARNED), b->model.variants->items[v].id, NULL, NULL);
     for (size_t i = 0; i < COUNT_OF(metrics); i++)
-        if (i != LEARNED)
+        if (i != LEARNED && i != RESTARTS)
             metrics_declare(b->metrics, METRIC_OWN(i), NULL, NULL, NULL);
+    for (size_t i = 0; i < DETECT_LEVELS; i++)
+        metrics_declare(b->metrics, METRIC_OWN(RESTARTS), detect_level_names[i], NULL, NULL);
 }
 
 static enum status open_bandit(void *state, const struct service_env *env, struct reason *reason)
 {
     struct bandit *b = state;
-    const struct variants *variants = env->variants;
 
-    b->model = (struct model){.prior = {variants->initial_alpha, variants->initial_beta, b->shrinkage},
-                              .min_pulls = variants->min_pulls_for_confidence, .reward_version = b->versions.first, .variants = variants};
+    b->model.reward_version = b->versions.first;
+    model_complete(&b->model, env->variants);
     b->profiles = &env->common->profiles;
     b->metrics = env->metrics;
     b->clk = env->clk;
@@ -448,11 +535,11 @@ static enum status open_bandit(void *state, const struct service_env *env, struc
     if (status == STATUS_OK)
         status = check_config(b, reason);
     if (status == STATUS_OK && (ledger_open(b->store, &b->ledger) != STATUS_OK
-                                || versions_open(&b->versions, b->store, b->clk.wall(b->clk.ctx).us / US) != STATUS_OK))
+                                || versions_open(&b->versions, b->store, b->clk.wall(b->clk.ctx).us / US) != STATUS_OK
+                                || activate(b, b->versions.active) != STATUS_OK))
         status = reason_fail(reason, STATUS_STORE, "", "the ledger cannot be read");
     if (status != STATUS_OK)
         return status;
-    b->model = model_of(b, b->versions.active);
     if (!b->state_path[0])
         b->state_path = arena_printf(&b->arena, "%s/rl/bandit_state.json", env->common->data_dir);
     declare_series(b);
@@ -468,6 +555,7 @@ static void close_bandit(void *state)
     if (b->ledger && ledger_changes(b->ledger) != b->exported)
         export(b, b->clk.wall(b->clk.ctx).us / US);
     b->ledger = ledger_free(b->ledger);
+    restarts_done(&b->restarts);
     arena_done(&b->arena);
 }
 

@@ -15,14 +15,15 @@ struct fixture {
     struct store *store;
     struct ledger *ledger;
     struct model model;
+    struct belief_fit fit;
 };
 
 static struct fixture fixture(const char *path)
 {
-    struct fixture f = {.model = {.prior = {1, 1, 20}, .min_pulls = 10, .reward_version = "v1", .variants = &variants}};
+    struct fixture f = {.model = {.belief.beta.shrinkage = 20, .explore = EXPLORE_DEFAULTS, .reward_version = "v1"}};
     struct reason reason = {0};
 
-    f.model.hash = model_hash(&f.model);
+    model_complete(&f.model, &variants);
     CHECK_INT(store_open(path, ledger_migrations, LEDGER_MIGRATIONS, &f.store, &reason), STATUS_OK);
     CHECK_INT(ledger_open(f.store, &f.ledger), STATUS_OK);
     return f;
@@ -52,7 +53,7 @@ static struct estimates estimates(struct fixture *f)
 {
     struct grid grid = ledger_grid(f->ledger, "v1", &variants, &f->arena);
 
-    return estimate(&f->model, &grid, &f->arena);
+    return estimate(&f->model, &grid, &f->fit, &f->arena);
 }
 
 static BanditUpdated *message(struct fixture *f)
@@ -61,7 +62,7 @@ static BanditUpdated *message(struct fixture *f)
     BanditUpdated *m = codec_new(&f->arena, &tom__rl__v1__bandit_updated__descriptor);
 
     snapshot_message(&e, (wall_time){NOW * INT64_C(1000000)}, &f->arena, m);
-    m->policy_version = (char *)policy_version(&f->model, ledger_changes(f->ledger), NOW, &f->arena);
+    m->policy_version = (char *)policy_version(&f->model, 0, ledger_changes(f->ledger), NOW, &f->arena);
     return m;
 }
 
@@ -155,6 +156,31 @@ TEST(unit_snapshot, one_filter_adds_up_the_cells_that_match)
         sum += all->variants[v]->value->probability_best;
     CHECK_NEAR(sum, 1, 1e-9);
     done(&f);
+}
+
+TEST(unit_snapshot, believed_figures_mean_the_same_under_every_model)
+{
+    for (enum belief_model model = MODEL_BETA; model <= MODEL_LINEAR; model++) {
+        char path[64];
+        snprintf(path, sizeof path, "file:/model%d?vfs=memdb", (int)model);
+        struct fixture f = fixture(path);
+        f.model.belief.model = model;
+        for (int i = 0; i < 90; i++)
+            learn(&f, i, i % 2 ? "kfz/morning" : "it/night", three[i % 3].id, (i % 3 == 1 ? 0.6 : 0.1) + (i % 7 - 3) / 10.0);
+        BanditStatsReply *cell = stats(&f, "kfz", "morning"), *all = stats(&f, "", "");
+        CHECK_STR(cell->model, model_names[model]);
+        for (size_t v = 0; v < 3; v++) {
+            const BanditArmStats *a = cell->variants[v]->value, *b = all->variants[v]->value;
+            CHECK(a->interval[0] < a->posterior_mean && a->posterior_mean < a->interval[1] && a->expected_loss >= 0);
+            CHECK(b->interval[0] < b->posterior_mean && b->posterior_mean < b->interval[1] && b->n_eff >= b->pulls);
+            CHECK_NEAR(a->n_eff, 15 + a->n_borrowed, 1e-9);
+            CHECK_NEAR(a->alpha, 1 + (15 + a->total_reward) / 2, 1e-9); /* the reference, whatever is believed */
+        }
+        CHECK(all->variants[1]->value->probability_best > 0.9 && all->variants[1]->value->expected_loss < 0.03);
+        CHECK(all->variants[1]->value->w >= all->variants[1]->value->probability_best - 1e-6);
+        CHECK(all->variants[0]->value->expected_loss > 0.2);
+        done(&f);
+    }
 }
 
 TEST(unit_snapshot, a_database_reopened_says_the_same_to_the_byte)
