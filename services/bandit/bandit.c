@@ -96,10 +96,11 @@ static struct grid grid_of(const struct bandit *b, struct arena *arena)
     return ledger_grid(b->ledger, b->model.reward_version, b->model.variants, arena);
 }
 
-/* What is learned under one version: settings, and the facts beside its sums.  The deviations are those of the active version's fit. */
+/* What is learned under one version: settings, and the facts beside its sums. */
 struct view {
     struct model model;
     struct restarts restarts;
+    struct belief_fit fit;
 };
 
 static enum status view_of(const struct bandit *b, const char *version, struct view *ret)
@@ -107,7 +108,8 @@ static enum status view_of(const struct bandit *b, const char *version, struct v
     *ret = (struct view){.model = b->model};
     ret->model.reward_version = version;
     model_complete(&ret->model, b->model.variants); /* the hash names the version, too */
-    return restarts_load(b->store, version, &ret->restarts);
+    enum status status = fit_load(b->store, ret->model.hash, &ret->fit);
+    return status == STATUS_OK ? restarts_load(b->store, version, &ret->restarts) : status;
 }
 
 /* What the models learn from, as of `now` in unix seconds. */
@@ -201,7 +203,7 @@ static void publish(struct bandit *b, struct outbox *out)
     struct arena *arena = outbox_arena(out);
     BanditUpdated *m = outbox_new(out, SUBJECT_BANDIT_UPDATED);
     int64_t before = b->clk.mono(b->clk.ctx).us;
-    struct view view = {b->model, b->restarts};
+    struct view view = {b->model, b->restarts, b->fit};
     struct grid grid = learned_grid(b, &view, outbox_now(out).us / US, arena);
     struct estimates e = estimate(&b->model, &grid, &b->fit, arena);
 
@@ -236,7 +238,7 @@ static void export(struct bandit *b, int64_t now)
 /* The group deviations of model linear follow the data, before a snapshot says what follows from them. */
 static enum status refit(struct bandit *b, int64_t now, struct arena *arena)
 {
-    struct view view = {b->model, b->restarts};
+    struct view view = {b->model, b->restarts, b->fit};
     struct grid grid = learned_grid(b, &view, now, arena);
 
     return model_fit(&b->model, &grid, &b->fit, arena) ? fit_save(b->store, b->model.hash, &b->fit) : STATUS_OK;
@@ -343,9 +345,10 @@ static enum status on_stats(void *state, const struct in_msg *in, struct outbox 
     if ((status = view_of(b, version, &view)) != STATUS_OK)
         return status;
     struct grid grid = learned_grid(b, &view, outbox_now(out).us / US, arena);
-    struct estimates e = estimate(&view.model, &grid, &b->fit, arena);
+    (void)model_fit(&view.model, &grid, &view.fit, arena); /* as the next snapshot will say it */
+    struct estimates e = estimate(&view.model, &grid, &view.fit, arena);
     snapshot_stats(&e, q, arena, m);
-    m->version = (char *)policy_version(&view.model, facts_hash(&b->fit, &view.restarts), ledger_changes(b->ledger), outbox_now(out).us / US, arena);
+    m->version = (char *)policy_version(&view.model, facts_hash(&view.fit, &view.restarts), ledger_changes(b->ledger), outbox_now(out).us / US, arena);
     restarts_done(&view.restarts);
     outbox_reply(out, in, &m->base);
     return STATUS_OK;
@@ -467,7 +470,8 @@ static enum status activate(struct bandit *b, const char *version)
     restarts_done(&b->restarts);
     b->model = view.model;
     b->restarts = view.restarts;
-    return fit_load(b->store, b->model.hash, &b->fit);
+    b->fit = view.fit;
+    return STATUS_OK;
 }
 
 /* The snapshot of this batch is made from the other sums, and leaves before the answer. */

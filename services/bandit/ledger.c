@@ -29,7 +29,7 @@ const char *const ledger_migrations[LEDGER_MIGRATIONS] = {
     "INSERT INTO ledger SELECT * FROM old_ledger; DROP TABLE old_ledger;"
     /* Which version is learned from, since when, by whom and why; the newest counts. */
     "CREATE TABLE version_switch (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, version TEXT NOT NULL, who TEXT NOT NULL, why TEXT NOT NULL)",
-    "CREATE TABLE fit (id INTEGER PRIMARY KEY CHECK (id = 0), hash INTEGER NOT NULL, calls REAL NOT NULL, sd BLOB NOT NULL)",
+    "CREATE TABLE fit (hash INTEGER PRIMARY KEY, calls REAL NOT NULL, sd BLOB NOT NULL)",
     "CREATE TABLE restart (id INTEGER PRIMARY KEY, version TEXT NOT NULL, level INTEGER NOT NULL, cell TEXT NOT NULL, variant TEXT NOT NULL,"
     " hour INTEGER NOT NULL, evidence REAL NOT NULL, found_at INTEGER NOT NULL)",
 };
