@@ -36,6 +36,11 @@ mono_time outbox_mono(const struct outbox *out) { return out->mono; }
 
 const struct bus_figures *outbox_figures(const struct outbox *out) { return &out->run->figures; }
 
+enum status outbox_scrub(struct outbox *out, const struct bus_scrub *scrub, uint64_t *ret_removed)
+{
+    return out->run->bus->ops->scrub(out->run->bus, scrub, ret_removed);
+}
+
 size_t outbox_room(const struct outbox *out) { return out->output_count < OUTBOX_LIMIT ? OUTBOX_LIMIT - out->output_count : 0; }
 
 static struct output *next_output(struct outbox *out)

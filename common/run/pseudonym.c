@@ -15,7 +15,7 @@
 
 #include "arena.h"
 
-enum { MAX_KEYS = 16, SECRET_BYTES = 32, KEY_ID_SIZE = 17 };
+enum { SECRET_BYTES = 32, KEY_ID_SIZE = 17 };
 
 struct keyring {
     size_t count;

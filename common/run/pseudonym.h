@@ -10,7 +10,7 @@
 
 #include "status.h"
 
-enum { CALL_KEY_BYTES = 16, CALL_KEY_TEXT = 2 * CALL_KEY_BYTES + 1 };
+enum { CALL_KEY_BYTES = 16, CALL_KEY_TEXT = 2 * CALL_KEY_BYTES + 1, MAX_KEYS = 16 };
 
 struct keyring; /* not thread-safe: one per thread */
 

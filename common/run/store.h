@@ -23,6 +23,11 @@ enum status store_begin(struct store *store) MUST_CHECK;
 enum status store_commit(struct store *store) MUST_CHECK;
 bool store_in_transaction(const struct store *store);
 
+/* What was deleted is overwritten where it lay (secure_delete), but the write-ahead log still holds it: after the next commits all of the log
+ * goes into the file and is cut to nothing, which may have to wait for readers.  _pending: it has not happened yet. */
+void store_truncate_log(struct store *store);
+bool store_truncate_pending(const struct store *store);
+
 /* A prepared statement; the same SQL text (by address) gives the same statement.  Owned by the store. */
 struct query *store_query(struct store *store, const char *sql);
 

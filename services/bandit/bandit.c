@@ -47,7 +47,7 @@ static const struct config_key keys[] = {
     K(TEXT, state_path, "bandit.state_path", "", "RL_BANDIT_STATE_PATH", "Readable export; empty: <data_dir>/rl/bandit_state.json."),
 };
 
-enum { EXPLORATION, LEARNED, AMENDED, STALE, CLOSED, ROWS, BUCKETS, SNAPSHOTS, SNAPSHOT_SECONDS };
+enum { EXPLORATION, LEARNED, AMENDED, STALE, CLOSED, ERASED, ROWS, BUCKETS, SNAPSHOTS, SNAPSHOT_SECONDS };
 
 static const struct metric metrics[] = {
     [EXPLORATION] = {"rl_bandit_exploration_rate", METRIC_GAUGE, "Traffic-weighted mean over cells of 1 - P(best) of the leading variant.", {0}},
@@ -55,6 +55,7 @@ static const struct metric metrics[] = {
     [AMENDED] = {"rl_rewards_amended_total", METRIC_COUNTER, "Rewards that replaced an older one of the same call.", {0}},
     [STALE] = {"rl_rewards_stale_total", METRIC_COUNTER, "Rewards not newer than what was known; they changed nothing.", {0}},
     [CLOSED] = {"rl_rewards_closed_total", METRIC_COUNTER, "Rewards of unknown calls from before the rows that are kept; they changed nothing.", {0}},
+    [ERASED] = {"rl_rewards_erased_total", METRIC_COUNTER, "Rewards of calls that were erased; they changed nothing.", {0}},
     [ROWS] = {"rl_ledger_rows", METRIC_GAUGE, "Calls in the ledger.", {0}},
     [BUCKETS] = {"rl_sums_buckets", METRIC_GAUGE, "Sums by version, cell, variant and hour or day.", {0}},
     [SNAPSHOTS] = {"rl_snapshots_published_total", METRIC_COUNTER, "Publications of bandit.updated.", {0}},
@@ -77,7 +78,8 @@ static struct grid grid_of(const struct bandit *b, struct arena *arena)
 static void count_outcome(struct bandit *b, const struct call *call, enum learned outcome)
 {
     static const int metric_of[LEARNED_OUTCOMES] = {
-        [LEARNED_NEW] = LEARNED, [LEARNED_AMENDED] = AMENDED, [LEARNED_STALE] = STALE, [LEARNED_CLOSED] = CLOSED};
+        [LEARNED_NEW] = LEARNED, [LEARNED_AMENDED] = AMENDED, [LEARNED_STALE] = STALE, [LEARNED_CLOSED] = CLOSED,
+        [LEARNED_ERASED] = ERASED};
 
     metrics_add(b->metrics, METRIC_OWN(metric_of[outcome]), 1, outcome == LEARNED_NEW ? label(b, call->variant) : NULL, NULL, NULL);
     if (outcome != LEARNED_NEW && outcome != LEARNED_AMENDED)
@@ -87,12 +89,28 @@ static void count_outcome(struct bandit *b, const struct call *call, enum learne
     b->touched_count++;
 }
 
+static enum status erase(struct bandit *b, const RewardComputed *m, int64_t now, struct reason *reason)
+{
+    uint8_t key[CALL_KEY_BYTES];
+    int64_t rows = 0;
+
+    if (!call_key_parse(m->call_key, key))
+        return reason_set(reason, "call_key", "is not 32 lower-case hex digits");
+    enum status status = ledger_erase(b->ledger, key, now, &rows);
+    if (status == STATUS_OK && rows)
+        log_info("ledger.erased", "rows=%lld", (long long)rows);
+    return status;
+}
+
 static enum status on_reward(void *state, const struct in_msg *in, struct outbox *out, struct reason *reason)
 {
     struct bandit *b = state;
     struct call_rules rules = {.version = b->reward_version, .profiles = b->profiles, .now = outbox_now(out).us / US};
     enum learned outcome;
     struct call call;
+
+    if (((const RewardComputed *)in->body)->erased)
+        return erase(b, (const RewardComputed *)in->body, rules.now, reason);
     enum status status = call_read(&rules, (const RewardComputed *)in->body, outbox_arena(out), &call, reason);
 
     if (status == STATUS_OK)
@@ -190,7 +208,13 @@ static enum status tick(void *state, struct outbox *out)
 {
     struct bandit *b = state;
     mono_time now = outbox_mono(out);
+    int64_t rows = 0;
+    enum status status = ledger_sweep(b->ledger, outbox_now(out).us / US, &rows);
 
+    if (status != STATUS_OK)
+        return status;
+    if (rows)
+        log_info("ledger.erased", "rows=%lld what=\"they came back with a backup\"", (long long)rows);
     ledger_fold(b->ledger, outbox_now(out).us / US);
     if (export_at(b, now).us <= now.us) {
         export(b, outbox_now(out).us / US);

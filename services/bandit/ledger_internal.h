@@ -21,6 +21,7 @@ struct name {
 
 struct ledger {
     struct store *store;
+    struct tombstones *tombstones;
     struct sums sums;
     struct name *names;   /* sorted by text */
     const char **by_id;   /* name_count + 1 */

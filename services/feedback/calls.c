@@ -32,7 +32,7 @@ static void enter(struct feedback *f, struct call *c)
     f->batch[f->batch_count++] = c;
 }
 
-bool calls_open(const struct feedback *f, const uint8_t key[static CALL_KEY_BYTES]) { return in_batch(f, key) != NULL; }
+struct call *calls_find_open(const struct feedback *f, const uint8_t key[static CALL_KEY_BYTES]) { return in_batch(f, key); }
 
 struct call *calls_adopt(struct feedback *f, struct call *row)
 {
@@ -56,6 +56,16 @@ static struct call *new_call(struct arena *arena, const uint8_t *key, const char
     return c;
 }
 
+/* What is said of an erased call changes nothing: a record with a tombstone takes no message, and is not written. */
+static struct call *erased_call(struct outbox *out, const uint8_t *key, const char *key_id, int32_t day)
+{
+    struct call *c = new_call(outbox_arena(out), key, key_id, day);
+
+    c->state = CALL_TOMBSTONE;
+    c->record->tombstone_us = outbox_now(out).us;
+    return c;
+}
+
 /* *ret NULL: neither in the batch nor stored. */
 static enum status look_up(struct feedback *f, struct outbox *out, const uint8_t *key, int32_t day, int32_t back, struct call **ret)
 {
@@ -73,8 +83,13 @@ static enum status look_up(struct feedback *f, struct outbox *out, const uint8_t
 enum status calls_by_key(struct feedback *f, struct outbox *out, const uint8_t key[static CALL_KEY_BYTES], const char *key_id, const struct in_msg *in,
                          struct call **ret)
 {
-    enum status status = look_up(f, out, key, day_of(in), LOOK_BACK_DAYS, ret);
+    enum status status = STATUS_OK;
 
+    if (tombstones_has(f->tombstones, key)) {
+        *ret = erased_call(out, key, key_id, day_of(in));
+        return STATUS_OK;
+    }
+    status = look_up(f, out, key, day_of(in), LOOK_BACK_DAYS, ret);
     if (status == STATUS_OK && !*ret) {
         *ret = new_call(outbox_arena(out), key, key_id, day_of(in));
         enter(f, *ret);
@@ -91,7 +106,10 @@ enum status calls_by_id(struct feedback *f, struct outbox *out, const char *call
     *ret = NULL;
     for (size_t i = 0; keyring_id(f->ring, i) && !*ret && status == STATUS_OK; i++) {
         pseudonym(f->ring, i, DOMAIN_CALL, call_id, key);
-        status = look_up(f, out, key, day_of(in), back, ret);
+        if (tombstones_has(f->tombstones, key))
+            *ret = erased_call(out, key, keyring_id(f->ring, i), day_of(in));
+        else
+            status = look_up(f, out, key, day_of(in), back, ret);
     }
     if (status != STATUS_OK || *ret)
         return status;

@@ -112,7 +112,7 @@ static enum status forget_next(struct feedback *f, struct outbox *out, int64_t p
     while ((status = feedback_store_step(q, outbox_arena(out), &row)) == STATUS_OK && row) {
         found++;
         f->cleanup_cursor = row->id;
-        if (row->revision > published || calls_open(f, row->key))
+        if (row->revision > published || calls_find_open(f, row->key))
             continue;
         if ((status = forget(f, row)) != STATUS_OK)
             break;

@@ -44,6 +44,7 @@ static const struct metric metrics[] = {
     [FEEDBACK_NO_DECISION] = {"rl_no_decision_total", METRIC_COUNTER, "Calls that gave up waiting for a decision.", {NULL}},
     [FEEDBACK_DROPPED] = {"rl_no_outcome_total", METRIC_COUNTER, "Calls that gave up waiting for an outcome.", {NULL}},
     [FEEDBACK_DELETED] = {"rl_calls_deleted_total", METRIC_COUNTER, "Calls forgotten at the end of their retention or on request.", {NULL}},
+    [FEEDBACK_ERASED] = {"rl_calls_erased_total", METRIC_COUNTER, "Calls erased on request.", {NULL}},
     [FEEDBACK_WAITING] = {"rl_calls_waiting", METRIC_GAUGE, "Calls that ended and wait for a decision or an outcome.", {NULL}},
 };
 
@@ -250,7 +251,9 @@ static enum status resume(void *state, struct outbox *out)
             calls_say_no_decision(out, row);
     }
     query_reset(q);
-    return status;
+    if (status == STATUS_OK)
+        status = erase_sweep(f, out);
+    return status == STATUS_OK ? erase_resume(f, out) : status;
 }
 
 static void show(struct feedback *f)
@@ -278,6 +281,8 @@ static enum status tick(void *state, struct outbox *out)
         status = give_up(f, out, CALL_WAITING_OUTCOME, CALL_DROPPED, now - f->outcome_wait_h * HOUR_S * 1000000);
     if (status == STATUS_OK)
         status = cleanup_some(f, out);
+    if (status == STATUS_OK)
+        status = erase_some(f, out);
     metrics_set(f->metrics, METRIC_OWN(FEEDBACK_WAITING), (double)f->store.waiting, NULL, NULL, NULL);
     show(f);
     return status;
@@ -286,7 +291,9 @@ static enum status tick(void *state, struct outbox *out)
 static mono_time next_tick(void *state, mono_time now)
 {
     const struct feedback *f = state;
-    return f->replay_run || f->cleanup_moves ? now : mono_after(now, 1000000);
+    if (f->replay_run || f->cleanup_moves)
+        return now;
+    return erase_next(f, now);
 }
 
 /* ---- life ------------------------------------------------------------------------------------------------------------------------------------------ */
@@ -294,7 +301,7 @@ static mono_time next_tick(void *state, mono_time now)
 static void declare_series(struct feedback *f)
 {
     static const size_t plain[] = {FEEDBACK_DUPLICATE, FEEDBACK_OVERRIDDEN, FEEDBACK_NO_CONSENT, FEEDBACK_CLAMPED, FEEDBACK_NO_DECISION, FEEDBACK_DROPPED,
-                                   FEEDBACK_DELETED};
+                                   FEEDBACK_DELETED, FEEDBACK_ERASED};
 
     for (size_t v = 0; v < f->variants->count; v++) {
         const char *id = f->variants->items[v].id;
@@ -321,6 +328,7 @@ static enum status open_feedback(void *state, const struct service_env *env, str
     f->common = env->common;
     f->variants = env->variants;
     f->metrics = env->metrics;
+    f->key_file = env->key_file;
     f->rules = (struct validate_rules){.agents = &f->common->agents, .profiles = &f->common->profiles, .out_of_range = f->out_of_range,
                                        .allow_unknown_resolution = f->allow_unknown_resolution};
     declare_series(f);
@@ -328,6 +336,8 @@ static enum status open_feedback(void *state, const struct service_env *env, str
     f->published = env->published;
     if (f->store.last_revision < f->published) /* of rows that are gone, or of a replay: what is said below the floor would not be said again */
         f->store.last_revision = f->published;
+    if (status == STATUS_OK)
+        status = tombstones_open(env->store, &f->tombstones);
     if (status == STATUS_OK)
         status = replay_open(f);
     if (status == STATUS_OK)
@@ -346,6 +356,8 @@ static void close_feedback(void *state)
     struct feedback *f = state;
 
     feedback_store_close(&f->store);
+    erase_done(f);
+    f->tombstones = tombstones_free(f->tombstones);
     f->ring = keyring_free(f->ring);
     free(f->batch);
     f->batch = NULL;
@@ -361,6 +373,7 @@ static const struct subject_handler handles[] = {
     {SUBJECT_FEEDBACK_BY_POLICY, on_by_policy, HANDLE_READ},
     {SUBJECT_FEEDBACK_REPLAY, on_replay, HANDLE_BATCH},
     {SUBJECT_FEEDBACK_CLEANUP, on_cleanup, HANDLE_BATCH},
+    {SUBJECT_FEEDBACK_ERASE, on_erase, HANDLE_BATCH},
 };
 
 extern const struct service feedback_service;

@@ -6,6 +6,7 @@
 
 #include "feedback_store.h"
 #include "service.h"
+#include "tombstones.h"
 #include "validate.h"
 
 /* A message lives so long in its stream that its call may be LOOK_BACK_DAYS old; a call that was forgotten earlier would count again. */
@@ -13,7 +14,22 @@ enum { CALL_SLOTS = 4096, LOOK_BACK_DAYS = 3, MIN_RETENTION_DAYS = LOOK_BACK_DAY
 
 enum feedback_metric {
     FEEDBACK_TOTAL, FEEDBACK_RATING, FEEDBACK_DURATION, FEEDBACK_BARGE_IN, FEEDBACK_ESCALATION, FEEDBACK_SUCCESS, FEEDBACK_DUPLICATE, FEEDBACK_AMENDED,
-    FEEDBACK_OVERRIDDEN, FEEDBACK_NO_CONSENT, FEEDBACK_CLAMPED, FEEDBACK_NO_DECISION, FEEDBACK_DROPPED, FEEDBACK_DELETED, FEEDBACK_WAITING
+    FEEDBACK_OVERRIDDEN, FEEDBACK_NO_CONSENT, FEEDBACK_CLAMPED, FEEDBACK_NO_DECISION, FEEDBACK_DROPPED, FEEDBACK_DELETED, FEEDBACK_WAITING, FEEDBACK_ERASED
+};
+
+/* The call that is being erased, under every key of the ring. */
+enum { ERASE_PLACES = 5 };
+struct erasure {
+    size_t key_count; /* 0: none is */
+    uint8_t keys[MAX_KEYS][CALL_KEY_BYTES];
+    int64_t revisions[MAX_KEYS], next_us; /* of its last word; service time of the next look */
+    struct keyring *ring; /* the search's own */
+    struct arena arena;
+    size_t place; /* how many streams are done */
+    uint64_t rows, counts[ERASE_PLACES];
+    unsigned complained;
+    char receipt[24], reply[256]; /* reply "": nobody asks any more */
+    bool json;
 };
 
 struct feedback {
@@ -27,7 +43,10 @@ struct feedback {
     const struct variants *variants;
     struct metrics *metrics;
     struct keyring *ring;
+    const char *key_file;
     struct feedback_store store;
+    struct tombstones *tombstones;
+    struct erasure erasure;
 
     struct call *slots[CALL_SLOTS], **batch; /* calls of the open batch, by key and in order */
     size_t batch_count, batch_capacity;
@@ -48,7 +67,7 @@ enum status calls_by_id(struct feedback *f, struct outbox *out, const char *call
 enum status calls_by_key(struct feedback *f, struct outbox *out, const uint8_t key[static CALL_KEY_BYTES], const char *key_id, const struct in_msg *in,
                          struct call **ret) MUST_CHECK;
 
-bool calls_open(const struct feedback *f, const uint8_t key[static CALL_KEY_BYTES]); /* Is it in the open batch? */
+struct call *calls_find_open(const struct feedback *f, const uint8_t key[static CALL_KEY_BYTES]); /* NULL: not in the open batch */
 
 /* Takes a row that was read otherwise into the batch, or gives the one that is there already. */
 struct call *calls_adopt(struct feedback *f, struct call *row);
@@ -67,6 +86,15 @@ void calls_say_no_decision(struct outbox *out, const struct call *call);
 handler_fn on_stats, on_by_policy, on_replay;
 enum status replay_open(struct feedback *f) MUST_CHECK; /* at the start: what the last life did not finish begins anew */
 enum status replay_some(struct feedback *f, struct outbox *out) MUST_CHECK; /* as much as the outbox has room for */
+
+/* ---- erase.c ---- */
+
+handler_fn on_erase;
+enum status erase_resume(struct feedback *f, struct outbox *out) MUST_CHECK; /* at the start: goes on with what was begun */
+enum status erase_sweep(struct feedback *f, struct outbox *out) MUST_CHECK;  /* at the start: what a restored backup brought back */
+enum status erase_some(struct feedback *f, struct outbox *out) MUST_CHECK;
+mono_time erase_next(const struct feedback *f, mono_time now);
+void erase_done(struct feedback *f);
 
 /* ---- cleanup.c ---- */
 

@@ -10,7 +10,7 @@
 #include "pseudonym.h"
 #include "store.h"
 
-enum { FEEDBACK_MIGRATIONS = 4 };
+enum { FEEDBACK_MIGRATIONS = 5 };
 extern const char *const feedback_migrations[FEEDBACK_MIGRATIONS];
 
 /* One call of the open batch. */

@@ -108,6 +108,16 @@ static RewardComputed *computed(struct reward *r, const FeedbackStored *f, const
     return m;
 }
 
+static void say_erased(const FeedbackStored *f, struct outbox *out, const char *traceparent)
+{
+    RewardComputed *m = outbox_new(out, SUBJECT_REWARD_COMPUTED);
+
+    m->call_key = f->call_key;
+    m->revision = f->revision;
+    m->erased = true;
+    outbox_say(out, SUBJECT_REWARD_COMPUTED, &m->base, "", 0, traceparent);
+}
+
 static enum status on_stored(void *state, const struct in_msg *in, struct outbox *out, struct reason *reason)
 {
     struct reward *r = state;
@@ -117,6 +127,10 @@ static enum status on_stored(void *state, const struct in_msg *in, struct outbox
 
     if (!f->call_key[0])
         return reason_set(reason, "call_key", "missing");
+    if (f->erased) {
+        say_erased(f, out, in->traceparent);
+        return STATUS_OK;
+    }
     reward_compute(&r->rules, &signals, &p);
     count(r, f, p.total);
     log_debug("reward.computed", "call=%s:%.8s.. reward=%+.4f (%.2f %+.2f %+.2f %+.2f %+.2f %+.2f)%s", f->key_id, f->call_key, p.total, p.resolution,
