@@ -27,6 +27,8 @@ typedef Tom__Rl__V1__DecisionGrounds DecisionGrounds;
 typedef Tom__Rl__V1__PolicySelected PolicySelected;
 typedef Tom__Rl__V1__RouterSessionRequest RouterSessionRequest;
 typedef Tom__Rl__V1__RouterSessionReply RouterSessionReply;
+typedef Tom__Rl__V1__RouterForgetRequest RouterForgetRequest;
+typedef Tom__Rl__V1__RouterForgetReply RouterForgetReply;
 typedef Tom__Rl__V1__FeedbackStored FeedbackStored;
 typedef Tom__Rl__V1__FeedbackStatsRequest FeedbackStatsRequest;
 typedef Tom__Rl__V1__FeedbackStatsReply FeedbackStatsReply;

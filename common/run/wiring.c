@@ -35,6 +35,7 @@ const struct subject_info subject_table[SUBJECT_COUNT] = {
     [SUBJECT_DLQ_ROUTER] = DEAD("router"),
     [SUBJECT_POLICY_SELECT] = REQUEST("policy.select", "router", policy_select, true),
     [SUBJECT_ROUTER_SESSION] = REQUEST("router.session", "router", router_session, true),
+    [SUBJECT_ROUTER_FORGET] = REQUEST("router.forget", "router", router_forget, false),
     [SUBJECT_FEEDBACK_QUESTION] = REQUEST("feedback.question", "feedback", feedback_question, true),
     [SUBJECT_FEEDBACK_ANSWER] = REQUEST("feedback.answer", "feedback", feedback_answer, true),
     [SUBJECT_FEEDBACK_STATS] = REQUEST("feedback.stats", "feedback", feedback_stats, false),

@@ -229,10 +229,7 @@ static struct held_decision *try_out(struct router *r, const PolicySelectRequest
 /* Newer decisions pushed that of a live call out of the memory: it keeps its variant, and what was recorded of it stands. */
 static const struct held_decision *keep_variant(struct router *r, const PolicySelectRequest *q, const bool *mask, struct outbox *out)
 {
-    uint8_t key[CALL_KEY_BYTES];
-
-    pseudonym(r->ring, 0, DOMAIN_CALL, q->call_id, key);
-    const struct session *s = sessions_find(r->sessions, key);
+    const struct session *s = calls_session(r, q->call_id);
     struct held_decision *d = s ? try_out(r, q, mask, out) : NULL;
     if (d)
         d->variant = s->variant;
@@ -426,6 +423,7 @@ static void caught_up(void *state) { ((struct router *)state)->caught_up = true;
 static const struct subject_handler handles[] = {
     {SUBJECT_POLICY_SELECT, on_select, HANDLE_IMMEDIATE},
     {SUBJECT_ROUTER_SESSION, on_session, HANDLE_READ},
+    {SUBJECT_ROUTER_FORGET, on_forget, HANDLE_READ},
     {SUBJECT_BANDIT_UPDATED, on_policy, HANDLE_BATCH},
     {SUBJECT_GUARD_UPDATED, on_limits, HANDLE_BATCH},
     {SUBJECT_POLICY_SELECTED, on_selected, HANDLE_BATCH},

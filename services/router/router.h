@@ -47,7 +47,8 @@ void router_explain(const struct router *r, struct arena *arena, const struct he
 
 /* ---- calls.c: live calls ---- */
 
-handler_fn on_call_event, on_call_ended, on_session;
+handler_fn on_call_event, on_call_ended, on_session, on_forget;
+struct session *calls_session(struct router *r, const char *call_id); /* NULL: none; the lock is held */
 void calls_declare(struct router *r);
 void calls_tick(struct router *r, struct outbox *out); /* the lock is held */
 

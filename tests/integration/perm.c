@@ -31,6 +31,7 @@ static const struct right may_publish[] = {
     {"rl.dlq.router", ROUTER},
     {"policy.select", VOICE | OPERATOR},
     {"router.session", VOICE | OPERATOR},
+    {"router.forget", OPERATOR},
     {"feedback.question", VOICE | OPERATOR},
     {"feedback.answer", VOICE | OPERATOR},
     {"feedback.stats", OPERATOR},

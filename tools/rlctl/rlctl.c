@@ -61,6 +61,7 @@ static const struct option guard_options[] = {{"--cell", "C", "pin, unpin: kfz/m
 static const struct option dlq_options[] = {{"--service", "S", "only what this service refused", NULL, NULL},
                                             {"-n", "N", "list: how many (20)", NULL, NULL},
                                             {"--all", NULL, "replay: all that is there", NULL, NULL}, END};
+static const struct option erase_options[] = {{"--wait", "S", "how long to wait for the receipt, seconds (600)", NULL, NULL}, END};
 static const struct option watch_options[] = {{"--ids", NULL, "show call ids", NULL, NULL}, END};
 
 static const struct verb {
@@ -85,6 +86,7 @@ static const struct verb {
      verb_guard},
     {"dlq", "list | show SEQ | replay SEQ|--all", "messages that were refused, and why", dlq_options, 1, 2, verb_dlq},
     {"replay", "", "say all stored calls again; harmless at any time", replay_options, 0, 0, verb_replay},
+    {"erase", "CALL", "forget a call everywhere; ends with a receipt, or is asked again", erase_options, 1, 1, verb_erase},
     {"password", "USER", "what a client of this name needs to connect", no_options, 1, 1, verb_password},
     {"bandit", "rebuild --check", "fold the ledger again and compare it with the live sums", bandit_options, 1, 1, verb_bandit},
 };
@@ -159,7 +161,7 @@ int ctl_ask_bytes(struct ctl *ctl, enum subject subject, const void *data, size_
 
     if (code != EXIT_OK)
         return code;
-    enum status status = client_request(ctl->client, &ctl->arena, subject_table[subject].name, data, size, TIMEOUT_MS, ret, &reason);
+    enum status status = client_request(ctl->client, &ctl->arena, subject_table[subject].name, data, size, ctl->timeout_ms ? ctl->timeout_ms : TIMEOUT_MS, ret, &reason);
     return status == STATUS_OK ? EXIT_OK : ctl_fail(ctl, status, &reason);
 }
 

@@ -17,6 +17,7 @@ struct ctl {
     struct args args;
     struct client *client; /* NULL until ctl_connect */
     const char *url, *user;
+    int64_t timeout_ms; /* 0: the usual one */
 };
 
 /* Prints a reason as "error: field: text" and returns the exit code for its status. */
@@ -51,5 +52,6 @@ int verb_guard(struct ctl *ctl);
 int verb_dlq(struct ctl *ctl);
 int verb_watch(struct ctl *ctl);
 int verb_password(struct ctl *ctl);
+int verb_erase(struct ctl *ctl);
 
 #endif
