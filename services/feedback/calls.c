@@ -89,7 +89,14 @@ enum status calls_by_key(struct feedback *f, struct outbox *out, const uint8_t k
         *ret = erased_call(out, key, key_id, day_of(in));
         return STATUS_OK;
     }
+    uint8_t row_key[CALL_KEY_BYTES];
+    bool has_alias = false;
+
     status = look_up(f, out, key, day_of(in), LOOK_BACK_DAYS, ret);
+    if (status == STATUS_OK && !*ret)
+        status = keys_find_alias(f, key, outbox_now(out), row_key, &has_alias);
+    if (status == STATUS_OK && has_alias)
+        status = look_up(f, out, row_key, day_of(in), LOOK_BACK_DAYS, ret);
     if (status == STATUS_OK && !*ret) {
         *ret = new_call(outbox_arena(out), key, key_id, day_of(in));
         enter(f, *ret);
@@ -116,7 +123,7 @@ enum status calls_by_id(struct feedback *f, struct outbox *out, const char *call
     pseudonym(f->ring, 0, DOMAIN_CALL, call_id, key);
     *ret = new_call(outbox_arena(out), key, keyring_id(f->ring, 0), day_of(in));
     enter(f, *ret);
-    return STATUS_OK;
+    return keys_add_alias(f, *ret, call_id, outbox_now(out));
 }
 
 /* ---- saying ---------------------------------------------------------------------------------------------------------------------------------- */

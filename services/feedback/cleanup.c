@@ -160,6 +160,9 @@ static enum status periodic(struct feedback *f, struct outbox *out)
     if (f->cleanup_before || outbox_mono(out).us < f->cleanup_next_us)
         return STATUS_OK;
     f->cleanup_next_us = outbox_mono(out).us + EVERY_S * INT64_C(1000000);
+    enum status status = keys_drop_aliases(f, outbox_now(out));
+    if (status != STATUS_OK)
+        return status;
     struct plan plan = make_plan(f, out, f->retention_days);
     if (!plan.large)
         return begin(f, &plan);

@@ -148,6 +148,8 @@ static enum status erase_key(struct feedback *f, struct outbox *out, size_t i)
     enum status status = forget_call(f, out, e->keys[i]);
 
     if (status == STATUS_OK)
+        status = keys_forget_alias(f, e->keys[i]);
+    if (status == STATUS_OK)
         status = tombstones_add(f->tombstones, e->keys[i], outbox_now(out).us);
     if (status != STATUS_OK)
         return status;

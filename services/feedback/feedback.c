@@ -275,6 +275,7 @@ static enum status tick(void *state, struct outbox *out)
     int64_t now = outbox_now(out).us;
     enum status status = replay_some(f, out);
 
+    keys_refresh(f);
     if (status == STATUS_OK && decisions_idle(f, out))
         status = give_up(f, out, CALL_WAITING_DECISION, CALL_NO_DECISION, now - f->join_wait_s * 1000000);
     if (status == STATUS_OK)

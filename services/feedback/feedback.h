@@ -81,6 +81,18 @@ void calls_say(struct outbox *out, const struct call *call, int64_t revision, bo
 /* Says that a call gave up waiting for its decision. */
 void calls_say_no_decision(struct outbox *out, const struct call *call);
 
+/* ---- keys.c: what a rotation of the pseudonym keys asks for ---- */
+
+void keys_refresh(struct feedback *f);
+
+/* A call that was first told by its id lies under the current key; its decision may still come under the one before.  For some days after a
+ * rotation that pseudonym leads to the row. */
+enum status keys_add_alias(struct feedback *f, const struct call *call, const char *call_id, wall_time now) MUST_CHECK;
+enum status keys_find_alias(struct feedback *f, const uint8_t key[static CALL_KEY_BYTES], wall_time now, uint8_t ret_key[static CALL_KEY_BYTES],
+                            bool *ret_found) MUST_CHECK;
+enum status keys_forget_alias(struct feedback *f, const uint8_t key[static CALL_KEY_BYTES]) MUST_CHECK;
+enum status keys_drop_aliases(struct feedback *f, wall_time now) MUST_CHECK; /* those that nobody needs any more */
+
 /* ---- requests.c ---- */
 
 handler_fn on_stats, on_by_policy, on_replay;

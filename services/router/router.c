@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "call_id.h"
+#include "log.h"
 
 static const struct config_key keys[] = {
     CONFIG_INT(struct router, max_decisions, "router.max_decisions", "200000", 1000, 10000000, NULL,
@@ -371,6 +372,7 @@ static enum status open_router(void *state, const struct service_env *env, struc
     if (status != STATUS_OK)
         return status;
     r->common = env->common;
+    r->key_file = env->key_file;
     r->variants = env->variants;
     r->metrics = env->metrics;
     r->decisions = decisions_new(env->variants->count, (size_t)r->max_decisions);
@@ -402,12 +404,26 @@ static void close_router(void *state)
 
 static double age(bool known, wall_time at, wall_time now) { return known ? (double)(now.us - at.us) / 1e6 : -1; }
 
+/* A new key is written with when everybody had the time to learn it. */
+static void refresh_keys(struct router *r, wall_time now)
+{
+    struct reason reason;
+    bool changed;
+    enum status status = keyring_refresh(&r->ring, r->key_file, now.us / 1000000 - KEY_SETTLES_S, &changed, &reason);
+
+    if (status != STATUS_OK)
+        log_error("keys.failed", "rule=\"%s\"", reason.text);
+    else if (changed)
+        log_info("keys.changed", "key=%s", keyring_id(r->ring, 0));
+}
+
 static enum status tick(void *state, struct outbox *out)
 {
     struct router *r = state;
     wall_time now = outbox_now(out);
 
     pthread_mutex_lock(&r->lock);
+    refresh_keys(r, now);
     calls_tick(r, out);
     decisions_forget(r->decisions, now.us - (int64_t)MEMORY_S * 1000000);
     metrics_set(r->metrics, METRIC_OWN(ROUTER_HELD), (double)decisions_count(r->decisions), NULL, NULL, NULL);

@@ -23,6 +23,7 @@ struct router {
     const struct variants *variants;
     struct metrics *metrics;
     struct keyring *ring;
+    const char *key_file;
     pthread_mutex_t lock; /* everything below: the bus's thread decides, the loop's thread takes snapshots and events */
     struct policy *policy;
     struct limit_set limits;

@@ -272,3 +272,90 @@ TEST(sim_erase, a_restored_backup_does_not_bring_it_back)
     CHECK_INT(rows(w, WORLD_BANDIT, "SELECT count(*) FROM tombstone WHERE swept = 0"), 0);
     world_free(w);
 }
+
+/* ---- rotation --------------------------------------------------------------------------------------------------------------------------------- */
+
+static void rotate(struct world *w)
+{
+    FILE *f = fopen(w->key_file, "we");
+
+    fprintf(f, "k2 f00102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1eff %lld\n"
+               "k1 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n", (long long)(sim_now_us(w->sim) / SECOND_US));
+    fclose(f);
+}
+
+static const char *decide(struct world *w, const char *id)
+{
+    PolicySelectRequest select = TOM__RL__V1__POLICY_SELECT_REQUEST__INIT;
+
+    select.call_id = (char *)id;
+    const PolicySelectReply *r = (const PolicySelectReply *)world_ask(w, SUBJECT_POLICY_SELECT, &select.base);
+    return r ? r->policy_variant : "";
+}
+
+static void end_by_decision(struct world *w, const char *id)
+{
+    CallEnded m = TOM__RL__V1__CALL_ENDED__INIT;
+    Signals s = TOM__RL__V1__SIGNALS__INIT;
+
+    m.call_id = (char *)id;
+    s.has_resolution_case = TOM__RL__V1__SIGNALS__HAS_RESOLUTION_RESOLUTION;
+    s.resolution = true;
+    m.signals = &s;
+    sim_publish(w->sim, SUBJECT_CALL_ENDED, &m.base, "");
+    world_run(w, SECOND_US);
+}
+
+TEST(sim_keys, a_call_that_spans_a_rotation_stays_one_call)
+{
+    struct world *w = world_new(250);
+    FeedbackStatsRequest ask = TOM__RL__V1__FEEDBACK_STATS_REQUEST__INIT;
+
+    const char *before = decide(w, "spans");
+    end_call(w, "old", 3);
+    rotate(w);
+    world_run(w, 20 * SECOND_US);
+    CHECK_STR(decide(w, "spans"), before); /* remembered under the old key */
+    end_by_decision(w, "spans");
+    end_call(w, "old", 5); /* a duplicate */
+    CHECK(decide(w, "new") != NULL);
+    end_by_decision(w, "new");
+    world_run(w, 5 * SECOND_US);
+    const FeedbackStatsReply *r = (const FeedbackStatsReply *)world_ask(w, SUBJECT_FEEDBACK_STATS, &ask.base);
+    CHECK_INT(r ? (long long)r->total_events : -1, 3);
+    CHECK_INT(rows(w, WORLD_FEEDBACK, "SELECT count(*) FROM call"), 3);
+    const FeedbackStored *last = (const FeedbackStored *)sim_message(w->sim, SUBJECT_FEEDBACK_STORED, sim_stored(w->sim, SUBJECT_FEEDBACK_STORED) - 1);
+    CHECK_STR(last ? last->key_id : "", "k2");
+    CHECK(last && last->has_propensity_case);
+    world_free(w);
+}
+
+/* feedback was away: it hears the end first, under the new key, and then the decision that was made under the old one. */
+TEST(sim_keys, a_decision_under_the_old_key_finds_the_call_that_came_first_under_the_new_one)
+{
+    struct world *w = world_new(251);
+    PolicySelected late = TOM__RL__V1__POLICY_SELECTED__INIT;
+
+    CHECK(decide(w, "model") != NULL);
+    late = *(const PolicySelected *)sim_message(w->sim, SUBJECT_POLICY_SELECTED, 0);
+    rotate(w);
+    world_run(w, 20 * SECOND_US);
+    end_by_decision(w, "late");
+    struct keyring *ring = NULL;
+    struct reason reason;
+    uint8_t key[CALL_KEY_BYTES];
+    char text[CALL_KEY_TEXT];
+    CHECK_INT(keyring_load(w->key_file, &ring, &reason), STATUS_OK);
+    pseudonym(ring, 1, DOMAIN_CALL, "late", key);
+    call_key_text(key, text);
+    keyring_free(ring);
+    late.call_key = text;
+    sim_publish(w->sim, SUBJECT_POLICY_SELECTED, &late.base, "");
+    world_run(w, 5 * SECOND_US);
+    CHECK_INT(rows(w, WORLD_FEEDBACK, "SELECT count(*) FROM call"), 2);
+    CHECK_INT(rows(w, WORLD_FEEDBACK, "SELECT count(*) FROM call WHERE state = 6"), 1);
+    CHECK(erase(w, "late") != NULL);
+    CHECK_INT(rows(w, WORLD_FEEDBACK, "SELECT count(*) FROM alias"), 0);
+    CHECK_INT(rows(w, WORLD_FEEDBACK, "SELECT count(*) FROM call"), 1);
+    world_free(w);
+}

@@ -62,6 +62,7 @@ static const struct option dlq_options[] = {{"--service", "S", "only what this s
                                             {"-n", "N", "list: how many (20)", NULL, NULL},
                                             {"--all", NULL, "replay: all that is there", NULL, NULL}, END};
 static const struct option erase_options[] = {{"--wait", "S", "how long to wait for the receipt, seconds (600)", NULL, NULL}, END};
+static const struct option keys_options[] = {{"--days", "N", "prune: keys that were followed so long ago (retention + amendment window)", NULL, NULL}, END};
 static const struct option watch_options[] = {{"--ids", NULL, "show call ids", NULL, NULL}, END};
 
 static const struct verb {
@@ -87,6 +88,8 @@ static const struct verb {
     {"dlq", "list | show SEQ | replay SEQ|--all", "messages that were refused, and why", dlq_options, 1, 2, verb_dlq},
     {"replay", "", "say all stored calls again; harmless at any time", replay_options, 0, 0, verb_replay},
     {"erase", "CALL", "forget a call everywhere; ends with a receipt, or is asked again", erase_options, 1, 1, verb_erase},
+    {"keys", "list | rotate | prune", "the pseudonym keys; prune destroys those past retention, and with them the way back to a call id", keys_options, 1, 1,
+     verb_keys},
     {"password", "USER", "what a client of this name needs to connect", no_options, 1, 1, verb_password},
     {"bandit", "rebuild --check", "fold the ledger again and compare it with the live sums", bandit_options, 1, 1, verb_bandit},
 };

@@ -53,5 +53,6 @@ int verb_dlq(struct ctl *ctl);
 int verb_watch(struct ctl *ctl);
 int verb_password(struct ctl *ctl);
 int verb_erase(struct ctl *ctl);
+int verb_keys(struct ctl *ctl);
 
 #endif
