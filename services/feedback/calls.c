@@ -142,6 +142,18 @@ void calls_say(struct outbox *out, const struct call *c, int64_t revision, bool 
     outbox_say(out, SUBJECT_FEEDBACK_STORED, &m->base, id, revision, c->record->traceparent);
 }
 
+void calls_say_erased(struct outbox *out, const uint8_t key[static CALL_KEY_BYTES], int64_t revision)
+{
+    FeedbackStored *m = outbox_new(out, SUBJECT_FEEDBACK_STORED);
+    char text[CALL_KEY_TEXT];
+
+    call_key_text(key, text);
+    m->call_key = text;
+    m->revision = revision;
+    m->erased = true;
+    outbox_say(out, SUBJECT_FEEDBACK_STORED, &m->base, "", revision, "");
+}
+
 /* The original still lies in CALLS under the sequence that is named; its raw id is not kept here. */
 void calls_say_no_decision(struct outbox *out, const struct call *c)
 {
@@ -186,29 +198,36 @@ static void log_stored(const struct feedback *f, const struct call *c)
               join_variant(c->record), join_resolution(c->record) == TRI_TRUE, rating, c->state == CALL_RETRACTED ? " retracted" : "");
 }
 
-static enum status write_call(struct feedback *f, struct outbox *out, struct call *c)
+static void say_stored(struct feedback *f, struct outbox *out, struct call *c, bool first)
 {
-    enum call_state before = c->state;
-    bool first = !call_complete(before);
-
-    c->state = join_state(c->record, before);
-    c->waiting_us = !call_waits(c->state) ? 0 : call_waits(before) && c->waiting_us ? c->waiting_us : outbox_now(out).us;
-    bool speaks = call_complete(c->state) || (c->gave_up && c->state == CALL_NO_DECISION);
-    if (speaks)
-        c->revision = feedback_store_next_revision(&f->store, outbox_now(out));
-    enum status status = feedback_store_put(&f->store, outbox_arena(out), c);
-    if (status != STATUS_OK || !speaks)
-        return status;
-    if (c->state == CALL_NO_DECISION) {
-        calls_say_no_decision(out, c);
-        return STATUS_OK;
-    }
     if (c->state == CALL_STORED)
         feedback_store_count(&f->store, c->record, +1);
     if (first)
         count_first(f, c->record);
     log_stored(f, c);
     calls_say(out, c, c->revision, first, "");
+}
+
+static enum status write_call(struct feedback *f, struct outbox *out, struct call *c)
+{
+    enum call_state before = c->state;
+    bool first = !call_complete(before), taken_back;
+
+    c->state = join_state(c->record, before);
+    c->waiting_us = !call_waits(c->state) ? 0 : call_waits(before) && c->waiting_us ? c->waiting_us : outbox_now(out).us;
+    taken_back = call_complete(before) && c->state == CALL_TOMBSTONE;
+    bool speaks = call_complete(c->state) || taken_back || (c->gave_up && c->state == CALL_NO_DECISION);
+    if (speaks)
+        c->revision = feedback_store_next_revision(&f->store, outbox_now(out));
+    enum status status = feedback_store_put(&f->store, outbox_arena(out), c);
+    if (status != STATUS_OK || !speaks)
+        return status;
+    if (taken_back)
+        calls_say_erased(out, c->key, c->revision);
+    else if (c->state == CALL_NO_DECISION)
+        calls_say_no_decision(out, c);
+    else
+        say_stored(f, out, c, first);
     return STATUS_OK;
 }
 

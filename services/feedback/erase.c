@@ -129,18 +129,6 @@ static enum status forget_call(struct feedback *f, struct outbox *out, const uin
     return status;
 }
 
-static void say_erased(const struct erasure *e, size_t i, struct outbox *out)
-{
-    FeedbackStored *m = outbox_new(out, SUBJECT_FEEDBACK_STORED);
-    char key[CALL_KEY_TEXT];
-
-    call_key_text(e->keys[i], key);
-    m->call_key = key;
-    m->revision = e->revisions[i];
-    m->erased = true;
-    outbox_say(out, SUBJECT_FEEDBACK_STORED, &m->base, "", e->revisions[i], "");
-}
-
 static enum status erase_key(struct feedback *f, struct outbox *out, size_t i)
 {
     struct erasure *e = &f->erasure;
@@ -157,7 +145,7 @@ static enum status erase_key(struct feedback *f, struct outbox *out, size_t i)
     query_bind_int(q, 1, e->revisions[i]);
     query_bind_blob(q, 2, e->keys[i], CALL_KEY_BYTES);
     query_bind_int(q, 3, e->rows);
-    say_erased(e, i, out);
+    calls_say_erased(out, e->keys[i], e->revisions[i]);
     return query_run(q, NULL);
 }
 
@@ -187,7 +175,7 @@ enum status erase_resume(struct feedback *f, struct outbox *out)
         memcpy(e->keys[e->key_count], query_blob(q, 1, &size), CALL_KEY_BYTES);
         e->rows = (uint64_t)query_int(q, 2);
         if (e->revisions[e->key_count] > f->published)
-            say_erased(e, e->key_count, out);
+            calls_say_erased(out, e->keys[e->key_count], e->revisions[e->key_count]);
         e->key_count++;
     }
     query_reset(q);

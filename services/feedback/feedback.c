@@ -97,7 +97,8 @@ static End *end_of(struct feedback *f, struct arena *arena, const CallEnded *m, 
     return e;
 }
 
-/* What came before is forgotten; what stays is the pseudonym, so that nothing that comes later is kept either. */
+/* What came before is forgotten, and taken back where it was counted; what stays is the pseudonym, so that nothing that comes later is kept either.
+ * A refusal counts whenever it comes: neither what the router concluded of a call nor an earlier end speaks for its caller. */
 static void refuse_consent(struct feedback *f, struct call *c, int64_t now_us)
 {
     if (c->record->tombstone_us)
@@ -105,12 +106,6 @@ static void refuse_consent(struct feedback *f, struct call *c, int64_t now_us)
     join_tombstone(c->record, now_us);
     c->changed = true;
     metrics_add(f->metrics, METRIC_OWN(FEEDBACK_NO_CONSENT), 1, NULL, NULL, NULL);
-}
-
-/* What the router concluded of a call does not speak for its caller, as long as it was not counted. */
-static bool may_refuse(const struct call *c)
-{
-    return !c->record->end || (c->record->end->source == TOM__RL__V1__SOURCE__SOURCE_FSM && !call_complete(c->state));
 }
 
 static enum status on_ended(void *state, const struct in_msg *in, struct outbox *out, struct reason *reason)
@@ -126,7 +121,8 @@ static enum status on_ended(void *state, const struct in_msg *in, struct outbox 
     if (status != STATUS_OK)
         return status;
     metrics_add(f->metrics, METRIC_OWN(FEEDBACK_CLAMPED), clamped, NULL, NULL, NULL);
-    if (m->consent == TOM__RL__V1__CONSENT__CONSENT_NONE && may_refuse(c)) {
+    if (m->consent == TOM__RL__V1__CONSENT__CONSENT_NONE) {
+        open_for_change(f, c);
         refuse_consent(f, c, in->time_us);
         return STATUS_OK;
     }
@@ -247,6 +243,8 @@ static enum status resume(void *state, struct outbox *out)
     while ((status = feedback_store_step(q, outbox_arena(out), &row)) == STATUS_OK && row) {
         if (call_complete(row->state))
             calls_say(out, row, row->revision, false, "");
+        else if (row->state == CALL_TOMBSTONE)
+            calls_say_erased(out, row->key, row->revision);
         else if (row->state == CALL_NO_DECISION)
             calls_say_no_decision(out, row);
     }

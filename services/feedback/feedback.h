@@ -78,6 +78,9 @@ enum status calls_flush(struct feedback *f, struct outbox *out) MUST_CHECK;
 /* Says one complete call; `revision` moves the published floor, 0 leaves it. */
 void calls_say(struct outbox *out, const struct call *call, int64_t revision, bool first, const char *id);
 
+/* Says that a call is forgotten: all who know of it take it back. */
+void calls_say_erased(struct outbox *out, const uint8_t key[static CALL_KEY_BYTES], int64_t revision);
+
 /* Says that a call gave up waiting for its decision. */
 void calls_say_no_decision(struct outbox *out, const struct call *call);
 
