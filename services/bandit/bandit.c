@@ -63,10 +63,7 @@ static const struct metric metrics[] = {
                           .bounds = {1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3}, .bound_count = 8},
 };
 
-static const char *label(const struct bandit *b, const char *variant)
-{
-    return variants_find(b->model.variants, variant) >= 0 ? variant : "other";
-}
+static const char *label(const struct bandit *b, const char *variant) { return variants_label(b->model.variants, variant); }
 
 static struct grid grid_of(const struct bandit *b, struct arena *arena)
 {
@@ -133,7 +130,7 @@ static void log_touched(const struct bandit *b, struct arena *arena)
         const struct call *call = &b->touched[i];
         struct stats own = grid_own(&grid, b->model.variants, call->cell, call->variant);
         struct beta_posterior p = posterior_beta(&b->model.prior, &own, &own);
-        log_event(level, "arm.updated", "cell=%s variant=%s pulls=%lld alpha=%.4f beta=%.4f", call->cell, call->variant, (long long)own.n,
+        log_event(level, "arm.updated", "cell=%s variant=%s pulls=%lld alpha=%.4f beta=%.4f", call->cell, label(b, call->variant), (long long)own.n,
                   p.alpha, p.beta);
     }
 }
@@ -331,7 +328,7 @@ static enum status on_reset(void *state, const struct in_msg *in, struct outbox 
         status = ledger_reset(b->ledger, q->policy_variant, &m->removed);
     if (status != STATUS_OK)
         return status;
-    log_info("variant.reset", "variant=%s removed=%lld", q->policy_variant, (long long)m->removed);
+    log_info("variant.reset", "variant=%s removed=%lld", label(b, q->policy_variant), (long long)m->removed);
     outbox_reply(out, in, &m->base);
     return STATUS_OK;
 }

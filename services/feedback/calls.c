@@ -173,7 +173,7 @@ void calls_say_no_decision(struct outbox *out, const struct call *c)
 
 static void count_first(struct feedback *f, const CallRecord *r)
 {
-    const char *variant = join_variant(r);
+    const char *variant = variants_label(f->variants, join_variant(r));
     double value;
 
     metrics_add(f->metrics, METRIC_OWN(FEEDBACK_TOTAL), 1, variant, join_profile(r), r->end->agent);
@@ -195,7 +195,7 @@ static void log_stored(const struct feedback *f, const struct call *c)
     call_key_text(c->key, key);
     join_known(c->record, TOM__RL__V1__KNOWLEDGE__FIELD__FIELD_USER_RATING, &rating);
     log_event(f->batch_count > FEW ? LOG_DEBUG : LOG_INFO, "call.stored", "call=%s:%.8s.. variant=%s resolution=%d rating=%.0f%s", c->record->key_id, key,
-              join_variant(c->record), join_resolution(c->record) == TRI_TRUE, rating, c->state == CALL_RETRACTED ? " retracted" : "");
+              variants_label(f->variants, join_variant(c->record)), join_resolution(c->record) == TRI_TRUE, rating, c->state == CALL_RETRACTED ? " retracted" : "");
 }
 
 static void say_stored(struct feedback *f, struct outbox *out, struct call *c, bool first)

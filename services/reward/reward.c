@@ -14,6 +14,7 @@ struct reward {
     struct reward_rules rules;
     const char *version;
     struct metrics *metrics;
+    const struct variants *variants;
 };
 
 static const char *const duration_terms[] = {"linear", "tent", "none", NULL};
@@ -69,12 +70,14 @@ static void name_parts(const struct reward_parts *p, struct named_part ret[PART_
 
 static void count(struct reward *r, const FeedbackStored *f, double reward)
 {
+    const char *variant = variants_label(r->variants, f->policy_variant);
+
     if (!f->first) {
-        metrics_add(r->metrics, METRIC_OWN(AMENDED), 1, f->policy_variant, NULL, NULL);
+        metrics_add(r->metrics, METRIC_OWN(AMENDED), 1, variant, NULL, NULL);
         return;
     }
-    metrics_observe(r->metrics, METRIC_OWN(DISTRIBUTION), reward, f->policy_variant, NULL, NULL);
-    metrics_observe(r->metrics, METRIC_OWN(SCORE), (reward + 1) / 2, f->policy_variant, NULL, NULL);
+    metrics_observe(r->metrics, METRIC_OWN(DISTRIBUTION), reward, variant, NULL, NULL);
+    metrics_observe(r->metrics, METRIC_OWN(SCORE), (reward + 1) / 2, variant, NULL, NULL);
 }
 
 static RewardComputed *computed(struct reward *r, const FeedbackStored *f, const struct reward_parts *parts, struct outbox *out)
@@ -171,6 +174,7 @@ static enum status open_reward(void *state, const struct service_env *env, struc
     if (!r->version[0] || strlen(r->version) > 32)
         return reason_fail(reason, STATUS_CONFIG, "reward.version", "needs 1 .. 32 characters");
     r->metrics = env->metrics;
+    r->variants = env->variants;
     for (size_t i = 0; i < env->variants->count; i++)
         for (size_t k = 0; k < COUNT_OF(metrics); k++)
             metrics_declare(env->metrics, METRIC_OWN(k), env->variants->items[i].id, NULL, NULL);
