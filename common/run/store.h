@@ -56,4 +56,10 @@ void store_each_plan(struct store *store, void (*visit)(void *ctx, const char *s
 
 int64_t store_last_id(const struct store *store);
 
+/* For tools.  A consistent copy of a sound database, which may be in use; what was deleted from it is not in the copy.  `to` must not exist. */
+enum status store_copy(const char *from, const char *to, struct reason *reason) MUST_CHECK;
+
+/* Tombstones of one database that another one, not in use, does not have; its owner then sweeps (tombstones.h).  Adds their number. */
+enum status store_merge_tombstones(const char *into, const char *from, int64_t *ret_taken, struct reason *reason) MUST_CHECK;
+
 #endif

@@ -63,6 +63,9 @@ static const struct option dlq_options[] = {{"--service", "S", "only what this s
                                             {"--all", NULL, "replay: all that is there", NULL, NULL}, END};
 static const struct option erase_options[] = {{"--wait", "S", "how long to wait for the receipt, seconds (600)", NULL, NULL}, END};
 static const struct option keys_options[] = {{"--days", "N", "prune: keys that were followed so long ago (retention + amendment window)", NULL, NULL}, END};
+#define FEEDBACK_DB {"--feedback-db", "PATH", "where feedback.db lies, if not in the data folder", NULL, NULL}
+static const struct option backup_options[] = {FEEDBACK_DB, {"--keys", NULL, "the pseudonym keys, too", NULL, NULL}, END};
+static const struct option restore_options[] = {FEEDBACK_DB, {"--also", "FOLDER", "a later backup: what was erased by then stays erased", NULL, NULL}, END};
 static const struct option watch_options[] = {{"--ids", NULL, "show call ids", NULL, NULL}, END};
 
 static const struct verb {
@@ -90,6 +93,8 @@ static const struct verb {
     {"erase", "CALL", "forget a call everywhere; ends with a receipt, or is asked again", erase_options, 1, 1, verb_erase},
     {"keys", "list | rotate | prune", "the pseudonym keys; prune destroys those past retention, and with them the way back to a call id", keys_options, 1, 1,
      verb_keys},
+    {"backup", "FOLDER", "copies of the databases, while the services run", backup_options, 1, 1, verb_backup},
+    {"restore", "FOLDER", "puts a backup back while they do not; what was erased since stays erased", restore_options, 1, 1, verb_restore},
     {"password", "USER", "what a client of this name needs to connect", no_options, 1, 1, verb_password},
     {"bandit", "rebuild --check", "fold the ledger again and compare it with the live sums", bandit_options, 1, 1, verb_bandit},
 };

@@ -54,5 +54,7 @@ int verb_watch(struct ctl *ctl);
 int verb_password(struct ctl *ctl);
 int verb_erase(struct ctl *ctl);
 int verb_keys(struct ctl *ctl);
+int verb_backup(struct ctl *ctl);
+int verb_restore(struct ctl *ctl);
 
 #endif
