@@ -46,6 +46,7 @@ tom-rl $version - learns how your voice assistant should speak
   ./rl bench [NAME]        how fast: loop, select beside a relay that only moves the same messages; feedback at a million calls
   ./rl install             as systemd units: programs in /opt/tom-rl, settings in /etc/tom-rl, data in /var/lib/tom-rl
   ./rl build [PRESET]      dev release asan tsan cov (release)
+  ./rl docs                print the reference pages (docs/reference) from the programs' tables
   ./rl deps                install what this machine needs
 
 TXT
@@ -71,7 +72,7 @@ took() { awk -v a="$1" -v b="$(now_ms)" 'BEGIN { printf "%.1f s", (b - a) / 1000
 
 packages="build-essential cmake ninja-build pkg-config protobuf-c-compiler protobuf-compiler libprotobuf-c-dev libnats-dev nats-server
  libsqlite3-dev libyaml-dev libjansson-dev libssl-dev libcivetweb-dev tzdata ca-certificates"
-test_packages="nodejs npm prometheus git"
+test_packages="nodejs npm prometheus git lua5.4 lua-cjson"
 
 installed() { dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q 'ok installed'; }
 
@@ -186,6 +187,14 @@ metrics_in_memory() {
   fi
 }
 
+refused() { # why a service will not start, however often it is tried: its settings or its data; empty: none of these
+  for s in $services; do
+    log=$data/log/$s.log
+    [ "$log" -nt "$data/run/.start" ] || continue
+    tail -n 2 "$log" | sed -n "s/.* service\.failed  status=\(config\|corrupt\|locked\) \(.*\)/$s: \2/p" | tail -1
+  done
+}
+
 not_ready() { # names what is not ready and why; empty: all is
   i=0
   for s in $services; do
@@ -200,6 +209,7 @@ wait_ready() {
     n=$((n + 1))
     [ -n "$(supervisor_pid)" ] || return 1
     [ $n -lt 200 ] || return 1
+    [ -z "$(refused)" ] || return 1
     sleep 0.15
   done
 }
@@ -223,7 +233,7 @@ print_screen() {
   rel=${data#"$here"/} voice=${sandbox:+sandbox_}voice hint_width=44
   [ -z "$sandbox" ] || hint_width=54
   printf '\nTry, in another terminal:\n'
-  hint "select --profile kfz" "what would the next caller hear, and why"
+  hint "select call-1 --profile kfz" "a call comes: what does it hear, and why"
   hint "end call-1 --resolved --rating 4" "tell how that call went"
   hint stats "what has been learned from it"
   [ -n "$sandbox" ] || hint demo "20,000 simulated callers beside this, under a minute"
@@ -232,6 +242,7 @@ print_screen() {
 Connect a voice stack (any language, JSON or protobuf, no library of ours):
   nats://127.0.0.1:$port   user $voice   password in $rel/secrets/$voice.password   inbox prefix _INBOX_$voice
 TXT
+  [ -n "$sandbox" ] || echo "  examples/node/voice.mjs: 39 lines to start from; docs/connect.md says the rest"
   [ -z "$sandbox" ] || echo "  Subjects begin with sandbox. (sandbox.policy.select); this user can reach no other, and production's users cannot reach these."
 }
 
@@ -309,7 +320,8 @@ print_prometheus() {
 # ---- up and down ------------------------------------------------------------------------------------------------------------------------------------------
 
 start_supervisor() {
-  mkdir -p "$data/log"
+  mkdir -p "$data/log" "$data/run"
+  touch "$data/run/.start"
   (cd "$root" && setsid "$bin/rl-supervisor" "$home/nats" >>"$data/log/supervisor.log" 2>&1 </dev/null &)
   n=0
   while [ -z "$(supervisor_pid)" ] && [ $n -lt 50 ]; do n=$((n + 1)); sleep 0.1; done
@@ -367,8 +379,8 @@ up() {
   start_supervisor
   trap 'echo; down_loop; exit 130' INT TERM
   if ! wait_ready; then
-    why=$(not_ready)
-    tail -n 2 "$data"/log/*.log >&2
+    why=$(refused)
+    [ -n "$why" ] || { why=$(not_ready); tail -n 2 "$data"/log/*.log >&2; }
     down_loop >/dev/null
     die 1 "Not ready after $(took "$t"):" "$why"
   fi
@@ -515,7 +527,7 @@ compose_verb() { # VERB ...: the same words, inside containers
     cat <<TXT
 
 Try:
-  ./rl select --profile kfz                    what would the next caller hear, and why
+  ./rl select call-1 --profile kfz             a call comes: what does it hear, and why
   ./rl end call-1 --resolved --rating 4        tell how that call went
   ./rl stats                                   what has been learned from it
   ./rl demo                                    20,000 simulated callers beside this, under a minute
@@ -550,6 +562,7 @@ status) status ;;
 install) deps; build release; exec sh "$root/deploy/systemd/install.sh" "$root" ;;
 doctor) exec sh "$root/tools/doctor.sh" "$root" "$bin" "$data" "$port" "$metrics" ;;
 demo) demo "$@" ;;
+docs) deps; build release; "$root/tools/docs.sh" "$bin" "$root/docs/reference" ;;
 test) test_main "$@" ;;
 bench) [ -x "$bin/rl-bench" ] || { deps; build release; }; build release >/dev/null; exec "$root/tools/bench/bench.sh" "$@" ;;
 *)

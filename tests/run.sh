@@ -55,7 +55,8 @@ ring() { # PRESET RING NAME
 lint() {
   : >"$logs/lint.log"
   ok=0 bad=0
-  for l in "sh tests/lint/pure_symbols.sh build/dev/librl_pure.a" "sh tests/lint/log_events.sh" "sh tests/lint/prometheus_rules.sh"; do
+  for l in "sh tests/lint/pure_symbols.sh build/dev/librl_pure.a" "sh tests/lint/log_events.sh" "sh tests/lint/prometheus_rules.sh" \
+    "sh tests/lint/reference_pages.sh build/dev/bin" "sh tests/lint/links.sh" "sh tests/lint/verbs.sh build/dev/bin"; do
     if out=$($l 2>&1); then ok=$((ok + 1)); else bad=$((bad + 1)); printf 'FAILED lint: %s\n%s\n' "$l" "$out" >>"$logs/lint.log"; fi
   done
   echo "$ok passed, $bad failed, 0 skipped" >>"$logs/lint.log"
@@ -98,7 +99,7 @@ coverage() {
 list() {
   build dev || exit 1
   for r in unit sim integration; do [ -x build/dev/bin/rl-test-$r ] && build/dev/bin/rl-test-$r --list; done
-  printf 'lint.pure_symbols\nlint.log_events\nlint.prometheus_rules\n'
+  printf 'lint.pure_symbols\nlint.log_events\nlint.prometheus_rules\nlint.reference_pages\nlint.links\nlint.verbs\n'
   node tests/e2e/e2e.mjs --list
   bash tests/compose/compose.sh --list
 }

@@ -162,6 +162,36 @@ enum status store_open(const char *path, const char *const *migrations, size_t c
     return status;
 }
 
+enum status store_open_foreign(const char *path, struct store **ret, struct reason *reason)
+{
+    struct store *store = xcalloc(1, sizeof *store);
+    char tables[32];
+    enum status status = STATUS_OK;
+
+    store->path = xstrdup(path);
+    if (sqlite3_open_v2(path, &store->db, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK)
+        status = reason_fail(reason, STATUS_NOT_FOUND, "", "%s: %s", path, sqlite3_errmsg(store->db));
+    if (status == STATUS_OK)
+        status = open_ask(store, "SELECT count(*) FROM sqlite_master", tables, reason);
+    if (status == STATUS_OK)
+        *ret = store;
+    else
+        store_close(store);
+    return status;
+}
+
+bool store_has_column(struct store *store, const char *table, const char *column)
+{
+    struct query *q = store_query(store, "SELECT 1 FROM pragma_table_info(?) WHERE name = ?");
+    bool row = false;
+
+    query_bind_text(q, 1, table);
+    query_bind_text(q, 2, column);
+    bool ok = query_step(q, &row) == STATUS_OK && row;
+    query_reset(q);
+    return ok;
+}
+
 struct store *store_close(struct store *store)
 {
     if (!store)

@@ -40,6 +40,7 @@ const struct subject_info subject_table[SUBJECT_COUNT] = {
     [SUBJECT_FEEDBACK_ANSWER] = REQUEST("feedback.answer", "feedback", feedback_answer, true),
     [SUBJECT_FEEDBACK_STATS] = REQUEST("feedback.stats", "feedback", feedback_stats, false),
     [SUBJECT_FEEDBACK_BY_POLICY] = REQUEST("feedback.by_policy", "feedback", feedback_by_policy, false),
+    [SUBJECT_FEEDBACK_QUERY] = REQUEST("feedback.query", "feedback", feedback_query, false),
     [SUBJECT_FEEDBACK_CLEANUP] = REQUEST("feedback.cleanup", "feedback", feedback_cleanup, false),
     [SUBJECT_FEEDBACK_REPLAY] = REQUEST("feedback.replay", "feedback", feedback_replay, false),
     [SUBJECT_FEEDBACK_ERASE] = REQUEST("feedback.erase", "feedback", feedback_erase, false),

@@ -5,7 +5,7 @@ set -eu
 root=$1
 to=${DESTDIR:-}
 [ -n "$to" ] || [ "$(id -u)" = 0 ] || { echo "As root:  sudo ./rl install" >&2; exit 3; }
-cmake --install "$root/build/release" --prefix "$to/opt/tom-rl" --strip >/dev/null
+env -u DESTDIR cmake --install "$root/build/release" --prefix "$to/opt/tom-rl" --strip >/dev/null
 install -d "$to/opt/tom-rl/docs" "$to/etc/tom-rl" "$to/etc/systemd/system"
 install -m 755 "$root/rl" "$to/opt/tom-rl/rl"
 install -m 644 "$root/CMakeLists.txt" "$root/README.md" "$to/opt/tom-rl/"

@@ -370,6 +370,7 @@ static const struct subject_handler handles[] = {
     {SUBJECT_POLICY_SELECTED, on_selected, HANDLE_BATCH},
     {SUBJECT_FEEDBACK_STATS, on_stats, HANDLE_READ},
     {SUBJECT_FEEDBACK_BY_POLICY, on_by_policy, HANDLE_READ},
+    {SUBJECT_FEEDBACK_QUERY, on_query, HANDLE_READ},
     {SUBJECT_FEEDBACK_REPLAY, on_replay, HANDLE_BATCH},
     {SUBJECT_FEEDBACK_CLEANUP, on_cleanup, HANDLE_BATCH},
     {SUBJECT_FEEDBACK_ERASE, on_erase, HANDLE_BATCH},

@@ -101,6 +101,7 @@ enum status keys_drop_aliases(struct feedback *f, wall_time now) MUST_CHECK; /* 
 handler_fn on_stats, on_by_policy, on_replay;
 enum status replay_open(struct feedback *f) MUST_CHECK; /* at the start: what the last life did not finish begins anew */
 enum status replay_some(struct feedback *f, struct outbox *out) MUST_CHECK; /* as much as the outbox has room for */
+FeedbackStored *event_of(struct arena *arena, const struct call *call); /* what is said of a stored call */
 
 /* ---- erase.c ---- */
 
@@ -110,6 +111,10 @@ enum status erase_sweep(struct feedback *f, struct outbox *out) MUST_CHECK;  /* 
 enum status erase_some(struct feedback *f, struct outbox *out) MUST_CHECK;
 mono_time erase_next(const struct feedback *f, mono_time now);
 void erase_done(struct feedback *f);
+
+/* ---- query.c ---- */
+
+handler_fn on_query;
 
 /* ---- cleanup.c ---- */
 

@@ -68,7 +68,7 @@ enum status on_stats(void *state, const struct in_msg *in, struct outbox *out, s
 
 /* ---- feedback.by_policy ---------------------------------------------------------------------------------------------------------------------- */
 
-static FeedbackStored *event_of(struct arena *arena, const struct call *c)
+FeedbackStored *event_of(struct arena *arena, const struct call *c)
 {
     FeedbackStored *m = codec_new(arena, &tom__rl__v1__feedback_stored__descriptor);
     char key[CALL_KEY_TEXT];

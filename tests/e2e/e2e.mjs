@@ -5,10 +5,12 @@
 //
 // Needs build/release and `npm install` in this folder.  Prints failures, and last "N passed, N failed, N skipped"; 1 when one failed.
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { doctor } from './doctor.mjs';
+import { examples } from './examples.mjs';
 import { Stack, eventually, freePorts, message, root, run, services, stopAll } from './stack.mjs';
 
 const sentences = new Map();
@@ -347,6 +349,12 @@ test('e2e.demo.a_folder_that_no_demo_made_is_not_touched', () => withFolder(asyn
   assert.match(demo.output, /not made by a demo: not touched/);
   assert.equal(await readFile(join(folder, 'demo', 'mine'), 'utf8'), 'mine');
 }));
+
+// ---- the rest ----------------------------------------------------------------------------------------------------------------------
+
+const kit = { test, json, shared, withStack, withFolder, near, Skip };
+examples(kit);
+doctor(kit);
 
 // ---- the runner -------------------------------------------------------------------------------------------------------------------
 

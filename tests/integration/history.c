@@ -52,7 +52,7 @@ static void expect(struct bus *bus, enum bus_event_type type, enum subject subje
         test_fail(__FILE__, __LINE__, "\"%s\" does not come", text);
         return;
     }
-    if (e.type != type || e.subject != subject || e.size != strlen(text) || memcmp(e.data, text, e.size) != 0)
+    if (e.type != type || e.subject != subject || e.size != strlen(text) || (e.size && memcmp(e.data, text, e.size) != 0))
         test_fail(__FILE__, __LINE__, "type %d, subject %d, \"%.*s\" came instead of \"%s\"", e.type, e.subject, (int)e.size, (const char *)e.data, text);
     if (ack)
         bus->ops->ack(bus, e.reply);

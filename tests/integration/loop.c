@@ -339,11 +339,11 @@ TEST(integration_loop, a_lost_jetstream_directory_is_made_good_by_a_replay)
     await_stored(s, 0, 500);
     EVENTUALLY(pulls(s, "v1b") == 500, 10000);
     double sum = stack_number(s, "bandit.stats", "{}", "variants.v1b.total_reward");
-    snprintf(command, sizeof command, "rm -rf %s/nats/jetstream", s->dir);
-    CHECK_INT(system(command), 0);
     for (int i = 0; i < 5; i++)
         stack_end(s, all[i], SIGKILL);
     stack_end_nats(s, SIGKILL);
+    snprintf(command, sizeof command, "rm -rf %s/nats/jetstream", s->dir);
+    CHECK_INT(system(command), 0);
     stack_start_nats(s);
     snprintf(command, sizeof command, "%s/bin/rl-init streams >>%s/init.log 2>&1", RL_BINARY_DIR, s->dir);
     CHECK_INT(system(command), 0);

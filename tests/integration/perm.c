@@ -36,6 +36,7 @@ static const struct right may_publish[] = {
     {"feedback.answer", VOICE | OPERATOR},
     {"feedback.stats", OPERATOR},
     {"feedback.by_policy", OPERATOR},
+    {"feedback.query", OPERATOR},
     {"feedback.cleanup", OPERATOR},
     {"feedback.replay", OPERATOR},
     {"feedback.erase", OPERATOR},

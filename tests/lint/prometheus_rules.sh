@@ -8,5 +8,6 @@ promtool check rules rules.yml
 promtool test rules rules_test.yml
 for alert in $(sed -n 's/^ *- alert: //p' rules.yml); do
   grep -q "{alertname: $alert, .*exp_alerts: \[\]}" rules_test.yml || { echo "$alert has no case in which it stays quiet"; exit 1; }
+  grep -q "^| $alert (" ../../docs/operate.md || { echo "docs/operate.md does not say what to do about $alert"; exit 1; }
   grep -A3 "^ *- alertname: $alert$" rules_test.yml | grep -q exp_labels || { echo "$alert has no case in which it fires"; exit 1; }
 done

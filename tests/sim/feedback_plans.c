@@ -19,7 +19,7 @@ static void end_call(struct world *w, const char *id, bool resolved)
 }
 
 struct seen {
-    bool by_policy, cleanup, replay, waiting;
+    bool by_policy, query, cleanup, replay, waiting;
 };
 
 static void note(void *ctx, const char *sql, const char *step)
@@ -27,6 +27,7 @@ static void note(void *ctx, const char *sql, const char *step)
     struct seen *seen = ctx;
 
     seen->by_policy |= strstr(sql, "ORDER BY ts DESC") != NULL;
+    seen->query |= strstr(sql, "ts < ? AND ts >= ?") != NULL;
     seen->cleanup |= strstr(sql, "DELETE FROM call") != NULL;
     seen->replay |= strstr(sql, "id <= ? AND ts >=") != NULL;
     seen->waiting |= strstr(sql, "waiting_us < ?") != NULL;
@@ -40,6 +41,7 @@ TEST(sim_plans, no_statement_of_feedback_reads_all_calls)
 {
     struct world *w = world_new(1);
     FeedbackByPolicyRequest page = TOM__RL__V1__FEEDBACK_BY_POLICY_REQUEST__INIT;
+    FeedbackQueryRequest query = TOM__RL__V1__FEEDBACK_QUERY_REQUEST__INIT;
     FeedbackStatsRequest stats = TOM__RL__V1__FEEDBACK_STATS_REQUEST__INIT;
     FeedbackReplayRequest replay = TOM__RL__V1__FEEDBACK_REPLAY_REQUEST__INIT;
     FeedbackCleanupRequest cleanup = TOM__RL__V1__FEEDBACK_CLEANUP_REQUEST__INIT;
@@ -52,6 +54,7 @@ TEST(sim_plans, no_statement_of_feedback_reads_all_calls)
     world_run(w, 3000000);
     world_ask(w, SUBJECT_FEEDBACK_STATS, &stats.base);
     world_ask(w, SUBJECT_FEEDBACK_BY_POLICY, &page.base);
+    world_ask(w, SUBJECT_FEEDBACK_QUERY, &query.base);
     world_ask(w, SUBJECT_FEEDBACK_REPLAY, &replay.base);
     world_run(w, 3000000);
     for (int64_t end = sim_now_us(w->sim) + 10 * INT64_C(86400000000); sim_now_us(w->sim) < end;)
@@ -63,6 +66,7 @@ TEST(sim_plans, no_statement_of_feedback_reads_all_calls)
     struct feedback *f = w->lives[WORLD_FEEDBACK].state;
     store_each_plan(f->store.store, note, &seen);
     CHECK(seen.by_policy);
+    CHECK(seen.query);
     CHECK(seen.cleanup);
     CHECK(seen.replay);
     CHECK(seen.waiting);

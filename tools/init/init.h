@@ -29,4 +29,7 @@ enum status init_conf(struct init *init, struct reason *reason) MUST_CHECK;
 /* Makes or updates streams and consumers; with watch makes again what is lost, for ever. */
 enum status init_streams(struct init *init, struct reason *reason) MUST_CHECK;
 
+/* Prints the tables of the wiring as Markdown. */
+void init_page(void);
+
 #endif

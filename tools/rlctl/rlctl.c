@@ -66,6 +66,18 @@ static const struct option keys_options[] = {{"--days", "N", "prune: keys that w
 #define FEEDBACK_DB {"--feedback-db", "PATH", "where feedback.db lies, if not in the data folder", NULL, NULL}
 static const struct option backup_options[] = {FEEDBACK_DB, {"--keys", NULL, "the pseudonym keys, too", NULL, NULL}, END};
 static const struct option restore_options[] = {FEEDBACK_DB, {"--also", "FOLDER", "a later backup: what was erased by then stays erased", NULL, NULL}, END};
+static const struct option query_options[] = {{"--variant", "V", "only this variant", "policy_variant", NULL},
+                                              {"--profile", "P", "only this profile", "profile", NULL},
+                                              {"--from", "T", "ended at or after these unix seconds", "from", NULL},
+                                              {"--to", "T", "ended before these", "to", NULL},
+                                              {"--limit", "N", "how many (20)", NULL, NULL},
+                                              {"--all", NULL, "all that match", NULL, NULL},
+                                              {"--csv", NULL, "as CSV; --json: JSON lines that import takes again", NULL, NULL}, END};
+static const struct option import_options[] = {{"--feedback-db", "F", "tom3: its calls", NULL, NULL},
+                                               {"--bandit-state", "F", "tom3: bandit_state.json, to compare with", NULL, NULL},
+                                               {"--deploy-state", "F", "tom3: its blacklist and active variants", NULL, NULL},
+                                               {"--variants", "F", "tom3: its variants file, to check", NULL, NULL},
+                                               {"--dry-run", NULL, "say what would happen", NULL, NULL}, END};
 static const struct option watch_options[] = {{"--ids", NULL, "show call ids", NULL, NULL}, END};
 
 static const struct verb {
@@ -95,6 +107,8 @@ static const struct verb {
      verb_keys},
     {"backup", "FOLDER", "copies of the databases, while the services run", backup_options, 1, 1, verb_backup},
     {"restore", "FOLDER", "puts a backup back while they do not; what was erased since stays erased", restore_options, 1, 1, verb_restore},
+    {"query", "", "stored calls, newest first; --csv and --json write all of them out", query_options, 0, 0, verb_query},
+    {"import", "tom3 | csv FILE | jsonl FILE", "take over calls from elsewhere; again and again is once", import_options, 1, 2, verb_import},
     {"password", "USER", "what a client of this name needs to connect", no_options, 1, 1, verb_password},
     {"bandit", "rebuild --check", "fold the ledger again and compare it with the live sums", bandit_options, 1, 1, verb_bandit},
 };

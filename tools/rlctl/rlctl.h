@@ -56,5 +56,7 @@ int verb_erase(struct ctl *ctl);
 int verb_keys(struct ctl *ctl);
 int verb_backup(struct ctl *ctl);
 int verb_restore(struct ctl *ctl);
+int verb_query(struct ctl *ctl);
+int verb_import(struct ctl *ctl);
 
 #endif
