@@ -44,6 +44,7 @@ const struct subject_info subject_table[SUBJECT_COUNT] = {
     [SUBJECT_FEEDBACK_CLEANUP] = REQUEST("feedback.cleanup", "feedback", feedback_cleanup, false),
     [SUBJECT_FEEDBACK_REPLAY] = REQUEST("feedback.replay", "feedback", feedback_replay, false),
     [SUBJECT_FEEDBACK_ERASE] = REQUEST("feedback.erase", "feedback", feedback_erase, false),
+    [SUBJECT_FEEDBACK_EXPORT] = REQUEST("feedback.export", "feedback", feedback_export, false),
     [SUBJECT_REWARD_COMPUTE] = REQUEST("reward.compute", "reward", reward_compute, false),
     [SUBJECT_BANDIT_STATS] = REQUEST("bandit.stats", "bandit", bandit_stats, false),
     [SUBJECT_BANDIT_REWARDS] = REQUEST("bandit.rewards", "bandit", bandit_rewards, false),

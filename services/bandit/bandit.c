@@ -25,6 +25,7 @@ struct bandit {
 
     struct model model;
     const struct config_list *profiles;
+    int64_t min_cell_size;
     struct metrics *metrics;
     struct clk clk;
     struct ledger *ledger;
@@ -247,6 +248,17 @@ static enum status check_filters(const struct bandit *b, const char *profile, co
     return STATUS_OK;
 }
 
+/* Few calls of few callers would tell how each of them went.  What is known over all callers is never left out: the loop lives on it. */
+static void suppress(const struct bandit *b, struct arena *arena, BanditStatsReply *m)
+{
+    for (size_t i = 0; i < m->n_variants; i++) {
+        if (m->variants[i]->value->pulls == 0 || m->variants[i]->value->pulls >= b->min_cell_size)
+            continue;
+        m->variants[i]->value = codec_new(arena, &tom__rl__v1__bandit_arm_stats__descriptor);
+        m->variants[i]->value->suppressed = true;
+    }
+}
+
 static enum status on_stats(void *state, const struct in_msg *in, struct outbox *out, struct reason *reason)
 {
     struct bandit *b = state;
@@ -262,6 +274,8 @@ static enum status on_stats(void *state, const struct in_msg *in, struct outbox 
     struct grid grid = grid_of(b, arena);
     struct estimates e = estimate(&b->model, &grid, arena);
     snapshot_stats(&e, q, arena, m);
+    if (q->report && (q->profile[0] || q->time_of_day[0]))
+        suppress(b, arena, m);
     m->version = (char *)policy_version(&b->model, ledger_changes(b->ledger), outbox_now(out).us / US, arena);
     outbox_reply(out, in, &m->base);
     return STATUS_OK;
@@ -306,7 +320,10 @@ static enum status on_rewards(void *state, const struct in_msg *in, struct outbo
         status = ledger_rewards(b->ledger, &filter, &rewards, &count);
     if (status != STATUS_OK)
         return status;
-    summarise(rewards, count, m);
+    if (q->report && (q->profile[0] || q->days) && (int64_t)count < b->min_cell_size)
+        m->count = (int64_t)count;
+    else
+        summarise(rewards, count, m);
     free(rewards);
     outbox_reply(out, in, &m->base);
     return STATUS_OK;
@@ -389,6 +406,7 @@ static enum status open_bandit(void *state, const struct service_env *env, struc
                               .min_pulls = variants->min_pulls_for_confidence, .reward_version = b->reward_version, .variants = variants};
     b->model.hash = model_hash(&b->model);
     b->profiles = &env->common->profiles;
+    b->min_cell_size = env->common->min_cell_size;
     b->metrics = env->metrics;
     b->clk = env->clk;
     b->exported = -1;

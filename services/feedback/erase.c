@@ -122,7 +122,7 @@ static enum status forget_call(struct feedback *f, struct outbox *out, const uin
 
     do {
         if (status == STATUS_OK)
-            status = feedback_store_find(&f->store, outbox_arena(out), key, INT32_MAX - 1, INT32_MAX, &c);
+            status = feedback_store_find(&f->store, outbox_arena(out), key, ANY_DAY, ANY_DAY, &c);
         if (status == STATUS_OK && c)
             status = forget_row(f, c, outbox_now(out).us);
     } while (status == STATUS_OK && c);

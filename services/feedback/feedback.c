@@ -374,6 +374,7 @@ static const struct subject_handler handles[] = {
     {SUBJECT_FEEDBACK_REPLAY, on_replay, HANDLE_BATCH},
     {SUBJECT_FEEDBACK_CLEANUP, on_cleanup, HANDLE_BATCH},
     {SUBJECT_FEEDBACK_ERASE, on_erase, HANDLE_BATCH},
+    {SUBJECT_FEEDBACK_EXPORT, on_export, HANDLE_READ},
 };
 
 extern const struct service feedback_service;

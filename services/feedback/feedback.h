@@ -116,6 +116,10 @@ void erase_done(struct feedback *f);
 
 handler_fn on_query;
 
+/* ---- export.c ---- */
+
+handler_fn on_export;
+
 /* ---- cleanup.c ---- */
 
 handler_fn on_cleanup;

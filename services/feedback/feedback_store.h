@@ -57,6 +57,9 @@ void feedback_store_close(struct feedback_store *f);
 enum status feedback_store_find(struct feedback_store *f, struct arena *arena, const uint8_t key[static CALL_KEY_BYTES], int32_t day, int32_t back,
                                 struct call **ret) MUST_CHECK;
 
+/* As `day` and `back`: on whatever day it was first seen; the newest one. */
+enum { ANY_DAY = 1000000 };
+
 /* Writes the row.  The counts are the caller's: see feedback_store_count. */
 enum status feedback_store_put(struct feedback_store *f, struct arena *arena, struct call *call) MUST_CHECK;
 

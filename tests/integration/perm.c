@@ -40,6 +40,7 @@ static const struct right may_publish[] = {
     {"feedback.cleanup", OPERATOR},
     {"feedback.replay", OPERATOR},
     {"feedback.erase", OPERATOR},
+    {"feedback.export", OPERATOR},
     {"reward.compute", OPERATOR},
     {"bandit.stats", OPERATOR},
     {"bandit.rewards", OPERATOR},

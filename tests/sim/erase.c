@@ -273,6 +273,35 @@ TEST(sim_erase, a_restored_backup_does_not_bring_it_back)
     world_free(w);
 }
 
+static const FeedbackExportReply *export(struct world *w, const char *id)
+{
+    FeedbackExportRequest ask = TOM__RL__V1__FEEDBACK_EXPORT_REQUEST__INIT;
+
+    ask.call_id = (char *)id;
+    return (const FeedbackExportReply *)world_ask(w, SUBJECT_FEEDBACK_EXPORT, &ask.base);
+}
+
+TEST(sim_erase, what_is_held_of_a_call_is_told_until_it_is_erased)
+{
+    struct world *w = world_new(241);
+
+    three_calls(w);
+    const FeedbackExportReply *r = export(w, " victim"), *nobody = export(w, "nobody");
+    CHECK(r && r->n_calls == 1 && !r->erased && r->n_elsewhere > 5);
+    if (r && r->n_calls == 1) {
+        CHECK_STR(r->calls[0]->state, "stored");
+        CHECK_INT(r->calls[0]->n_known, 2);
+        CHECK_STR(r->calls[0]->known[1]->field, "user_rating");
+        CHECK_NEAR(r->calls[0]->known[1]->value, 3, 0);
+        CHECK_STR(r->calls[0]->said ? r->calls[0]->said->policy_variant : "", "v1a");
+    }
+    CHECK(nobody && nobody->n_calls == 0 && !nobody->erased);
+    CHECK(erase(w, "victim") != NULL);
+    r = export(w, "victim");
+    CHECK(r && r->n_calls == 0 && r->erased);
+    world_free(w);
+}
+
 /* ---- rotation --------------------------------------------------------------------------------------------------------------------------------- */
 
 static void rotate(struct world *w)
@@ -357,5 +386,38 @@ TEST(sim_keys, a_decision_under_the_old_key_finds_the_call_that_came_first_under
     CHECK(erase(w, "late") != NULL);
     CHECK_INT(rows(w, WORLD_FEEDBACK, "SELECT count(*) FROM alias"), 0);
     CHECK_INT(rows(w, WORLD_FEEDBACK, "SELECT count(*) FROM call"), 1);
+    world_free(w);
+}
+
+/* ---- reports ---------------------------------------------------------------------------------------------------------------------------------- */
+
+static const BanditArmStats *arm(struct world *w, const char *profile, bool report)
+{
+    BanditStatsRequest ask = TOM__RL__V1__BANDIT_STATS_REQUEST__INIT;
+
+    ask.profile = (char *)profile;
+    ask.report = report;
+    const BanditStatsReply *r = (const BanditStatsReply *)world_ask(w, SUBJECT_BANDIT_STATS, &ask.base);
+    for (size_t i = 0; r && i < r->n_variants; i++)
+        if (strcmp(r->variants[i]->key, "v1a") == 0)
+            return r->variants[i]->value;
+    return NULL;
+}
+
+TEST(sim_reports, what_four_callers_of_a_profile_tell_is_left_out_and_five_are_shown)
+{
+    struct world *w = world_new(260);
+    static const char *const ids[] = {"c-1", "c-2", "c-3", "c-4"};
+
+    for (size_t i = 0; i < 4; i++)
+        end_call(w, ids[i], 4);
+    world_run(w, SECOND_US);
+    const BanditArmStats *report = arm(w, "general", true), *loop = arm(w, "general", false), *all = arm(w, "", true);
+    CHECK(report && report->suppressed && report->pulls == 0 && report->mean_reward == 0);
+    CHECK(loop && !loop->suppressed && loop->pulls == 4);
+    CHECK(all && !all->suppressed && all->pulls == 4);
+    end_call(w, "c-5", 4);
+    report = arm(w, "general", true);
+    CHECK(report && !report->suppressed && report->pulls == 5);
     world_free(w);
 }

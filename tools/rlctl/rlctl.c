@@ -52,7 +52,7 @@ static const struct option event_options[] = {{"--profile", "P", "profile of the
                                               {"--barred", NULL, "the caller is on a block list", "data.barred", "true"},
                                               {"--ts", "T", "unix seconds of the event", "ts", NULL}, END};
 static const struct option reward_options[] = {SIGNAL_OPTIONS, END};
-static const struct option stats_options[] = {CONTEXT_OPTIONS, END};
+static const struct option stats_options[] = {CONTEXT_OPTIONS, {"--all", NULL, "parts with fewer calls than rl.min_cell_size, too", NULL, NULL}, END};
 static const struct option replay_options[] = {{"--from", "T", "only calls that ended at or after these unix seconds", "from", NULL},
                                                {"--reward-version", "V", "score them by these rules", "reward_version", NULL}, END};
 static const struct option bandit_options[] = {{"--check", NULL, "compare, change nothing", "check", "true"}, END};
@@ -103,6 +103,7 @@ static const struct verb {
     {"dlq", "list | show SEQ | replay SEQ|--all", "messages that were refused, and why", dlq_options, 1, 2, verb_dlq},
     {"replay", "", "say all stored calls again; harmless at any time", replay_options, 0, 0, verb_replay},
     {"erase", "CALL", "forget a call everywhere; ends with a receipt, or is asked again", erase_options, 1, 1, verb_erase},
+    {"export", "CALL", "all that is held of a call, as JSON", no_options, 1, 1, verb_export},
     {"keys", "list | rotate | prune", "the pseudonym keys; prune destroys those past retention, and with them the way back to a call id", keys_options, 1, 1,
      verb_keys},
     {"backup", "FOLDER", "copies of the databases, while the services run", backup_options, 1, 1, verb_backup},

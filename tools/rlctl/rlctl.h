@@ -53,6 +53,7 @@ int verb_dlq(struct ctl *ctl);
 int verb_watch(struct ctl *ctl);
 int verb_password(struct ctl *ctl);
 int verb_erase(struct ctl *ctl);
+int verb_export(struct ctl *ctl);
 int verb_keys(struct ctl *ctl);
 int verb_backup(struct ctl *ctl);
 int verb_restore(struct ctl *ctl);
