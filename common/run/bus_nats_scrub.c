@@ -12,7 +12,7 @@
 #include "arena.h"
 #include "bus_nats_inside.h"
 
-enum { WINDOW = 512, ANSWER_MS = 2000, CONSUMED_TRIES = 50, CONSUMED_MS = 100, MAX_FOUND = 65536 };
+enum { WINDOW = 512, ANSWER_MS = 2000, CONSUMED_TRIES = 50, CONSUMED_MS = 100 };
 
 struct found {
     uint64_t sequence;
@@ -108,7 +108,7 @@ static bool look_at_window(struct scrub *s, uint64_t first, uint64_t last)
         look_at(s, natsMsg_GetData(msg), (size_t)natsMsg_GetDataLength(msg));
         natsMsg_Destroy(msg);
     }
-    return s->count < MAX_FOUND;
+    return true;
 }
 
 static bool look(struct scrub *s)

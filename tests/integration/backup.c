@@ -2,6 +2,7 @@
 /* backup.c - a backup of yesterday, put back today: what came since is there again, and what was erased since is not. */
 #include <signal.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "stack.h"
 #include "test.h"
@@ -113,5 +114,34 @@ TEST(integration_keys, rotation_while_all_runs_keeps_calls_whole)
     EVENTUALLY(system(arena_printf(&s->arena, "grep -q 'keys.changed.*key=k2' %s/router.log", s->dir)) == 0, 30000);
     CHECK_INT(rlctl(s, "keys prune --days 100000"), 0);
     CHECK_INT(rlctl(s, "keys revoke"), 2);
+    stack_free(s);
+}
+
+static bool file_holds(struct stack *s, const char *text) { return system(arena_printf(&s->arena, "grep -q '%s' %s/secrets/pseudonym.keys", text, s->dir)) == 0; }
+
+/* Retention is 90 days, the amendment window 30. */
+TEST(integration_keys, a_key_past_retention_is_destroyed_and_no_other)
+{
+    static const char *const secrets[] = {"aa00000000000000000000000000000000000000000000000000000000000000", "bb00000000000000000000000000000000000000000000000000000000000000",
+                                          "cc00000000000000000000000000000000000000000000000000000000000000"};
+    struct stack *s = stack_new("");
+
+    if (!s)
+        return;
+    const char *path = arena_printf(&s->arena, "%s/secrets/pseudonym.keys", s->dir);
+    long long now = (long long)time(NULL), day = 86400;
+    FILE *f = fopen(path, "we");
+    fprintf(f, "k3 %s %lld\nk2 %s %lld\nk1 %s\n", secrets[2], now - 10 * day, secrets[1], now - 121 * day, secrets[0]);
+    CHECK(fileno(f) >= 0 && fclose(f) == 0);
+    f = fopen(path, "re"); /* the file as it is now, which prune replaces */
+    char old[400] = "";
+    CHECK_INT(rlctl(s, "keys prune"), 0);
+    CHECK(file_holds(s, "^k3 cc00") && file_holds(s, "^k2 bb00") && !file_holds(s, "k1") && !file_holds(s, "aa00"));
+    CHECK(fread(old, 1, sizeof old, f) > 100);
+    for (size_t i = 0; i < sizeof old; i++)
+        CHECK_INT(old[i], 0); /* overwritten where it lay */
+    fclose(f);
+    CHECK_INT(rlctl(s, "keys prune --days 5"), 0);
+    CHECK(file_holds(s, "^k3 cc00") && !file_holds(s, "bb00"));
     stack_free(s);
 }
