@@ -12,7 +12,7 @@
 #include "arena.h"
 #include "bus_nats_inside.h"
 
-enum { WINDOW = 512, ANSWER_MS = 2000, CONSUMED_TRIES = 50, CONSUMED_MS = 100 };
+enum { WINDOW = 512, ANSWER_MS = 2000, PATIENCE = 40, NAP_MS = 250, CONSUMED_TRIES = 50, CONSUMED_MS = 100 };
 
 struct found {
     uint64_t sequence;
@@ -89,6 +89,17 @@ static void look_at(struct scrub *s, const char *text, size_t size)
     json_decref(root);
 }
 
+/* A busy server may take its time; a process that ends may not. */
+static natsMsg *next_answer(struct scrub *s)
+{
+    natsMsg *msg = NULL;
+
+    for (int i = 0; !msg && i < PATIENCE && !atomic_load(&s->stopped); i++)
+        if (natsSubscription_NextMsg(&msg, s->sub, NAP_MS) != NATS_OK && natsConnection_IsClosed(s->nc))
+            return NULL;
+    return msg;
+}
+
 static bool look_at_window(struct scrub *s, uint64_t first, uint64_t last)
 {
     char subject[128], body[48], reply[224];
@@ -102,8 +113,8 @@ static bool look_at_window(struct scrub *s, uint64_t first, uint64_t last)
             return false;
     }
     for (; answered <= last - first; answered++) {
-        natsMsg *msg = NULL;
-        if (atomic_load(&s->stopped) || natsSubscription_NextMsg(&msg, s->sub, ANSWER_MS) != NATS_OK)
+        natsMsg *msg = next_answer(s);
+        if (!msg)
             return false;
         look_at(s, natsMsg_GetData(msg), (size_t)natsMsg_GetDataLength(msg));
         natsMsg_Destroy(msg);

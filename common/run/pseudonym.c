@@ -73,6 +73,8 @@ static bool key_id_valid(const char *id)
     return *id && strlen(id) < KEY_ID_SIZE && strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789_-") == strlen(id);
 }
 
+static bool is_seconds(const char *text) { return strspn(text, "0123456789") == strlen(text) && strlen(text) <= 12; }
+
 /* One line; `why` is NULL when it is fine. */
 static void keyring_add(struct keyring *ring, char *line, const char **why)
 {
@@ -84,7 +86,7 @@ static void keyring_add(struct keyring *ring, char *line, const char **why)
         return;
     if (!key_id_valid(id))
         *why = "a key id has 1 to 16 of a-z 0-9 _ -";
-    else if (!hex || !hex_parse(hex, secret, sizeof secret) || (made && (strspn(made, "0123456789") != strlen(made) || strlen(made) > 12 || strtok_r(NULL, " \t\r\n", &save))))
+    else if (!hex || !hex_parse(hex, secret, sizeof secret) || (made && !is_seconds(made)) || (made && strtok_r(NULL, " \t\r\n", &save)))
         *why = "want \"<key id> <64 lower-case hex digits> [unix seconds]\"";
     else if (ring->count == MAX_KEYS)
         *why = "more than 16 keys";
@@ -101,7 +103,7 @@ static void keyring_add(struct keyring *ring, char *line, const char **why)
 
 static struct key_file file_of(const struct stat *st)
 {
-    return (struct key_file){.device = st->st_dev, .inode = st->st_ino, .size = st->st_size, .changed = st->st_mtim};
+    return (struct key_file){.device = st->st_dev, .inode = st->st_ino, .size = st->st_size, .changed = st->st_ctim}; /* owner and mode, too */
 }
 
 static enum status read_keys(struct keyring *ring, FILE *in, const char *path, struct reason *reason)

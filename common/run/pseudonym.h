@@ -14,8 +14,8 @@ enum { CALL_KEY_BYTES = 16, CALL_KEY_TEXT = 2 * CALL_KEY_BYTES + 1, MAX_KEYS = 1
 
 struct keyring; /* not thread-safe: one per thread */
 
-/* Reads lines "<key id> <64 hex digits> [unix seconds at which it was made]"; the first is the one to write with, the others are for looking up.  STATUS_CONFIG names the file and the line; a file
- * that others may read (mode beyond 0640) is refused too. */
+/* Reads lines "<key id> <64 hex digits> [unix seconds at which it was made]"; the first is the one to write with, the others are for looking
+ * up.  STATUS_CONFIG names the file and the line; a file that others may read (mode beyond 0640) is refused too. */
 enum status keyring_load(const char *path, struct keyring **ret, struct reason *reason) MUST_CHECK;
 struct keyring *keyring_free(struct keyring *ring);
 

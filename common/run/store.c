@@ -111,7 +111,8 @@ static enum status configure(struct store *store, struct reason *reason)
         return status;
     if (strcmp(mode, "wal") != 0 && strncmp(store->path, "file:", 5) != 0 && strcmp(store->path, ":memory:") != 0)
         return reason_fail(reason, STATUS_STORE, "", "%s: this file system has no write-ahead log (journal mode %s)", store->path, mode);
-    return open_execute(store, "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA secure_delete = ON", "cannot be set up", reason);
+    return open_execute(store, "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;"
+                               " PRAGMA secure_delete = ON", "cannot be set up", reason);
 }
 
 static enum status migrate(struct store *store, const char *sql, size_t version, struct reason *reason)

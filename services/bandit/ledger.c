@@ -95,7 +95,7 @@ static void grow_rows(struct ledger *l)
         *slot_of(l, l->rows[i].key, l->rows[i].day) = (uint32_t)i + 1;
 }
 
-static enum status read_row(struct ledger *l, struct row *row)
+enum status ledger_read_row(struct ledger *l, struct row *row)
 {
     struct query *q = store_query(l->store, "SELECT id, revision, version, cell, variant, hour, p, flags, signals, reward, learned_at"
                                             " FROM ledger WHERE day = ? AND call_key = ?");
@@ -131,7 +131,7 @@ static enum status find_row(struct ledger *l, const struct call *call, struct ro
         struct row *row = &l->rows[l->row_count];
         *row = (struct row){.day = call->day};
         memcpy(row->key, call->key, CALL_KEY_BYTES);
-        enum status status = read_row(l, row);
+        enum status status = ledger_read_row(l, row);
         if (status != STATUS_OK)
             return status;
         *slot = (uint32_t)++l->row_count;
@@ -256,7 +256,7 @@ static enum status write_row(struct ledger *l, const struct row *row)
     return query_run(q, NULL);
 }
 
-static enum status write_rows(struct ledger *l)
+enum status ledger_write_rows(struct ledger *l)
 {
     enum status status = STATUS_OK;
 
@@ -305,7 +305,7 @@ static enum status write_facts(struct ledger *l)
 
 enum status ledger_flush(struct ledger *l)
 {
-    enum status status = write_rows(l);
+    enum status status = ledger_write_rows(l);
 
     if (!l->facts_dirty)
         return status;
@@ -320,7 +320,7 @@ enum status ledger_flush(struct ledger *l)
 enum status ledger_reset(struct ledger *l, const char *variant, int64_t *ret_removed)
 {
     struct query *q = store_query(l->store, "UPDATE ledger SET flags = flags | ?1 WHERE variant = ?2 AND flags & ?1 = 0");
-    enum status status = write_rows(l);
+    enum status status = ledger_write_rows(l);
     int64_t changed = 0;
 
     query_bind_int(q, 1, CALL_RESET);
@@ -333,85 +333,6 @@ enum status ledger_reset(struct ledger *l, const char *variant, int64_t *ret_rem
     l->changes += changed > 0;
     l->facts_dirty |= changed > 0;
     return STATUS_OK;
-}
-
-/* --- erasing --------------------------------------------------------------------------------------------------------------------------- */
-
-static enum status erase_row(struct ledger *l, const struct row *row)
-{
-    struct query *q = store_query(l->store, "DELETE FROM ledger WHERE day = ? AND call_key = ?");
-    struct bucket_key key;
-    struct stats stats;
-
-    if (row_contribution(row, &key, &stats))
-        sums_sub(&l->sums, &key, &stats);
-    l->row_total--;
-    l->changes++;
-    l->facts_dirty = true;
-    query_bind_int(q, 1, row->day);
-    query_bind_blob(q, 2, row->key, CALL_KEY_BYTES);
-    return query_run(q, NULL);
-}
-
-/* The next day that has rows, by the index; *ret -1: there is none. */
-static enum status next_day(struct ledger *l, int64_t after, int64_t *ret)
-{
-    struct query *q = store_query(l->store, "SELECT coalesce(min(day), -1) FROM ledger WHERE day > ?");
-    bool row = false;
-
-    query_bind_int(q, 1, after);
-    enum status status = query_step(q, &row);
-    *ret = row ? query_int(q, 0) : -1;
-    query_reset(q);
-    return status;
-}
-
-enum status ledger_erase(struct ledger *l, const uint8_t key[static CALL_KEY_BYTES], int64_t now, int64_t *ret_rows)
-{
-    enum status status = write_rows(l);
-    int64_t day = -1;
-
-    if (status == STATUS_OK)
-        status = tombstones_add(l->tombstones, key, now * 1000000);
-    if (status == STATUS_OK)
-        status = next_day(l, day, &day);
-    for (; status == STATUS_OK && day >= 0; status = status == STATUS_OK ? next_day(l, day, &day) : status) {
-        struct row row = {.day = day};
-        memcpy(row.key, key, CALL_KEY_BYTES);
-        status = read_row(l, &row);
-        if (status == STATUS_OK && row.id) {
-            status = erase_row(l, &row);
-            ++*ret_rows;
-        }
-    }
-    store_truncate_log(l->store);
-    return status;
-}
-
-enum status ledger_sweep(struct ledger *l, int64_t now, int64_t *ret_rows)
-{
-    struct arena found = {0};
-    const uint8_t **keys = NULL;
-    size_t count = 0, capacity = 0, size;
-    bool row = false;
-    enum status status;
-
-    if (!tombstones_unswept(l->tombstones))
-        return STATUS_OK;
-    struct query *q = store_query(l->store, "SELECT call_key FROM ledger");
-    while ((status = query_step(q, &row)) == STATUS_OK && row) {
-        const uint8_t *key = query_blob(q, 0, &size);
-        if (size != CALL_KEY_BYTES || !tombstones_has(l->tombstones, key))
-            continue;
-        if (count == capacity)
-            keys = xrealloc(keys, (capacity = capacity ? 2 * capacity : 64) * sizeof *keys);
-        keys[count++] = arena_copy(&found, key, CALL_KEY_BYTES);
-    }
-    for (size_t i = 0; i < count && status == STATUS_OK; i++)
-        status = ledger_erase(l, keys[i], now, ret_rows);
-    free(keys);
-    arena_done(&found);
-    return status == STATUS_OK ? tombstones_swept(l->tombstones) : status;
 }
 
 /* --- opening ------------------------------------------------------------------------------------------------------------------------- */

@@ -255,7 +255,8 @@ static void search(struct feedback *f, struct outbox *out)
         return;
     e->next_us = outbox_mono(out).us + RETRY_US;
     if (!e->complained++)
-        log_warning("erase.waiting", "stream=%s receipt=%s what=\"it cannot be searched, or somebody has not taken what is in it\"", place_name(e->place), e->receipt);
+        log_warning("erase.waiting", "stream=%s receipt=%s what=\"it cannot be searched, or somebody has not taken what is in it\"",
+                    place_name(e->place), e->receipt);
 }
 
 /* The ring of the search is its own: it is used in another thread. */

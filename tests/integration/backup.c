@@ -117,7 +117,10 @@ TEST(integration_keys, rotation_while_all_runs_keeps_calls_whole)
     stack_free(s);
 }
 
-static bool file_holds(struct stack *s, const char *text) { return system(arena_printf(&s->arena, "grep -q '%s' %s/secrets/pseudonym.keys", text, s->dir)) == 0; }
+static bool file_holds(struct stack *s, const char *text)
+{
+    return system(arena_printf(&s->arena, "grep -q '%s' %s/secrets/pseudonym.keys", text, s->dir)) == 0;
+}
 
 /* Retention is 90 days, the amendment window 30. */
 TEST(integration_keys, a_key_past_retention_is_destroyed_and_no_other)

@@ -138,14 +138,23 @@ static enum status prepare(struct ctl *ctl, const char *folder, size_t i, const 
     return status;
 }
 
+/* Root restores what others run. */
+static bool give_to_owner(const char *fresh, const char *folder)
+{
+    struct stat st;
+
+    return geteuid() != 0 || (stat(folder, &st) == 0 && chown(fresh, st.st_uid, st.st_gid) == 0);
+}
+
 /* Whoever closes a database last leaves no log behind; one that is there belongs to a file that cannot be read. */
 static enum status put_in_place(const char *fresh, const char *path, struct ctl *ctl, struct reason *reason)
 {
     unlink(arena_printf(&ctl->arena, "%s-wal", path));
     unlink(arena_printf(&ctl->arena, "%s-shm", path));
-    if (rename(fresh, path) != 0)
+    const char *parent = dirname(arena_str(&ctl->arena, path));
+    if (!give_to_owner(fresh, parent) || rename(fresh, path) != 0)
         return reason_fail(reason, STATUS_STORE, "", "%s: %s", path, strerror(errno));
-    int folder = open(dirname(arena_str(&ctl->arena, path)), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int folder = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     bool ok = folder >= 0 && fsync(folder) == 0;
     if (folder >= 0)
         close(folder);

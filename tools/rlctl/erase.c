@@ -13,7 +13,8 @@ static void print_receipt(const FeedbackEraseReply *r, const RouterForgetReply *
     for (size_t i = 0; i < r->n_erased; i++)
         printf("  %-14s %6llu\n", r->erased[i]->key, (unsigned long long)r->erased[i]->value);
     printf("  %-14s %6llu\n", "router", (unsigned long long)router->forgotten);
-    puts("The sums no longer hold it, and a tombstone keeps it out.  Copies that were made before (rlctl backup) still do, until they are restored or thrown away.");
+    puts("The sums no longer hold it, and a tombstone keeps it out.\n"
+         "Copies that were made before (rlctl backup) still hold it until they are thrown away; restored, they lose it.");
 }
 
 int verb_erase(struct ctl *ctl)

@@ -81,9 +81,11 @@ static enum status replace(const struct key_file *k, const char *text, struct re
     static const char zeros[FILE_LIMIT];
     int old = open(k->path, O_WRONLY | O_CLOEXEC);
     struct stat st;
-    enum status status = old >= 0 && fstat(old, &st) == 0 ? atomic_file_write(k->path, text, strlen(text), 0600, reason)
+    enum status status = old >= 0 && fstat(old, &st) == 0 ? atomic_file_write(k->path, text, strlen(text), st.st_mode & 0777, reason)
                                                          : reason_fail(reason, STATUS_STORE, "", "%s: %s", k->path, strerror(errno));
 
+    if (status == STATUS_OK && geteuid() == 0 && chown(k->path, st.st_uid, st.st_gid) != 0)
+        status = reason_fail(reason, STATUS_STORE, "", "%s: %s", k->path, strerror(errno));
     if (status == STATUS_OK && (pwrite(old, zeros, (size_t)st.st_size, 0) != st.st_size || fsync(old) != 0))
         status = reason_fail(reason, STATUS_STORE, "", "%s: the old file could not be overwritten: %s", k->path, strerror(errno));
     if (old >= 0)
