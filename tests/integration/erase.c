@@ -142,3 +142,22 @@ TEST(integration_erase, no_byte_on_disk_knows_the_call_any_more_and_the_sums_are
     CHECK(on_disk(s, "keep-1", 6) > 0);
     stack_free(s);
 }
+
+TEST(integration_erase, the_sandbox_erases_its_own_call_and_not_that_of_production)
+{
+    struct stack *s = stack_new(""), *sandbox = s ? stack_new_sandbox(s, "") : NULL;
+
+    if (sandbox) {
+        say_a_lot(s, "both-0817");
+        say_a_lot(sandbox, "both-0817");
+        EVENTUALLY(pulls(s) == 1 && pulls(sandbox) == 1, 10000);
+        json_t *r = erase(sandbox, "both-0817"), *places = json_object_get(r, "erased");
+        CHECK_INT(json_integer_value(json_object_get(places, "DECISIONS")), 1);
+        CHECK(json_integer_value(json_object_get(places, "CALLS")) >= 11 && json_integer_value(json_object_get(places, "FEEDBACK")) >= 2);
+        CHECK_INT(pulls(sandbox), 0);
+        CHECK_INT(pulls(s), 1);
+        json_decref(r);
+    }
+    stack_free(sandbox);
+    stack_free(s);
+}
