@@ -28,6 +28,7 @@ struct bandit {
     struct versions versions;
 
     const struct config_list *profiles;
+    int64_t min_cell_size;
     struct metrics *metrics;
     struct clk clk;
     struct store *store;
@@ -67,7 +68,7 @@ static const struct config_key keys[] = {
     K(DOUBLE, model.explore.widening, "exploration.widening", "0.5", 0, 10, NULL, "How much of that is given back to variants of which less is known."),
 };
 
-enum { EXPLORATION, LEARNED, AMENDED, STALE, CLOSED, INACTIVE, ROWS, BUCKETS, SNAPSHOTS, SNAPSHOT_SECONDS, POSTERIOR_DELAY, RESTARTS };
+enum { EXPLORATION, LEARNED, AMENDED, STALE, CLOSED, ERASED, INACTIVE, ROWS, BUCKETS, SNAPSHOTS, SNAPSHOT_SECONDS, POSTERIOR_DELAY, RESTARTS };
 
 static const struct metric metrics[] = {
     [EXPLORATION] = {"rl_bandit_exploration_rate", METRIC_GAUGE, "Traffic-weighted mean over cells of 1 - w of the leading variant.", {0}},
@@ -75,6 +76,7 @@ static const struct metric metrics[] = {
     [AMENDED] = {"rl_rewards_amended_total", METRIC_COUNTER, "Rewards that replaced an older one of the same call.", {0}},
     [STALE] = {"rl_rewards_stale_total", METRIC_COUNTER, "Rewards not newer than what was known; they changed nothing.", {0}},
     [CLOSED] = {"rl_rewards_closed_total", METRIC_COUNTER, "Rewards of unknown calls from before the rows that are kept; they changed nothing.", {0}},
+    [ERASED] = {"rl_rewards_erased_total", METRIC_COUNTER, "Rewards of calls that were erased; they changed nothing.", {0}},
     [INACTIVE] = {"rl_rewards_inactive_total", METRIC_COUNTER, "Rewards learned under the version that is not active; no other counter has them.", {0}},
     [ROWS] = {"rl_ledger_rows", METRIC_GAUGE, "Rows in the ledger: calls, once under each reward version.", {0}},
     [BUCKETS] = {"rl_sums_buckets", METRIC_GAUGE, "Sums by version, cell, variant and hour or day.", {0}},
@@ -86,10 +88,7 @@ static const struct metric metrics[] = {
     [RESTARTS] = {"rl_bandit_restarts_total", METRIC_COUNTER, "Changes of the world that were found; what came before no longer counts.", {"level"}},
 };
 
-static const char *label(const struct bandit *b, const char *variant)
-{
-    return variants_find(b->model.variants, variant) >= 0 ? variant : "other";
-}
+static const char *label(const struct bandit *b, const char *variant) { return variants_label(b->model.variants, variant); }
 
 static struct grid grid_of(const struct bandit *b, struct arena *arena)
 {
@@ -136,7 +135,8 @@ static void observe_delay(struct bandit *b, int64_t revision, int64_t now_us)
 static void count_outcome(struct bandit *b, const struct call *call, enum learned outcome, int64_t now_us)
 {
     static const int metric_of[LEARNED_OUTCOMES] = {
-        [LEARNED_NEW] = LEARNED, [LEARNED_AMENDED] = AMENDED, [LEARNED_STALE] = STALE, [LEARNED_CLOSED] = CLOSED};
+        [LEARNED_NEW] = LEARNED, [LEARNED_AMENDED] = AMENDED, [LEARNED_STALE] = STALE, [LEARNED_CLOSED] = CLOSED,
+        [LEARNED_ERASED] = ERASED};
 
     if (strcmp(call->version, b->versions.active) != 0) {
         metrics_add(b->metrics, METRIC_OWN(INACTIVE), outcome == LEARNED_NEW || outcome == LEARNED_AMENDED, NULL, NULL, NULL);
@@ -151,12 +151,28 @@ static void count_outcome(struct bandit *b, const struct call *call, enum learne
     b->touched_count++;
 }
 
+static enum status erase(struct bandit *b, const RewardComputed *m, int64_t now, struct reason *reason)
+{
+    uint8_t key[CALL_KEY_BYTES];
+    int64_t rows = 0;
+
+    if (!call_key_parse(m->call_key, key))
+        return reason_set(reason, "call_key", "is not 32 lower-case hex digits");
+    enum status status = ledger_erase(b->ledger, key, now, &rows);
+    if (status == STATUS_OK && rows)
+        log_info("ledger.erased", "rows=%lld", (long long)rows);
+    return status;
+}
+
 static enum status on_reward(void *state, const struct in_msg *in, struct outbox *out, struct reason *reason)
 {
     struct bandit *b = state;
     struct call_rules rules = {.versions = &b->versions, .profiles = b->profiles, .now = outbox_now(out).us / US};
     enum learned outcome;
     struct call call;
+
+    if (((const RewardComputed *)in->body)->erased)
+        return erase(b, (const RewardComputed *)in->body, rules.now, reason);
     enum status status = call_read(&rules, (const RewardComputed *)in->body, outbox_arena(out), &call, reason);
 
     if (status == STATUS_OK)
@@ -179,7 +195,7 @@ static void log_touched(const struct bandit *b, struct arena *arena)
         const struct call *call = &b->touched[i];
         struct stats own = grid_own(&grid, b->model.variants, call->cell, call->variant);
         struct beta_posterior p = posterior_beta(&b->model.belief.beta, &own, &own);
-        log_event(level, "arm.updated", "cell=%s variant=%s pulls=%lld alpha=%.4f beta=%.4f", call->cell, call->variant, (long long)own.n,
+        log_event(level, "arm.updated", "cell=%s variant=%s pulls=%lld alpha=%.4f beta=%.4f", call->cell, label(b, call->variant), (long long)own.n,
                   p.alpha, p.beta);
     }
 }
@@ -290,7 +306,13 @@ static enum status tick(void *state, struct outbox *out)
 {
     struct bandit *b = state;
     mono_time now = outbox_mono(out);
+    int64_t rows = 0;
+    enum status status = ledger_sweep(b->ledger, outbox_now(out).us / US, &rows);
 
+    if (status != STATUS_OK)
+        return status;
+    if (rows)
+        log_info("ledger.erased", "rows=%lld what=\"they came back with a backup\"", (long long)rows);
     ledger_fold(b->ledger, outbox_now(out).us / US);
     if (export_at(b, now).us <= now.us) {
         export(b, outbox_now(out).us / US);
@@ -326,6 +348,17 @@ static enum status check_filters(const struct bandit *b, const char *profile, co
     return STATUS_OK;
 }
 
+/* Few calls of few callers would tell how each of them went.  What is known over all callers is never left out: the loop lives on it. */
+static void suppress(const struct bandit *b, struct arena *arena, BanditStatsReply *m)
+{
+    for (size_t i = 0; i < m->n_variants; i++) {
+        if (m->variants[i]->value->pulls == 0 || m->variants[i]->value->pulls >= b->min_cell_size)
+            continue;
+        m->variants[i]->value = codec_new(arena, &tom__rl__v1__bandit_arm_stats__descriptor);
+        m->variants[i]->value->suppressed = true;
+    }
+}
+
 static enum status on_stats(void *state, const struct in_msg *in, struct outbox *out, struct reason *reason)
 {
     struct bandit *b = state;
@@ -348,6 +381,8 @@ static enum status on_stats(void *state, const struct in_msg *in, struct outbox 
     (void)model_fit(&view.model, &grid, &view.fit, arena); /* as the next snapshot will say it */
     struct estimates e = estimate(&view.model, &grid, &view.fit, arena);
     snapshot_stats(&e, q, arena, m);
+    if (q->report && (q->profile[0] || q->time_of_day[0]))
+        suppress(b, arena, m);
     m->version = (char *)policy_version(&view.model, facts_hash(&view.fit, &view.restarts), ledger_changes(b->ledger), outbox_now(out).us / US, arena);
     restarts_done(&view.restarts);
     outbox_reply(out, in, &m->base);
@@ -393,7 +428,10 @@ static enum status on_rewards(void *state, const struct in_msg *in, struct outbo
         status = ledger_rewards(b->ledger, &filter, &rewards, &count);
     if (status != STATUS_OK)
         return status;
-    summarise(rewards, count, m);
+    if (q->report && (q->profile[0] || q->days) && (int64_t)count < b->min_cell_size)
+        m->count = (int64_t)count;
+    else
+        summarise(rewards, count, m);
     free(rewards);
     outbox_reply(out, in, &m->base);
     return STATUS_OK;
@@ -417,7 +455,7 @@ static enum status on_reset(void *state, const struct in_msg *in, struct outbox 
         status = ledger_reset(b->ledger, q->policy_variant, &rows);
     if (status != STATUS_OK)
         return status;
-    log_info("variant.reset", "variant=%s removed=%lld", q->policy_variant, (long long)m->removed);
+    log_info("variant.reset", "variant=%s removed=%lld", label(b, q->policy_variant), (long long)m->removed);
     outbox_reply(out, in, &m->base);
     return STATUS_OK;
 }
@@ -531,6 +569,7 @@ static enum status open_bandit(void *state, const struct service_env *env, struc
     b->model.reward_version = b->versions.first;
     model_complete(&b->model, env->variants);
     b->profiles = &env->common->profiles;
+    b->min_cell_size = env->common->min_cell_size;
     b->metrics = env->metrics;
     b->clk = env->clk;
     b->exported = -1;

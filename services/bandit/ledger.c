@@ -121,6 +121,23 @@ static void take_row(const struct query *q, struct row *row)
     row->learned_at = query_int(q, 10);
 }
 
+enum status ledger_read_any(struct ledger *l, struct row *row)
+{
+    struct query *q = store_query(l->store, "SELECT version, id, revision, cell, variant, hour, p, flags, signals, reward, learned_at"
+                                            " FROM ledger WHERE day = ? AND call_key = ? LIMIT 1");
+    bool found = false;
+
+    query_bind_int(q, 1, row->day);
+    query_bind_blob(q, 2, row->key, CALL_KEY_BYTES);
+    enum status status = query_step(q, &found);
+    if (status == STATUS_OK && found) {
+        row->version = (uint32_t)query_int(q, 0);
+        take_row(q, row);
+    }
+    query_reset(q);
+    return status;
+}
+
 /* row->version says which; of its sisters under other versions: what was reset under one is reset under all, once it changes. */
 static enum status read_row_under(struct ledger *l, struct row *row)
 {
@@ -210,6 +227,10 @@ enum status ledger_learn(struct ledger *l, const struct call *call, int64_t now,
         *ret = LEARNED_STALE;
         return STATUS_OK;
     }
+    if (is_new && tombstones_has(l->tombstones, call->key)) {
+        *ret = LEARNED_ERASED;
+        return STATUS_OK;
+    }
     if (is_new && call->ts / SECONDS_PER_HOUR < l->rows_from) {
         *ret = LEARNED_CLOSED;
         return STATUS_OK;
@@ -266,7 +287,7 @@ static enum status write_row(struct ledger *l, const struct row *row)
     return query_run(q, NULL);
 }
 
-static enum status write_rows(struct ledger *l)
+enum status ledger_write_rows(struct ledger *l)
 {
     enum status status = STATUS_OK;
 
@@ -315,7 +336,7 @@ static enum status write_facts(struct ledger *l)
 
 enum status ledger_flush(struct ledger *l)
 {
-    enum status status = write_rows(l);
+    enum status status = ledger_write_rows(l);
 
     if (!l->facts_dirty)
         return status;
@@ -330,7 +351,7 @@ enum status ledger_flush(struct ledger *l)
 enum status ledger_reset(struct ledger *l, const char *variant, int64_t *ret_removed)
 {
     struct query *q = store_query(l->store, "UPDATE ledger SET flags = flags | ?1 WHERE variant = ?2 AND flags & ?1 = 0");
-    enum status status = write_rows(l);
+    enum status status = ledger_write_rows(l);
     int64_t changed = 0;
 
     query_bind_int(q, 1, CALL_RESET);
@@ -399,7 +420,9 @@ enum status ledger_open(struct store *store, struct ledger **ret)
     enum status status;
 
     l->store = store;
-    status = read_names(l);
+    status = tombstones_open(store, &l->tombstones);
+    if (status == STATUS_OK)
+        status = read_names(l);
     if (status == STATUS_OK)
         status = read_facts(l);
     if (status == STATUS_OK)
@@ -417,6 +440,7 @@ struct ledger *ledger_free(struct ledger *l)
         return NULL;
     for (size_t i = 0; i < l->name_count; i++)
         free(l->names[i].text);
+    tombstones_free(l->tombstones);
     free(l->names);
     free(l->by_id);
     free(l->rows);

@@ -12,6 +12,7 @@
 #include "pseudonym.h"
 #include "store.h"
 #include "sums.h"
+#include "tombstones.h"
 #include "variants.h"
 
 enum call_flags {
@@ -38,6 +39,7 @@ enum learned {
     LEARNED_NEW,
     LEARNED_AMENDED,
     LEARNED_STALE,  /* not newer than what is known: nothing changed */
+    LEARNED_ERASED, /* the call was erased: nothing of it is taken */
     LEARNED_CLOSED, /* unknown, and from before the rows that are kept: it may be in the opening balance already, nothing changed */
     LEARNED_OUTCOMES
 };
@@ -57,6 +59,12 @@ enum status ledger_flush(struct ledger *ledger) MUST_CHECK;
 
 /* Moves the borders to min(now, newest call + 1 day): a clock that jumps ahead folds nothing early. */
 void ledger_fold(struct ledger *ledger, int64_t now);
+
+/* Takes the call out of the sums and forgets it for good, on whatever days it is known; how many rows it had. */
+enum status ledger_erase(struct ledger *ledger, const uint8_t key[static CALL_KEY_BYTES], int64_t now, int64_t *ret_rows) MUST_CHECK;
+
+/* After a restore: erases the calls that were erased since the backup was made. */
+enum status ledger_sweep(struct ledger *ledger, int64_t now, int64_t *ret_rows) MUST_CHECK;
 
 /* Takes the variant's calls out of the sums of every version and flags their rows; how many that were.  Again: removes nothing. */
 enum status ledger_reset(struct ledger *ledger, const char *variant, int64_t *ret_removed) MUST_CHECK;

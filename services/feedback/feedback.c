@@ -54,6 +54,7 @@ static const struct metric metrics[] = {
     [FEEDBACK_NO_DECISION] = {"rl_no_decision_total", METRIC_COUNTER, "Calls that gave up waiting for a decision.", {NULL}},
     [FEEDBACK_DROPPED] = {"rl_no_outcome_total", METRIC_COUNTER, "Calls that gave up waiting for an outcome.", {NULL}},
     [FEEDBACK_DELETED] = {"rl_calls_deleted_total", METRIC_COUNTER, "Calls forgotten at the end of their retention or on request.", {NULL}},
+    [FEEDBACK_ERASED] = {"rl_calls_erased_total", METRIC_COUNTER, "Calls erased on request.", {NULL}},
     [FEEDBACK_WAITING] = {"rl_calls_waiting", METRIC_GAUGE, "Calls that ended and wait for a decision or an outcome.", {NULL}},
     [FEEDBACK_ANSWERS] = {"rl_answers_total", METRIC_COUNTER, "Answers to the question at the end, by what follows and how they were read.", {"status", "method"}},
     [FEEDBACK_DANGLING] = {"rl_dangling_total", METRIC_COUNTER, "Calls forgotten of which no end ever came: a decision or an amendment alone.", {NULL}},
@@ -116,7 +117,8 @@ static End *end_of(struct feedback *f, struct arena *arena, const CallEnded *m, 
     return e;
 }
 
-/* What came before is forgotten; what stays is the pseudonym, so that nothing that comes later is kept either. */
+/* What came before is forgotten, and taken back where it was counted; what stays is the pseudonym, so that nothing that comes later is kept either.
+ * A refusal counts whenever it comes: neither what the router concluded of a call nor an earlier end speaks for its caller. */
 static void refuse_consent(struct feedback *f, struct call *c, int64_t now_us)
 {
     if (c->record->tombstone_us)
@@ -124,12 +126,6 @@ static void refuse_consent(struct feedback *f, struct call *c, int64_t now_us)
     join_tombstone(c->record, now_us);
     c->changed = true;
     metrics_add(f->metrics, METRIC_OWN(FEEDBACK_NO_CONSENT), 1, NULL, NULL, NULL);
-}
-
-/* What the router concluded of a call does not speak for its caller, as long as it was not counted. */
-static bool may_refuse(const struct call *c)
-{
-    return !c->record->end || (c->record->end->source == TOM__RL__V1__SOURCE__SOURCE_FSM && !call_complete(c->state));
 }
 
 static enum status on_ended(void *state, const struct in_msg *in, struct outbox *out, struct reason *reason)
@@ -145,7 +141,8 @@ static enum status on_ended(void *state, const struct in_msg *in, struct outbox 
     if (status != STATUS_OK)
         return status;
     metrics_add(f->metrics, METRIC_OWN(FEEDBACK_CLAMPED), clamped, NULL, NULL, NULL);
-    if (m->consent == TOM__RL__V1__CONSENT__CONSENT_NONE && may_refuse(c)) {
+    if (m->consent == TOM__RL__V1__CONSENT__CONSENT_NONE) {
+        open_for_change(f, c);
         refuse_consent(f, c, in->time_us);
         return STATUS_OK;
     }
@@ -268,11 +265,15 @@ static enum status resume(void *state, struct outbox *out)
     while ((status = feedback_store_step(q, outbox_arena(out), &row)) == STATUS_OK && row) {
         if (call_complete(row->state))
             calls_say(out, row, &(struct saying){.revision = row->revision, .id = "", .reward_version = ""});
+        else if (row->state == CALL_TOMBSTONE)
+            calls_say_erased(out, row->key, row->revision);
         else if (row->state == CALL_NO_DECISION)
             calls_say_no_decision(out, row);
     }
     query_reset(q);
-    return status;
+    if (status == STATUS_OK)
+        status = erase_sweep(f, out);
+    return status == STATUS_OK ? erase_resume(f, out) : status;
 }
 
 static void show(struct feedback *f)
@@ -294,12 +295,15 @@ static enum status tick(void *state, struct outbox *out)
     int64_t now = outbox_now(out).us;
     enum status status = replay_some(f, out);
 
+    keys_refresh(f);
     if (status == STATUS_OK && decisions_idle(f, out))
         status = give_up(f, out, CALL_WAITING_DECISION, CALL_NO_DECISION, now - f->join_wait_s * 1000000);
     if (status == STATUS_OK)
         status = give_up(f, out, CALL_WAITING_OUTCOME, CALL_DROPPED, now - f->outcome_wait_h * HOUR_S * 1000000);
     if (status == STATUS_OK)
         status = cleanup_some(f, out);
+    if (status == STATUS_OK)
+        status = erase_some(f, out);
     metrics_set(f->metrics, METRIC_OWN(FEEDBACK_WAITING), (double)f->store.waiting, NULL, NULL, NULL);
     show(f);
     return status;
@@ -308,7 +312,9 @@ static enum status tick(void *state, struct outbox *out)
 static mono_time next_tick(void *state, mono_time now)
 {
     const struct feedback *f = state;
-    return f->replay_run || f->cleanup_moves ? now : mono_after(now, 1000000);
+    if (f->replay_run || f->cleanup_moves)
+        return now;
+    return erase_next(f, now);
 }
 
 /* ---- life ------------------------------------------------------------------------------------------------------------------------------------------ */
@@ -316,7 +322,7 @@ static mono_time next_tick(void *state, mono_time now)
 static void declare_series(struct feedback *f)
 {
     static const size_t plain[] = {FEEDBACK_DUPLICATE, FEEDBACK_OVERRIDDEN, FEEDBACK_NO_CONSENT, FEEDBACK_CLAMPED, FEEDBACK_NO_DECISION, FEEDBACK_DROPPED,
-                                   FEEDBACK_DELETED, FEEDBACK_DANGLING, FEEDBACK_JOIN_DELAY, FEEDBACK_RATING_DELAY};
+                                   FEEDBACK_DELETED, FEEDBACK_DANGLING, FEEDBACK_JOIN_DELAY, FEEDBACK_RATING_DELAY, FEEDBACK_ERASED};
 
     for (size_t v = 0; v < f->variants->count; v++) {
         const char *id = f->variants->items[v].id;
@@ -345,6 +351,7 @@ static enum status open_feedback(void *state, const struct service_env *env, str
     f->common = env->common;
     f->variants = env->variants;
     f->metrics = env->metrics;
+    f->key_file = env->key_file;
     f->rules = (struct validate_rules){.agents = &f->common->agents, .profiles = &f->common->profiles, .out_of_range = f->out_of_range,
                                        .allow_unknown_resolution = f->allow_unknown_resolution};
     declare_series(f);
@@ -352,6 +359,8 @@ static enum status open_feedback(void *state, const struct service_env *env, str
     f->published = env->published;
     if (f->store.last_revision < f->published) /* of rows that are gone, or of a replay: what is said below the floor would not be said again */
         f->store.last_revision = f->published;
+    if (status == STATUS_OK)
+        status = tombstones_open(env->store, &f->tombstones);
     if (status == STATUS_OK)
         status = replay_open(f);
     if (status == STATUS_OK)
@@ -370,6 +379,8 @@ static void close_feedback(void *state)
     struct feedback *f = state;
 
     feedback_store_close(&f->store);
+    erase_done(f);
+    f->tombstones = tombstones_free(f->tombstones);
     f->ring = keyring_free(f->ring);
     free(f->batch);
     f->batch = NULL;
@@ -388,6 +399,8 @@ static const struct subject_handler handles[] = {
     {SUBJECT_FEEDBACK_QUERY, on_query, HANDLE_READ},
     {SUBJECT_FEEDBACK_REPLAY, on_replay, HANDLE_BATCH},
     {SUBJECT_FEEDBACK_CLEANUP, on_cleanup, HANDLE_BATCH},
+    {SUBJECT_FEEDBACK_ERASE, on_erase, HANDLE_BATCH},
+    {SUBJECT_FEEDBACK_EXPORT, on_export, HANDLE_READ},
 };
 
 extern const struct service feedback_service;

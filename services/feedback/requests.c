@@ -61,6 +61,8 @@ enum status on_stats(void *state, const struct in_msg *in, struct outbox *out, s
     }
     m->waiting = (uint64_t)f->store.waiting;
     m->retracted = (uint64_t)f->store.retracted;
+    m->retention_days = f->retention_days;
+    m->amendment_window_days = f->amendment_window_days;
     outbox_reply(out, in, &m->base);
     return STATUS_OK;
 }

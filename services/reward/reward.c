@@ -22,6 +22,7 @@ enum { CURRENT, CANDIDATE, VERSIONS };
 struct reward {
     struct scored versions[VERSIONS]; /* first: rl-sim reads the current rules from here */
     struct metrics *metrics;
+    const struct variants *variants;
 };
 
 static const char *const duration_terms[] = {"linear", "tent", "none", NULL};
@@ -88,12 +89,14 @@ static void name_parts(const struct reward_parts *p, struct named_part ret[PART_
 
 static void count(struct reward *r, const FeedbackStored *f, double reward)
 {
+    const char *variant = variants_label(r->variants, f->policy_variant);
+
     if (!f->first) {
-        metrics_add(r->metrics, METRIC_OWN(AMENDED), 1, f->policy_variant, NULL, NULL);
+        metrics_add(r->metrics, METRIC_OWN(AMENDED), 1, variant, NULL, NULL);
         return;
     }
-    metrics_observe(r->metrics, METRIC_OWN(DISTRIBUTION), reward, f->policy_variant, NULL, NULL);
-    metrics_observe(r->metrics, METRIC_OWN(SCORE), (reward + 1) / 2, f->policy_variant, NULL, NULL);
+    metrics_observe(r->metrics, METRIC_OWN(DISTRIBUTION), reward, variant, NULL, NULL);
+    metrics_observe(r->metrics, METRIC_OWN(SCORE), (reward + 1) / 2, variant, NULL, NULL);
 }
 
 static RewardComputed *computed(const char *version, const FeedbackStored *f, const struct reward_parts *parts, struct outbox *out)
@@ -125,6 +128,16 @@ static RewardComputed *computed(const char *version, const FeedbackStored *f, co
     for (size_t i = 0; i < PART_COUNT; i++)
         MAP_ADD(arena, m, components, Computed, named[i].name, named[i].value);
     return m;
+}
+
+static void say_erased(const FeedbackStored *f, struct outbox *out, const char *traceparent)
+{
+    RewardComputed *m = outbox_new(out, SUBJECT_REWARD_COMPUTED);
+
+    m->call_key = f->call_key;
+    m->revision = f->revision;
+    m->erased = true;
+    outbox_say(out, SUBJECT_REWARD_COMPUTED, &m->base, "", 0, traceparent);
 }
 
 /* The rules of this name, of the section reward for ""; NULL: there are none. */
@@ -162,6 +175,10 @@ static enum status on_stored(void *state, const struct in_msg *in, struct outbox
 
     if (!f->call_key[0])
         return reason_set(reason, "call_key", "missing");
+    if (f->erased) {
+        say_erased(f, out, in->traceparent);
+        return STATUS_OK;
+    }
     if (f->reward_version[0] && !only)
         return STATUS_INVALID;
     for (const struct scored *v = r->versions; v < r->versions + VERSIONS; v++)
@@ -224,6 +241,7 @@ static enum status open_reward(void *state, const struct service_env *env, struc
     if (status != STATUS_OK)
         return status;
     r->metrics = env->metrics;
+    r->variants = env->variants;
     for (size_t i = 0; i < env->variants->count; i++)
         for (size_t k = 0; k < COUNT_OF(metrics); k++)
             metrics_declare(env->metrics, METRIC_OWN(k), env->variants->items[i].id, NULL, NULL);

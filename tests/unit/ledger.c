@@ -403,3 +403,47 @@ TEST(unit_ledger, rewards_come_sorted_and_filtered)
     free(rewards);
     done(&f);
 }
+
+/* ---- erasing ------------------------------------------------------------------------------------------------------------------------------ */
+
+static struct ledger_check checked(struct fixture *f)
+{
+    struct ledger_check check = {0};
+
+    CHECK_INT(ledger_check(f->ledger, &check), STATUS_OK);
+    return check;
+}
+
+/* Old calls have moved into days and into the opening balance meanwhile. */
+TEST(unit_ledger, an_erased_call_leaves_the_sums_as_if_it_had_never_been_however_old_it_is)
+{
+    struct fixture f = open_at(file());
+    int64_t rows = 0;
+
+    for (int i = 0; i < 40; i++) {
+        struct call c = call_number(i);
+        c.ts = NOW - (int64_t)i * 9 * DAY;
+        c.day = c.ts / DAY;
+        c.reward = 1000 * i;
+        CHECK_INT(learn(&f, c), LEARNED_NEW);
+    }
+    ledger_fold(f.ledger, NOW);
+    commit(&f);
+    for (int i = 1; i < 40; i += 2) {
+        struct call c = call_number(i);
+        CHECK_INT(ledger_erase(f.ledger, c.key, NOW, &rows), STATUS_OK);
+    }
+    commit(&f);
+    CHECK_INT(rows, 20);
+    CHECK_INT(ledger_rows(f.ledger), 20);
+    struct ledger_check check = checked(&f);
+    CHECK_INT(check.rows, 20);
+    CHECK_INT(check.differences, 0);
+    struct call again = call_number(7);
+    again.revision = 9;
+    CHECK_INT(learn(&f, again), LEARNED_ERASED);
+    CHECK_INT(learn(&f, call_number(100)), LEARNED_NEW);
+    commit(&f);
+    CHECK_INT(checked(&f).differences, 0);
+    done(&f);
+}

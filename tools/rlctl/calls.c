@@ -114,6 +114,10 @@ static void print_learned(struct ctl *ctl, const BanditStatsReply *r)
     printf("%-6s %8s %8s %9s %9s  %-8s %-30s %-18s %-8s %s\n", "", "pulls", "mean", "alpha", "beta", "best", "", "95 % interval", "borrowed", "rated");
     for (size_t i = 0; i < r->n_variants; i++) {
         const BanditArmStats *s = r->variants[i]->value;
+        if (s->suppressed) {
+            printf("%-6s fewer calls than a report may show (rl.min_cell_size); --all shows them\n", r->variants[i]->key);
+            continue;
+        }
         const double *in = s->n_interval == 2 ? s->interval : (const double[]){-1, 1};
         printf("%-6s %8lld %+8.4f %9.4f %9.4f  %5.1f %%  %-30s %+.3f .. %+.3f   %-8.1f %.1f %%\n", r->variants[i]->key, (long long)s->pulls, s->mean_reward,
                s->alpha, s->beta, 100 * s->probability_best, ctl_bar(ctl, s->probability_best), in[0], in[1], s->n_borrowed,
@@ -125,11 +129,13 @@ static void print_learned(struct ctl *ctl, const BanditStatsReply *r)
 int verb_stats(struct ctl *ctl)
 {
     FeedbackStatsRequest none = TOM__RL__V1__FEEDBACK_STATS_REQUEST__INIT;
-    const void *request, *learned, *heard;
+    BanditStatsRequest *request;
+    const void *learned, *heard;
     int code = ctl_message(ctl, &tom__rl__v1__bandit_stats_request__descriptor, (void **)&request);
 
     if (code != EXIT_OK)
         return code;
+    request->report = !args_get(&ctl->args, "--all");
     code = ctl_ask(ctl, SUBJECT_BANDIT_STATS, request, &learned);
     if (code == EXIT_OK)
         code = ctl_ask(ctl, SUBJECT_FEEDBACK_STATS, &none, &heard);

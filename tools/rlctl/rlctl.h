@@ -17,6 +17,7 @@ struct ctl {
     struct args args;
     struct client *client; /* NULL until ctl_connect */
     const char *url, *user;
+    int64_t timeout_ms; /* 0: the usual one */
 };
 
 /* Prints a reason as "error: field: text" and returns the exit code for its status. */
@@ -54,6 +55,11 @@ int verb_guard(struct ctl *ctl);
 int verb_dlq(struct ctl *ctl);
 int verb_watch(struct ctl *ctl);
 int verb_password(struct ctl *ctl);
+int verb_erase(struct ctl *ctl);
+int verb_export(struct ctl *ctl);
+int verb_keys(struct ctl *ctl);
+int verb_backup(struct ctl *ctl);
+int verb_restore(struct ctl *ctl);
 int verb_query(struct ctl *ctl);
 int verb_import(struct ctl *ctl);
 
