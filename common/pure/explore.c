@@ -9,7 +9,10 @@
 #include "allocate.h"
 #include "best.h"
 
-enum { PRIOR_CALLS = 2 }; /* what a posterior mean holds of its prior, in calls */
+enum {
+    PRIOR_CALLS = 2,   /* what a posterior mean holds of its prior, in calls */
+    EXPLORE_DOUBT = 2, /* how much more is widened after one call, where neither a learned variance nor a normal tail can be trusted */
+};
 
 const char *const strategy_names[] = {"thompson", "top_two", "epsilon_greedy", "greedy", "uniform", NULL};
 
@@ -62,8 +65,9 @@ void explore_deviations(const struct explore_settings *s, const struct belief *b
     double total = calls_of(beliefs, count);
 
     for (size_t i = 0; i < count; i++) {
-        double rarity = log((total + 1) / ((double)count * fmax(1, belief_n_eff(&beliefs[i]))));
-        ret_sd[i] = beliefs[i].sd_apart * s->sharpness * sqrt(1 + s->widening * fmax(0, rarity));
+        double n = belief_n_eff(&beliefs[i]), rarity = fmax(0, log((total + 1) / ((double)count * fmax(1, n))));
+        double doubt = 1 + EXPLORE_DOUBT * (n < 1 ? n : 1 / n);
+        ret_sd[i] = beliefs[i].sd_apart * s->sharpness * sqrt(1 + s->widening * rarity * doubt);
     }
 }
 

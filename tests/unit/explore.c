@@ -68,8 +68,8 @@ TEST(unit_explore, deviations_are_what_the_formula_says)
     lent[1].n_borrowed = 2;
     explore_deviations(&s, lent, 3, sd);
     CHECK_NEAR(sd[0], 0.4 * 0.1, 1e-12);
-    CHECK_NEAR(sd[1], 0.4 * 0.15 * sqrt(1 + 0.5 * log(17.0 / 9)), 1e-12);
-    CHECK_NEAR(sd[2], 0.4 * 0.4 * sqrt(1 + 0.5 * log(17)), 1e-12);
+    CHECK_NEAR(sd[1], 0.4 * 0.15 * sqrt(1 + 0.5 * log(17.0 / 9) * (1 + 2.0 / 9)), 1e-12);
+    CHECK_NEAR(sd[2], 0.4 * 0.4 * sqrt(1 + 0.5 * log(17) * 3), 1e-12);
 }
 
 /* 20 calls with mean -1 + 2 / 22 against 2000 with mean 0.2: kl bounds by hand, ln(2023) / 2 = 3.806. */
