@@ -17,8 +17,8 @@
 #include "state_file.h"
 #include "versions.h"
 
-enum { US = 1000000, MS = 1000, SNAPSHOT_EVERY_US = 10 * US, STATE_EVERY_US = US, TIMES_OF_DAY = 5, SECONDS_PER_DAY = 86400, SECONDS_PER_HOUR = 3600, HOURS_PER_DAY = 24,
-       TOUCHED = 4 };
+enum { US = 1000000, MS = 1000, SNAPSHOT_EVERY_US = 10 * US, STATE_EVERY_US = US, TIMES_OF_DAY = 5, TOUCHED = 4,
+       SECONDS_PER_HOUR = 3600, SECONDS_PER_DAY = 86400, HOURS_PER_DAY = 24 };
 
 struct bandit {
     /* configuration */
@@ -61,9 +61,11 @@ static const struct config_key keys[] = {
     K(DOUBLE, model.belief.beta.shrinkage, "bandit.shrinkage", "20", 0, 1e6, NULL,
       "Model beta: at most so many calls' worth of strength comes from a variant's other cells."),
     K(TEXT, state_path, "bandit.state_path", "", "RL_BANDIT_STATE_PATH", "Readable export; empty: <data_dir>/rl/bandit_state.json."),
+    K(DOUBLE, model.explore.caution, "exploration.caution", "0", 0, 1, NULL,
+      "Thompson sampling: share for the variant that could be best at all, by a bound that trusts no model."),
     K(DOUBLE, model.explore.runner_up, "exploration.runner_up", "0.5", 0, 1, NULL, "Strategy top_two: how often the runner-up is served instead."),
     K(DOUBLE, model.explore.sharpness, "exploration.sharpness", "0.45", 0.01, 1, NULL,
-      "Thompson sampling: factor of every posterior deviation; 1 with widening 0 is plain Thompson."),
+      "Thompson sampling: factor of every posterior deviation; 1, without widening and caution, is plain."),
     K(ENUM, model.explore.strategy, "exploration.strategy", strategy_names, "thompson", "How beliefs become shares of traffic."),
     K(DOUBLE, model.explore.widening, "exploration.widening", "0.5", 0, 10, NULL, "How much of that is given back to variants of which less is known."),
 };
@@ -121,6 +123,11 @@ static struct grid learned_grid(const struct bandit *b, const struct view *v, in
     if (forgetting.half_life > 0 || forgetting.from)
         ledger_forget(b->ledger, &forgetting, &grid, arena);
     return grid;
+}
+
+static char *version_text(const struct bandit *b, int64_t now, struct arena *arena)
+{
+    return (char *)policy_version(&b->model, facts_hash(&b->fit, &b->restarts), ledger_changes(b->ledger), now, arena);
 }
 
 /* --- learning -------------------------------------------------------------------------------------------------------------------------- */
@@ -224,7 +231,7 @@ static void publish(struct bandit *b, struct outbox *out)
     struct estimates e = estimate(&b->model, &grid, &b->fit, arena);
 
     snapshot_message(&e, outbox_now(out), arena, m);
-    m->policy_version = (char *)policy_version(&b->model, facts_hash(&b->fit, &b->restarts), ledger_changes(b->ledger), outbox_now(out).us / US, arena);
+    m->policy_version = version_text(b, outbox_now(out).us / US, arena);
     outbox_say(out, SUBJECT_BANDIT_UPDATED, &m->base, "", 0, "");
     metrics_observe(b->metrics, METRIC_OWN(SNAPSHOT_SECONDS), (double)(b->clk.mono(b->clk.ctx).us - before) / US, NULL, NULL, NULL);
     metrics_add(b->metrics, METRIC_OWN(SNAPSHOTS), 1, NULL, NULL, NULL);
@@ -262,8 +269,8 @@ static enum status refit(struct bandit *b, int64_t now, struct arena *arena)
 
 static enum status restart(struct bandit *b, const struct restart *r, int64_t now)
 {
-    log_warning("change.found", "level=%s cell=\"%s\" variant=\"%s\" since_hour=%lld before=%.3f after=%.3f evidence=%.2f", detect_level_names[r->level],
-                r->cell, r->variant, (long long)r->from, r->before, r->after, r->evidence);
+    log_warning("change.found", "level=%s cell=\"%s\" variant=\"%s\" since_hour=%lld before=%.3f after=%.3f evidence=%.2f",
+                detect_level_names[r->level], r->cell, r->variant, (long long)r->from, r->before, r->after, r->evidence);
     metrics_add(b->metrics, METRIC_OWN(RESTARTS), 1, detect_level_names[r->level], NULL, NULL);
     return restarts_add(b->store, b->model.reward_version, r, now, &b->restarts);
 }

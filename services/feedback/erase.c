@@ -318,6 +318,7 @@ enum status on_erase(void *state, const struct in_msg *in, struct outbox *out, s
         return STATUS_OK;
     for (; keyring_id(f->ring, e->key_count) && status == STATUS_OK; e->key_count++) {
         pseudonym(f->ring, e->key_count, DOMAIN_CALL, q->call_id, e->keys[e->key_count]);
+        question_forget(f, e->keys[e->key_count]);
         status = erase_key(f, out, e->key_count);
     }
     name_receipt(e);

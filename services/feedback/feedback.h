@@ -132,6 +132,7 @@ FeedbackStored *event_of(struct arena *arena, const struct call *call); /* what 
 
 handler_fn on_question, on_answer;
 void question_declare(struct feedback *f); /* its series */
+void question_forget(struct feedback *f, const uint8_t key[static CALL_KEY_BYTES]); /* of a call that is erased */
 extern const char *const question_languages[], *const question_wordings[];
 
 /* ---- erase.c ---- */

@@ -33,6 +33,15 @@ static struct asked *asked_of(struct feedback *f, const uint8_t *key)
     return set;
 }
 
+void question_forget(struct feedback *f, const uint8_t key[static CALL_KEY_BYTES])
+{
+    struct asked *set = f->asked[((size_t)key[2] << 8 | key[3]) % ASKED_SETS];
+
+    for (size_t at = 0; at < ASKED_WAYS; at++)
+        if (memcmp(set[at].key, key, CALL_KEY_BYTES) == 0)
+            set[at] = (struct asked){0};
+}
+
 static struct asked *asked_of_id(struct feedback *f, const char *call_id)
 {
     uint8_t key[CALL_KEY_BYTES];

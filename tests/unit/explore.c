@@ -7,19 +7,24 @@
 
 enum { MOST = 256 };
 
-static struct belief arm(double mean, double sd, double n) { return (struct belief){.mean = mean, .sd = sd, .sd_apart = sd, .n = n}; }
+static struct belief arm(double mean, double sd, double n)
+{
+    return (struct belief){.mean = mean, .sd = sd, .sd_apart = sd, .n = n};
+}
 
 static struct explore_settings with(enum strategy strategy, double sharpness, double widening)
 {
     struct explore_settings s = EXPLORE_DEFAULTS;
 
+    s.caution = 0;
     s.strategy = strategy;
     s.sharpness = sharpness;
     s.widening = widening;
     return s;
 }
 
-static const struct belief three[] = {{.mean = 0.2, .sd = 0.1, .sd_apart = 0.1, .n = 40}, {.mean = 0.25, .sd = 0.2, .sd_apart = 0.15, .n = 9},
+static const struct belief three[] = {{.mean = 0.2, .sd = 0.1, .sd_apart = 0.1, .n = 40},
+                                      {.mean = 0.25, .sd = 0.2, .sd_apart = 0.15, .n = 9},
                                       {.mean = -0.1, .sd = 0.4, .sd_apart = 0.4, .n = 1}};
 
 TEST(unit_explore, equal_beliefs_share_equally_whatever_the_strategy)
@@ -67,6 +72,26 @@ TEST(unit_explore, deviations_are_what_the_formula_says)
     CHECK_NEAR(sd[2], 0.4 * 0.4 * sqrt(1 + 0.5 * log(17) * 3), 1e-12);
 }
 
+/* 20 calls with mean -1 + 2 / 22 against 2000 with mean 0.2: kl bounds by hand, ln(2023) / 2 = 3.806. */
+TEST(unit_explore, caution_serves_the_variant_that_could_be_best_at_all)
+{
+    struct belief locked[] = {arm(0.2, 0.01, 2000), arm(-0.3, 0.02, 2), arm(-1 + 2.0 / 22, 0.01, 20)};
+    struct explore_settings s = with(STRATEGY_THOMPSON, 0.45, 0.5);
+    double w[3], cautious[3];
+
+    explore_cautious(locked, 3, cautious); /* bounds: 0.64, 0.96, 0.3 on [0, 1] */
+    CHECK(cautious[0] == 0 && cautious[1] == 1 && cautious[2] == 0);
+    explore_weights(&s, MODEL_GAUSSIAN, locked, 3, w);
+    CHECK(w[1] < 1e-9);
+    s.caution = 0.03;
+    explore_weights(&s, MODEL_GAUSSIAN, locked, 3, w);
+    CHECK_NEAR(w[1], 0.03, 1e-9);
+    CHECK_NEAR(w[0], 0.97, 1e-9);
+    locked[1].n = 2000;
+    explore_cautious(locked, 3, cautious);
+    CHECK(cautious[0] == 1); /* it had its chance */
+}
+
 TEST(unit_explore, only_differences_of_means_and_ratios_of_deviations_count)
 {
     struct explore_settings s = with(STRATEGY_THOMPSON, 0.4, 0.5);
@@ -86,9 +111,11 @@ TEST(unit_explore, only_differences_of_means_and_ratios_of_deviations_count)
 
 TEST(unit_explore, sharper_serves_the_leader_more_and_wider_serves_the_unknown_more)
 {
-    static const struct belief known[] = {{.mean = 0.3, .sd = 0.05, .sd_apart = 0.05, .n = 80}, {.mean = 0.2, .sd = 0.05, .sd_apart = 0.05, .n = 80},
+    static const struct belief known[] = {{.mean = 0.3, .sd = 0.05, .sd_apart = 0.05, .n = 80},
+                                          {.mean = 0.2, .sd = 0.05, .sd_apart = 0.05, .n = 80},
                                           {.mean = 0, .sd = 0.25, .sd_apart = 0.25, .n = 3}};
-    struct explore_settings plain = with(STRATEGY_THOMPSON, 1, 0), sharp = with(STRATEGY_THOMPSON, 0.4, 0), wide = with(STRATEGY_THOMPSON, 0.4, 0.5);
+    struct explore_settings plain = with(STRATEGY_THOMPSON, 1, 0), sharp = with(STRATEGY_THOMPSON, 0.4, 0),
+                            wide = with(STRATEGY_THOMPSON, 0.4, 0.5);
     double p[3], s[3], w[3];
 
     explore_weights(&plain, MODEL_LINEAR, known, 3, p);
@@ -117,11 +144,12 @@ TEST(unit_explore, shares_of_draws_equal_w)
     for (enum strategy strategy = STRATEGY_THOMPSON; strategy <= STRATEGY_UNIFORM; strategy++)
         for (enum belief_model model = MODEL_BETA; model <= MODEL_LINEAR; model++) {
             struct explore_settings s = with(strategy, 0.4, 0.5);
+            s.caution = 0.2;
             check_draws(&s, model);
         }
 }
 
-/* Russo 2016, algorithm 3, done literally. */
+/* Russo 2016, done literally. */
 TEST(unit_explore, top_two_is_thompson_drawn_again_until_the_winner_is_another)
 {
     enum { DRAWS = 40000 };
@@ -159,7 +187,8 @@ TEST(unit_explore, greedy_and_epsilon_greedy_serve_the_largest_mean)
 
 TEST(unit_explore, extreme_beliefs_still_give_probabilities)
 {
-    static const struct belief extreme[] = {{.mean = 1, .sd = 1e-6, .sd_apart = 1e-6, .n = 1e9}, {.mean = -1, .sd = 1e-6, .sd_apart = 1e-6, .n = 1e9},
+    static const struct belief extreme[] = {{.mean = 1, .sd = 1e-6, .sd_apart = 1e-6, .n = 1e9},
+                                            {.mean = -1, .sd = 1e-6, .sd_apart = 1e-6, .n = 1e9},
                                             {.mean = 0, .sd = 0.9, .sd_apart = 0.9, .n = 0}};
 
     for (enum strategy strategy = STRATEGY_THOMPSON; strategy <= STRATEGY_UNIFORM; strategy++)
@@ -172,7 +201,7 @@ TEST(unit_explore, extreme_beliefs_still_give_probabilities)
         }
 }
 
-/* Clark 1961, eq. 2-4: E[max] = m Phi(a) + m' Phi(-a) + t phi(a), t^2 the sum of variances, a = (m - m') / t. */
+/* Clark 1961: E[max] = m Phi(a) + m' Phi(-a) + t phi(a), t^2 the sum of variances, a = (m - m') / t. */
 TEST(unit_explore, the_expected_loss_of_two_normals_is_clarks)
 {
     static const double arms[][4] = {{0.2, 0.1, 0.3, 0.2}, {0, 0.3, 0, 0.3}, {0.5, 0.01, -0.5, 0.4}, {0.1, 0.002, 0.1, 0.002}};
@@ -180,7 +209,8 @@ TEST(unit_explore, the_expected_loss_of_two_normals_is_clarks)
     for (size_t i = 0; i < sizeof arms / sizeof *arms; i++) {
         const double *k = arms[i];
         struct belief two[] = {arm(k[0], k[1], 5), arm(k[2], k[3], 5)};
-        double best[2], t = hypot(k[1], k[3]), a = (k[0] - k[2]) / t, phi = exp(-a * a / 2) / sqrt(2 * M_PI), above = 0.5 * erfc(-a / sqrt(2));
+        double best[2], t = hypot(k[1], k[3]), a = (k[0] - k[2]) / t, phi = exp(-a * a / 2) / sqrt(2 * M_PI),
+                        above = 0.5 * erfc(-a / sqrt(2));
         CHECK_NEAR(explore_best(MODEL_GAUSSIAN, two, 2, best), k[0] * above + k[2] * (1 - above) + t * phi, 1e-5);
     }
 }
