@@ -19,11 +19,12 @@ tom-rl $version - learns how your voice assistant should speak
   ./rl up [-d]             install what is missing, build, start everything; -d: in the background
   ./rl down                stop it; the data stays
   ./rl status              what runs, and whether it is ready
-  ./rl test [RING] [NAME]  all tests, one ring (unit lint sim integration e2e asan tsan coverage), or those named
+  ./rl test [RING] [NAME]  all tests, one ring (unit lint sim integration learning e2e asan tsan coverage), or those named
   ./rl test --list         every test by name
   ./rl demo [--chaos]      20,000 simulated callers on a stack of their own, under a minute; --chaos kills services, --drift turns
                            the best variant bad, --calls N, --seed N, --clean; ./rl demo stats asks that stack
   ./rl bench [loop|select] how fast, beside a relay that only moves the same messages
+  ./rl bench learning      how well it learns, beside the literature: [--only B3] [--runs N] [--json] [--csv FILE] [--svg FILE]
   ./rl build [PRESET]      dev release asan tsan cov (release)
   ./rl deps                install what this machine needs
 
@@ -350,7 +351,11 @@ down) down ;;
 status) status ;;
 demo) demo "$@" ;;
 test) test_main "$@" ;;
-bench) [ -x "$bin/rl-bench" ] || { deps; build release; }; build release >/dev/null; exec "$root/tools/bench/bench.sh" "$@" ;;
+bench)
+  [ -x "$bin/rl-bench" ] || { deps; build release; }
+  build release >/dev/null
+  case ${1:-} in learning) shift; exec "$bin/rl-lab" "$@" ;; *) exec "$root/tools/bench/bench.sh" "$@" ;; esac
+  ;;
 *)
   [ -x "$bin/rlctl" ] || die 1 "Not built yet: ./rl up"
   case "$verb ${1:-}" in "explain demo-"*) if [ -e "$data/demo/.demo" ]; then demo_settings; demo_ask "$verb" "$@"; exit; fi ;; esac

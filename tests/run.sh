@@ -1,7 +1,7 @@
 #!/bin/sh
 # run.sh - runs the rings of tests and adds up their last lines.  Called by ./rl test [RING] [NAME] [--list].
 #
-# Rings of one build: unit lint sim integration e2e.  asan (with undefined), tsan: unit, sim and integration again under sanitizers.
+# Rings of one build: unit lint sim integration learning e2e.  learning: short experiments with the release build, for they count.  asan (with undefined), tsan: unit, sim and integration again under sanitizers.
 # coverage: the same rings instrumented; fails below 80 % of lines in common/ and services/.
 set -u
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -74,6 +74,11 @@ e2e() {
   e2e_ready && run e2e node tests/e2e/e2e.mjs $1
 }
 
+learning() {
+  ./rl build release >"$logs/release.log" 2>&1 || { tail -3 "$logs/release.log"; failed=$((failed + 1)); return; }
+  ring release learning "$1"
+}
+
 sanitized() { # PRESET NAME
   build "$1" || return
   ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=0
@@ -94,7 +99,7 @@ coverage() {
 
 list() {
   build dev || exit 1
-  for r in unit sim integration; do [ -x build/dev/bin/rl-test-$r ] && build/dev/bin/rl-test-$r --list; done
+  for r in unit sim integration learning; do [ -x build/dev/bin/rl-test-$r ] && build/dev/bin/rl-test-$r --list; done
   printf 'lint.pure_symbols\nlint.log_events\n'
   node tests/e2e/e2e.mjs --list
 }
@@ -105,11 +110,13 @@ case ${1:-all} in
 unit | sim | integration) ring_only=$1; name=${2:-}; build dev && ring dev "$ring_only" "$name" ;;
 lint) build dev && lint ;;
 e2e) e2e "${2:-}" ;;
+learning) learning "${2:-}" ;;
 asan | tsan) sanitized "$1" "${2:-}" ;;
 coverage) coverage "${2:-}" ;;
 all)
   ./rl deps-test >"$logs/deps.log" 2>&1 || { cat "$logs/deps.log"; exit 1; }
   build dev && ring dev unit "" && lint && ring dev sim "" && ring dev integration ""
+  learning ""
   e2e ""
   sanitized asan ""
   sanitized tsan ""
@@ -117,7 +124,7 @@ all)
 *) # a name or a part of one, in every ring
   name=$1
   build dev && for r in unit sim integration; do ring dev $r "$name"; done
-  case $name in e2e*) e2e "$name" ;; esac
+  case $name in e2e*) e2e "$name" ;; learning*) learning "$name" ;; esac
   ;;
 esac
 echo "$passed passed, $failed failed, $skipped skipped"

@@ -109,5 +109,5 @@ case $what in
 loop) best_loop ;;
 select) best_select ;;
 all) best_select; best_loop ;;
-*) echo "usage: ./rl bench [loop|select]" >&2; exit 64 ;;
+*) echo "usage: ./rl bench [loop|select|learning]" >&2; exit 64 ;;
 esac
