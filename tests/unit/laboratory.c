@@ -31,8 +31,7 @@ TEST(unit_laboratory, every_learner_meets_the_same_world_whatever_it_chooses)
     for (const struct lab_case *c = lab_cases; c->id; c++) {
         struct world *a = world_new(c, 3), *b = world_new(c, 3), *other = world_new(c, 4);
         for (long step = 0; step < 1200; step++) {
-            if (step % c->batch == 0)
-                world_news(a, step), world_news(b, step);
+            world_news(a, step), world_news(b, step);
             size_t cell = world_cell(a);
             CHECK_INT(world_cell(b), cell);
             world_outcome(a, cell, 0);
@@ -109,6 +108,20 @@ TEST(unit_laboratory, results_do_not_depend_on_the_number_of_threads)
         CHECK(memcmp(one[i].curve, three[i].curve, sizeof one[i].curve) == 0);
     }
     CHECK(one[0].mean != one[1].mean);
+}
+
+TEST(unit_laboratory, late_and_lost_outcomes_cost_regret)
+{
+    struct lab_case c = short_case("B2", "a:", 3000, "thompson"), late = c, lossy = c;
+    struct result at_once[LAB_ENTRIES], later[LAB_ENTRIES], half[LAB_ENTRIES];
+
+    late.batch = 500;
+    lossy.lost = 0.7;
+    lab_run(&c, 5, 1, at_once);
+    lab_run(&late, 5, 1, later);
+    lab_run(&lossy, 5, 1, half);
+    CHECK(later[0].mean > 2 * at_once[0].mean);
+    CHECK(half[0].mean > 1.5 * at_once[0].mean);
 }
 
 TEST(unit_laboratory, regret_of_chance_is_what_arithmetic_says)

@@ -15,7 +15,8 @@
 #include "arena.h"
 
 static const char usage[] =
-    "usage: ./rl bench learning [--only B3] [--case TEXT] [--runs N] [--threads N] [--json] [--csv FILE] [--svg FILE] [--list]\n"
+    "usage: ./rl bench learning [--only B3] [--case TEXT] [--runs N] [--threads N] [--json] [--csv FILE] [--svg FILE]\n"
+    "                           [--delay N] [--lose P] [--list]\n"
     "  --only ID      one experiment: B1 .. B6\n"
     "  --case TEXT    only cases whose name contains this\n"
     "  --runs N       so many runs of each algorithm, instead of what takes a few minutes in all\n"
@@ -23,11 +24,14 @@ static const char usage[] =
     "  --json         one list of results on the standard output\n"
     "  --csv FILE     regret curves as a table\n"
     "  --svg FILE     regret curves as a picture, one panel for each case\n"
+    "  --delay N      outcomes are told every N steps only\n"
+    "  --lose P       this share of the outcomes is never told\n"
     "  --list         the experiments and the algorithms with their sources\n";
 
 struct options {
     const char *only, *name, *csv, *svg;
-    long runs, threads;
+    long runs, threads, delay;
+    double lost;
     bool json, list;
 };
 
@@ -39,15 +43,25 @@ static bool number(const char *text, long *ret)
     return !*end && *ret > 0;
 }
 
+static bool share(const char *text, double *ret)
+{
+    char *end;
+
+    *ret = strtod(text, &end);
+    return !*end && *ret >= 0 && *ret < 1;
+}
+
 static bool parse(struct options *o, int argc, char **argv)
 {
     static const struct option options[] = {{"only", 1, NULL, 'o'}, {"case", 1, NULL, 'n'}, {"runs", 1, NULL, 'r'}, {"threads", 1, NULL, 't'},
-                                            {"json", 0, NULL, 'j'}, {"csv", 1, NULL, 'c'}, {"svg", 1, NULL, 's'}, {"list", 0, NULL, 'l'}, {0}};
+                                            {"json", 0, NULL, 'j'}, {"csv", 1, NULL, 'c'}, {"svg", 1, NULL, 's'}, {"list", 0, NULL, 'l'},
+                                            {"delay", 1, NULL, 'd'}, {"lose", 1, NULL, 'p'}, {0}};
+    long *const numbers[] = {['r'] = &o->runs, ['t'] = &o->threads, ['d'] = &o->delay};
     const char **const texts[] = {['o'] = &o->only, ['n'] = &o->name, ['c'] = &o->csv, ['s'] = &o->svg};
     int c;
 
     while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        if (c == '?' || (c == 'r' && !number(optarg, &o->runs)) || (c == 't' && !number(optarg, &o->threads)))
+        if (c == '?' || (strchr("rtd", c) && !number(optarg, numbers[c])) || (c == 'p' && !share(optarg, &o->lost)))
             return false;
         if (strchr("oncs", c))
             *texts[c] = optarg;
@@ -91,6 +105,23 @@ static int report(const struct options *o, const struct result *results, size_t 
     return !o->svg || written(lab_write_svg(o->svg, results, count), o->svg) ? 0 : 1;
 }
 
+/* The experiments with what the options change in them. */
+static struct lab_case *as_told(const struct options *o)
+{
+    size_t count = 0;
+
+    while (lab_cases[count].id)
+        count++;
+    struct lab_case *cases = xcalloc(count + 1, sizeof *cases);
+    memcpy(cases, lab_cases, count * sizeof *cases);
+    for (size_t i = 0; i < count; i++) {
+        cases[i].runs = o->runs ? o->runs : cases[i].runs;
+        cases[i].batch = o->delay ? o->delay : cases[i].batch;
+        cases[i].lost = o->lost;
+    }
+    return cases;
+}
+
 int main(int argc, char **argv)
 {
     struct options o = {.threads = sysconf(_SC_NPROCESSORS_ONLN)};
@@ -101,10 +132,11 @@ int main(int argc, char **argv)
         return fputs(usage, stderr), EX_USAGE;
     if (o.list)
         return list();
-    for (const struct lab_case *c = lab_cases; c->id; c++)
+    struct lab_case *cases = as_told(&o);
+    for (const struct lab_case *c = cases; c->id; c++)
         if (wanted(&o, c)) {
             results = xrealloc(results, (count + LAB_ENTRIES) * sizeof *results);
-            size_t more = lab_run(c, o.runs ? o.runs : c->runs, o.threads, results + count);
+            size_t more = lab_run(c, c->runs, o.threads, results + count);
             if (!o.json)
                 lab_print_case(results + count, more);
             count += more;
@@ -113,5 +145,6 @@ int main(int argc, char **argv)
         return fputs("rl-lab: no experiment of that name: --list\n", stderr), EX_USAGE;
     int code = report(&o, results, count);
     free(results);
+    free(cases);
     return code;
 }

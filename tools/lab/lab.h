@@ -32,7 +32,8 @@ struct lab_case {
     const char *id, *name;        /* "B3", "10 steps an hour" */
     enum world_kind world;
     long horizon;                 /* steps */
-    long batch;                   /* outcomes are told, and news happen, at multiples of it */
+    long batch;                   /* outcomes are told, and items of WORLD_RESTLESS retire, at multiples of it */
+    double lost;                  /* share of the outcomes that are never told */
     long steps_per_hour;          /* the simulated clock */
     long runs;                    /* by default: minutes for the whole */
     size_t arms;                  /* WORLD_FIXED: the means; WORLD_SEGMENTS: five rows of them */
@@ -59,7 +60,7 @@ struct world {
 struct world *world_new(const struct lab_case *c, uint64_t run);
 struct world *world_free(struct world *w);
 
-/* What happens between two batches, just before `step`, a multiple of the batch; fills news. */
+/* What happens to the world just before `step`; fills news. */
 void world_news(struct world *w, long step);
 size_t world_cell(struct world *w);                              /* the context of the next step */
 double world_outcome(struct world *w, size_t cell, size_t arm);  /* x in [0, 1]; one draw per step, whatever the arm */

@@ -7,19 +7,20 @@
 #include "lab.h"
 
 /* Of one panel, in pixels; the legend stands below the axes. */
-enum { WIDTH = 460, PLOT_HEIGHT = 230, LEFT = 62, RIGHT = 14, TOP = 34, BELOW = 40, LEGEND_LINE = 16, COLUMNS = 2, COLOURS = 10 };
+enum { WIDTH = 460, PLOT_HEIGHT = 230, LEFT = 62, RIGHT = 24, TOP = 34, BELOW = 40, LEGEND_LINE = 16, COLUMNS = 2, OTHERS = 9 };
 
 static const char style[] =
     "<style>\n"
     "text{font:12px system-ui,sans-serif;fill:#24292f}.title{font-weight:600}.small{font-size:11px}\n"
-    ".grid{stroke:#d0d7de;stroke-width:1}.axis{stroke:#57606a;stroke-width:1}.line{fill:none;stroke-width:1.8}.band{opacity:.15;stroke:none}\n"
+    ".grid{stroke:#d0d7de;stroke-width:1}.axis{stroke:#57606a;stroke-width:1}.line{fill:none;stroke-width:1.8}.band{opacity:.09;stroke:none}\n"
     ".paper{fill:#fff}\n"
-    ".s0{stroke:#0969da}.s1{stroke:#bc4c00}.s2{stroke:#1a7f37}.s3{stroke:#8250df}.s4{stroke:#9a6700}.s5{stroke:#bf3989}.s6{stroke:#57606a}.s7{stroke:#cf222e}.s8{stroke:#1b7c83}.s9{stroke:#8a5a44}\n"
-    ".f0{fill:#0969da}.f1{fill:#bc4c00}.f2{fill:#1a7f37}.f3{fill:#8250df}.f4{fill:#9a6700}.f5{fill:#bf3989}.f6{fill:#57606a}.f7{fill:#cf222e}.f8{fill:#1b7c83}.f9{fill:#8a5a44}\n"
-    ".ours{stroke-width:3}\n"
+    ".s0{stroke:#0969da}.s1{stroke:#bc4c00}.s2{stroke:#1a7f37}.s3{stroke:#8250df}.s4{stroke:#9a6700}.s5{stroke:#bf3989}.s6{stroke:#57606a}.s7{stroke:#1b7c83}.s8{stroke:#8a5a44}\n"
+    ".ours{stroke:#cf222e;stroke-width:3}.f0{fill:#0969da}.f1{fill:#bc4c00}.f2{fill:#1a7f37}.f3{fill:#8250df}.f4{fill:#9a6700}.f5{fill:#bf3989}.f6{fill:#57606a}.f7{fill:#1b7c83}\n"
+    ".f8{fill:#8a5a44}.our-band{fill:#cf222e;opacity:.2;stroke:none}\n"
     "@media(prefers-color-scheme:dark){text{fill:#e6edf3}.paper{fill:#0d1117}.grid{stroke:#30363d}.axis{stroke:#8b949e}\n"
-    ".s0{stroke:#58a6ff}.s1{stroke:#f0883e}.s2{stroke:#3fb950}.s3{stroke:#bc8cff}.s4{stroke:#d29922}.s5{stroke:#f778ba}.s6{stroke:#8b949e}.s7{stroke:#ff7b72}.s8{stroke:#39c5cf}.s9{stroke:#c9a26d}\n"
-    ".f0{fill:#58a6ff}.f1{fill:#f0883e}.f2{fill:#3fb950}.f3{fill:#bc8cff}.f4{fill:#d29922}.f5{fill:#f778ba}.f6{fill:#8b949e}.f7{fill:#ff7b72}.f8{fill:#39c5cf}.f9{fill:#c9a26d}}\n"
+    ".s0{stroke:#58a6ff}.s1{stroke:#f0883e}.s2{stroke:#3fb950}.s3{stroke:#bc8cff}.s4{stroke:#d29922}.s5{stroke:#f778ba}.s6{stroke:#8b949e}.s7{stroke:#39c5cf}.s8{stroke:#c9a26d}\n"
+    ".ours{stroke:#ff7b72}.f0{fill:#58a6ff}.f1{fill:#f0883e}.f2{fill:#3fb950}.f3{fill:#bc8cff}.f4{fill:#d29922}.f5{fill:#f778ba}.f6{fill:#8b949e}.f7{fill:#39c5cf}.f8{fill:#c9a26d}\n"
+    ".our-band{fill:#ff7b72}}\n"
     "</style>\n";
 
 struct panel {
@@ -75,17 +76,25 @@ static void draw_axes(const struct panel *p)
     fprintf(p->f, "<text class=\"small\" text-anchor=\"middle\" x=\"%.1f\" y=\"%.1f\">steps; cumulative regret, mean and 95 %% interval</text>\n", at_x(p, 0.5), at_y(p, 0) + 32);
 }
 
+/* Classes of the i-th curve and of its band; the last is ours. */
+static const char *colour_of(const struct panel *p, size_t i, bool band)
+{
+    static const char *const lines[OTHERS + 1] = {"line s0", "line s1", "line s2", "line s3", "line s4", "line s5", "line s6", "line s7", "line s8", "line ours"};
+    static const char *const bands[OTHERS + 1] = {"band f0", "band f1", "band f2", "band f3", "band f4", "band f5", "band f6", "band f7", "band f8", "our-band"};
+
+    return (band ? bands : lines)[i + 1 == p->count ? OTHERS : i % OTHERS];
+}
+
 static void draw_curve(const struct panel *p, size_t i)
 {
     const struct result *r = &p->results[i];
-    size_t colour = i % COLOURS;
 
-    fprintf(p->f, "<polygon class=\"band f%zu\" points=\"%.1f,%.1f", colour, at_x(p, 0), at_y(p, 0));
+    fprintf(p->f, "<polygon class=\"%s\" points=\"%.1f,%.1f", colour_of(p, i, true), at_x(p, 0), at_y(p, 0));
     for (int k = 0; k < LAB_POINTS; k++)
         fprintf(p->f, " %.1f,%.1f", at_x(p, (k + 1.0) / LAB_POINTS), at_y(p, r->curve[k] + r->curve_half[k]));
     for (int k = LAB_POINTS - 1; k >= 0; k--)
         fprintf(p->f, " %.1f,%.1f", at_x(p, (k + 1.0) / LAB_POINTS), at_y(p, fmax(0, r->curve[k] - r->curve_half[k])));
-    fprintf(p->f, "\"/>\n<polyline class=\"line s%zu%s\" points=\"%.1f,%.1f", colour, i + 1 == p->count ? " ours" : "", at_x(p, 0), at_y(p, 0));
+    fprintf(p->f, "\"/>\n<polyline class=\"%s\" points=\"%.1f,%.1f", colour_of(p, i, false), at_x(p, 0), at_y(p, 0));
     for (int k = 0; k < LAB_POINTS; k++)
         fprintf(p->f, " %.1f,%.1f", at_x(p, (k + 1.0) / LAB_POINTS), at_y(p, r->curve[k]));
     fprintf(p->f, "\"/>\n");
@@ -97,10 +106,10 @@ static void draw_legend(const struct panel *p)
     for (size_t i = 0; i < p->count; i++) {
         double x = at_x(p, 0) + (double)(i % 2) * 205, y = at_y(p, 0) + 50 + (double)(i / 2) * LEGEND_LINE;
         double end = p->results[i].curve[LAB_POINTS - 1];
-        fprintf(p->f, "<line class=\"line s%zu%s\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/><text class=\"small\" x=\"%.1f\" y=\"%.1f\">", i % COLOURS,
-                i + 1 == p->count ? " ours" : "", x, x + 18, y - 4, y - 4, x + 24, y);
+        fprintf(p->f, "<line class=\"%s\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/><text class=\"small\" x=\"%.1f\" y=\"%.1f\">",
+                colour_of(p, i, false), x, x + 18, y - 4, y - 4, x + 24, y);
         escaped(p->f, p->results[i].entry->algorithm);
-        fprintf(p->f, "  %.*f</text>\n", end < 100 ? 1 : 0, end);
+        fprintf(p->f, ": %.*f</text>\n", end < 100 ? 1 : 0, end);
     }
 }
 

@@ -17,6 +17,7 @@ struct meeting {
     const struct algorithm *algorithm;
     void *learner;
     struct rng rng;          /* the learner's own chance */
+    struct rng loss;         /* which outcomes are never told */
     struct outcome *pending; /* [batch] */
     size_t pending_count;
 };
@@ -24,9 +25,9 @@ struct meeting {
 /* What was pending is told, and then what happened to the world meanwhile. */
 static void tell(struct meeting *m, long step)
 {
-    for (size_t i = 0; i < m->pending_count; i++)
+    for (size_t i = 0; i < m->pending_count && step % m->world->c->batch == 0; i++)
         m->algorithm->learn(m->learner, &m->pending[i]);
-    m->pending_count = 0;
+    m->pending_count = step % m->world->c->batch ? m->pending_count : 0;
     world_news(m->world, step);
     for (size_t i = 0; i < m->world->news_count && m->algorithm->replaced; i++)
         m->algorithm->replaced(m->learner, m->world->news[i]);
@@ -48,22 +49,23 @@ static double step_once(struct meeting *m, long step, double *ret_mean)
     double mean = w->mean[cell * w->arms + arm];
 
     assert(arm < w->arms);
-    m->pending[m->pending_count++] = (struct outcome){.step = step, .cell = cell, .arm = arm, .x = world_outcome(w, cell, arm)};
+    struct outcome outcome = {.step = step, .cell = cell, .arm = arm, .x = world_outcome(w, cell, arm)};
+    if (w->c->lost <= 0 || rng_uniform(&m->loss) >= w->c->lost)
+        m->pending[m->pending_count++] = outcome;
     *ret_mean = mean;
     return w->unit * (w->best[cell] - mean);
 }
 
 void lab_trial(const struct lab_case *c, const struct algorithm *a, uint64_t run, struct trial *ret)
 {
-    struct meeting m = {.world = world_new(c, run), .algorithm = a, .rng = rng_seed(~run), .pending = xcalloc((size_t)c->batch, sizeof *m.pending)};
+    struct meeting m = {.world = world_new(c, run), .algorithm = a, .rng = rng_seed(~run), .loss = rng_seed(run), .pending = xcalloc((size_t)c->batch, sizeof *m.pending)};
     struct setting setting = setting_of(m.world);
     double regret = 0, reward = 0, mean;
     size_t point = 0;
 
     m.learner = a->create(a->rule, &setting);
     for (long step = 0; step < c->horizon; step++) {
-        if (step % c->batch == 0)
-            tell(&m, step);
+        tell(&m, step);
         regret += step_once(&m, step, &mean);
         reward += mean;
         while (point < LAB_POINTS && (step + 1) * LAB_POINTS >= (long)(point + 1) * c->horizon)

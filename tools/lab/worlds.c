@@ -156,7 +156,10 @@ void world_news(struct world *w, long step)
 {
     w->news_count = 0;
     switch (w->c->world) {
-    case WORLD_RESTLESS: retire(w, step ? w->c->batch : 0); return;
+    case WORLD_RESTLESS:
+        if (step && step % w->c->batch == 0)
+            retire(w, w->c->batch);
+        return;
     case WORLD_SEGMENTS:
         if (step % 1000 || step == 0)
             return;
