@@ -13,14 +13,14 @@ static const double segments[] = {.3, .5, .9, .3, .2, .9, .3, .2, .1, .7, .2, .1
 #define B1(steps, runs_, thompson_, ucb_)                                                                                                        \
     {.id = "B1", .name = "d = " #steps, .world = WORLD_RESTLESS, .horizon = 1000000, .batch = steps, .steps_per_hour = 1000, .runs = runs_,      \
      .arms = 10, .wanted = "thompson within 10 % of print, default below thompson",                                                              \
-     .entries = {{"thompson", thompson_}, {"ucb, chernoff", ucb_}, {"gaussian", NAN}, {"default", NAN}}}
+     .entries = {{"thompson", thompson_}, {"ucb, chernoff", ucb_}, {"gaussian", NAN}, {"default, gaussian", NAN}, {"default", NAN}}}
 
 /* SMPyBandits, notebook of simulations on Bernoulli problems, 10 repetitions. */
 #define B2(title, column, want, thompson_, ucb_)                                                                                                \
     {.id = "B2", .name = title, .world = WORLD_FIXED, .horizon = 10000, .batch = 1, .steps_per_hour = 10, .runs = 200, .arms = 9, .means = column, \
      .wanted = want,                                                                                                                             \
-     .entries = {{"thompson", thompson_}, {"gaussian", NAN}, {"ucb1", NAN}, {"ucb .5", ucb_}, {"kl-ucb", NAN}, {"kl-ucb .5", NAN}, {"greedy", NAN}, \
-                 {"default, plain", NAN}, {"default, floor .002", NAN}, {"default", NAN}}}
+     .entries = {{"thompson", thompson_}, {"gaussian", NAN}, {"ucb1", NAN}, {"ucb .5", ucb_}, {"kl-ucb", NAN}, {"kl-ucb .5", NAN}, \
+                 {"default, gaussian", NAN}, {"default, plain", NAN}, {"default, floor .002", NAN}, {"default", NAN}}}
 
 #define B3(title, hour, want, ...)                                                                                                              \
     {.id = "B3", .name = title, .world = WORLD_SEGMENTS, .horizon = 5000, .batch = 1, .steps_per_hour = hour, .runs = 200, .arms = 3,            \
@@ -29,20 +29,21 @@ static const double segments[] = {.3, .5, .9, .3, .2, .9, .3, .2, .1, .7, .2, .1
 #define B4(title, steps, want, epsilon_)                                                                                                        \
     {.id = "B4", .name = title, .world = WORLD_NEWS, .horizon = steps, .batch = 1, .steps_per_hour = 10, .runs = 40, .arms = 7,                  \
      .counts_reward = true, .wanted = want,                                                                                                      \
-     .entries = {{"thompson", NAN}, {"gaussian", NAN}, {"epsilon .05", epsilon_}, {"uniform", NAN}, {"default", NAN}}}
+     .entries = {{"thompson", NAN}, {"gaussian", NAN}, {"epsilon .05", epsilon_}, {"uniform", NAN}, {"default, gaussian", NAN}, {"default", NAN}}}
 
 /* banditbench, README. */
 #define B5(title, low_, high_, thompson_, ts_ucb_, gittins_)                                                                                    \
     {.id = "B5", .name = title, .world = WORLD_UNIFORM, .horizon = 500, .batch = 1, .steps_per_hour = 10, .runs = 1000, .arms = 10, .low = low_, \
      .high = high_, .wanted = "default at most 0.72 x thompson",                                                                                 \
      .entries = {{"thompson", thompson_}, {"gaussian", NAN}, {"kl-ucb .5", NAN}, {"greedy", NAN}, {"ts-ucb 100", ts_ucb_},                       \
-                 {"gittins-whittle .99", gittins_}, {"uniform", NAN}, {"default, plain", NAN}, {"default", NAN}}}
+                 {"gittins-whittle .99", gittins_}, {"uniform", NAN}, {"default, gaussian", NAN}, \
+                 {"default, plain", NAN}, {"default", NAN}}}
 
 #define B6(title, steps, runs_, ...)                                                                                                            \
     {.id = "B6", .name = title, .world = WORLD_CALLS, .horizon = steps, .batch = 1, .steps_per_hour = 40, .runs = runs_, .arms = LAB_VARIANTS, __VA_ARGS__}
 
 #define B6_ALL {{"thompson, one cell", NAN}, {"thompson", NAN}, {"gaussian, one cell", NAN}, {"gaussian", NAN}, {"uniform", NAN}, {"base only", NAN}, \
-                {"default, plain", NAN}, {"default", NAN}}
+                {"default, gaussian", NAN}, {"default, plain", NAN}, {"default", NAN}}
 
 const struct lab_case lab_cases[] = {
     B1(1, 4, 9105, 24145), B1(3, 4, 9199, 24695), B1(10, 4, 9049, 25662), B1(32, 4, 9451, 28148), B1(100, 4, 11550, 37141),
@@ -51,7 +52,7 @@ const struct lab_case lab_cases[] = {
     B2("b: .01 .02 .3 .4 .5 .6 .795 .8 .805", column_b, "default below thompson and 65.0", 83.2, 65.0),
     B2("c: .01x3 .02x3 .05x2 .1", column_c, "default below thompson and 69.2", 69.2, NAN),
     B3("10 steps an hour", 10, "default below 40", {"thompson", 444}, {"discounted thompson .95", 221}, {"discounted thompson .99", NAN}, {"glr-klucb", 66},
-       {"default, no detector", NAN}, {"default, floor .002", NAN}, {"default", NAN}),
+       {"default, gaussian", NAN}, {"default, no detector", NAN}, {"default, floor .002", NAN}, {"default", NAN}),
     B3("100 steps an hour", 100, "default below 66", {"default", NAN}),
     B3("200 steps an hour", 200, "default below 66", {"default", NAN}),
     B4("first 5000 rounds", 5000, "default above .98", .844),

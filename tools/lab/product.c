@@ -21,6 +21,7 @@ struct variation {
     double floor;       /* share that each arm gets whatever is believed */
     bool plain;         /* no sharpening, no widening */
     bool no_detector;
+    bool gaussian;      /* each (cell, arm) by itself */
 };
 
 struct product {
@@ -254,6 +255,8 @@ static void *create(const void *rule, const struct setting *setting)
     p->variation = rule;
     p->belief_settings = BELIEF_DEFAULTS;
     p->explore = EXPLORE_DEFAULTS;
+    if (p->variation->gaussian)
+        p->belief_settings.model = MODEL_GAUSSIAN;
     if (p->variation->plain)
         p->explore.sharpness = 1, p->explore.widening = 0;
     p->pairs = setting->cells * setting->arms;
@@ -287,5 +290,6 @@ const struct algorithm lab_product_algorithms[] = {
     PRODUCT("default, floor .002", "the same with the guard's floor, for exact propensities", .floor = 0.002),
     PRODUCT("default, plain", "the same model with plain Thompson sampling", .plain = true),
     PRODUCT("default, no detector", "the same without change detection", .no_detector = true),
+    PRODUCT("default, gaussian", "the same with the model gaussian, which shares no strength", .gaussian = true),
     {0},
 };
