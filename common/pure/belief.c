@@ -7,7 +7,7 @@
 
 #include "belief_linear.h"
 
-enum { PRIOR_CALLS = 5, VARIANCE_CALLS = 8, FIRST_FIT = 40, FIT_EVERY = 250 };
+enum { PRIOR_CALLS = 5, VARIANCE_CALLS = 8, FIRST_FIT = 12, FIT_EVERY = 250 };
 
 const char *const model_names[] = {"beta", "gaussian", "linear", NULL};
 
@@ -70,17 +70,55 @@ static void compute_gaussian(const struct belief_settings *s, const struct belie
         }
 }
 
+double *belief_traffic(const struct belief_data *d, struct arena *arena)
+{
+    double *share = arena_alloc(arena, (d->cells + 1) * sizeof *share), total = 0;
+
+    for (size_t c = 0; c < d->cells; c++) {
+        share[c] = d->traffic ? d->traffic[c] : 0;
+        for (size_t v = 0; v < d->variants && !d->traffic; v++)
+            share[c] += d->own[c * d->variants + v].n;
+        total += share[c];
+    }
+    for (size_t c = 0; c < d->cells && total > 0; c++)
+        share[c] /= total;
+    share[d->cells] = total > 0 ? 0 : 1;
+    return share;
+}
+
+void belief_overall(const struct belief_data *d, bool alike, struct belief *beliefs, struct arena *arena)
+{
+    const double *share = belief_traffic(d, arena);
+
+    for (size_t v = 0; v < d->variants; v++) {
+        struct belief *overall = &beliefs[(d->cells + 1) * d->variants + v];
+        double apart = 0;
+        for (size_t c = 0; c <= d->cells; c++) {
+            const struct belief *b = &beliefs[c * d->variants + v];
+            overall->mean += share[c] * b->mean;
+            overall->sd += alike ? share[c] * b->sd : share[c] * share[c] * b->sd * b->sd;
+            apart += alike ? share[c] * b->sd_apart : share[c] * share[c] * b->sd_apart * b->sd_apart;
+            overall->n += share[c] > 0 ? b->n : 0;
+            overall->n_borrowed += share[c] * b->n_borrowed;
+        }
+        overall->sd = alike ? overall->sd : sqrt(overall->sd);
+        overall->sd_apart = alike ? apart : sqrt(apart);
+    }
+}
+
 struct belief *belief_compute(const struct belief_settings *s, const struct belief_data *d, const struct belief_fit *fit, struct arena *arena)
 {
-    struct belief *ret = arena_alloc(arena, (d->cells + 1) * d->variants * sizeof *ret);
+    struct belief *ret = arena_alloc(arena, (d->cells + 2) * d->variants * sizeof *ret);
 
     assert(d->variants >= 1);
     switch (s->model) {
     case MODEL_BETA:
         compute_beta(s, d, ret, arena);
+        belief_overall(d, false, ret, arena);
         break;
     case MODEL_GAUSSIAN:
         compute_gaussian(s, d, ret);
+        belief_overall(d, false, ret, arena);
         break;
     case MODEL_LINEAR:
         linear_compute(s, d, fit, ret, arena);
@@ -103,5 +141,7 @@ void belief_fit(const struct belief_settings *s, const struct belief_data *d, st
 
 bool belief_fit_due(const struct belief_fit *fit, double calls)
 {
-    return calls >= (fit->calls > 0 ? fit->calls + fmax(FIT_EVERY, fit->calls / 20) : FIRST_FIT);
+    double more = fmax(fmin(FIT_EVERY, fit->calls / 4), fit->calls / 20);
+
+    return calls >= (fit->calls > 0 ? fit->calls + more : FIRST_FIT);
 }

@@ -26,7 +26,7 @@ struct belief {
     double mean, sd;   /* of the variant's mean reward */
     double sd_apart;   /* the same without what is uncertain about all variants of the cell alike: what choosing depends on; sd for beta and gaussian */
     double n;          /* own calls in this cell */
-    double n_borrowed; /* so many own calls more would say as much as all other data do */
+    double n_borrowed; /* so many own calls more would say as much about choosing this variant as all other data do */
 };
 
 /* Cells and variants are numbers.  Cell c has level context[c * fields + f] of field f (profile, time of day, ...); variant v has value
@@ -35,6 +35,7 @@ struct belief_data {
     size_t cells, variants, fields, slots;
     const struct moments *own; /* [cell][variant] */
     const int *context, *slot;
+    const double *traffic; /* [cell], >= 0: how much each cell counts in the row `overall`; NULL: by its calls */
 };
 
 /* The groups of effects of `linear`; with F fields: intercept, F fields, cell, variant, slots, F variant x field, variant x cell, slots x first field. */
@@ -58,7 +59,9 @@ struct belief_settings {
     ((struct belief_settings){.model = MODEL_LINEAR, .beta = {.alpha = 1, .beta = 1, .shrinkage = 20},             \
                               .prior_calls = 2, .prior_mean = 0, .prior_variance = 1})
 
-/* [cells + 1][variants] in the arena; the last row is a cell of which nothing is known, not even its levels.  `fit` is read by linear only. */
+/* [cells + 2][variants] in the arena.  Row `cells` is a cell of which nothing is known, not even its levels; row `cells + 1` is overall: the mean over
+ * cells, weighted by traffic, which compares variants as if they had met the same callers (without any traffic: the unknown cell).  `fit` is read
+ * by linear only; NULL: not fitted. */
 struct belief *belief_compute(const struct belief_settings *settings, const struct belief_data *data, const struct belief_fit *fit,
                               struct arena *arena);
 
@@ -68,7 +71,7 @@ struct belief *belief_compute(const struct belief_settings *settings, const stru
  * Does nothing unless the model is linear and there are data.  Deterministic. */
 void belief_fit(const struct belief_settings *settings, const struct belief_data *data, struct belief_fit *fit, struct arena *arena);
 
-/* When a fit is due: at 40 calls, then whenever 250 calls and a twentieth of the table came on top. */
+/* When a fit is due: at 12 calls, then whenever a quarter came on top, 250 calls at most, but at least a twentieth. */
 bool belief_fit_due(const struct belief_fit *fit, double calls);
 
 /* Pooled variance of single rewards within (cell, variant), with 5 prior calls of settings->prior_variance. */

@@ -51,24 +51,33 @@ static bool any_alike(const struct kin *k)
     return false;
 }
 
-/* With one field, the cell is the field by another name. */
-static struct layout layout_of(const struct kin *k)
+/* With one field, a cell is that field's level by another name, unless several cells share one. */
+static bool cell_is_field(const struct belief_data *d)
+{
+    for (size_t i = 0; i < d->cells; i++)
+        for (size_t j = 0; j < i; j++)
+            if (d->fields != 1 || d->context[i] == d->context[j])
+                return false;
+    return d->fields == 1;
+}
+
+static struct layout layout_of(const struct kin *k, double scale)
 {
     size_t fields = k->data->fields;
-    bool many = k->data->cells > 1, slots = any_alike(k);
+    bool many = k->data->cells > 1, slots = any_alike(k), cell = many && !cell_is_field(k->data);
     struct layout at = {.fields = fields, .cell = fields + 1, .variant = fields + 2, .slots = fields + 3, .by_field = fields + 4,
                         .by_cell = 2 * fields + 4, .slots_by_field = 2 * fields + 5, .count = 2 * fields + 6};
 
-    use_group(&at, 0, 0.5, true);
+    use_group(&at, 0, 1.1 * scale, true);
     for (size_t f = 0; f < fields; f++) {
-        use_group(&at, 1 + f, 0.1, many);
-        use_group(&at, at.by_field + f, 0.05, many && k->data->variants > 1);
+        use_group(&at, 1 + f, 0.22 * scale, many);
+        use_group(&at, at.by_field + f, 0.11 * scale, many && k->data->variants > 1);
     }
-    use_group(&at, at.cell, 0.1, many && fields != 1);
-    use_group(&at, at.variant, 0.1, true);
-    use_group(&at, at.slots, 0.03, slots);
-    use_group(&at, at.by_cell, 0.05, many && fields != 1);
-    use_group(&at, at.slots_by_field, 0.03, slots && many && fields > 0);
+    use_group(&at, at.cell, 0.22 * scale, cell);
+    use_group(&at, at.variant, 0.4 * scale, true);
+    use_group(&at, at.slots, 0.065 * scale, slots);
+    use_group(&at, at.by_cell, 0.11 * scale, cell);
+    use_group(&at, at.slots_by_field, 0.065 * scale, slots && many && fields > 0);
     return at;
 }
 
@@ -86,13 +95,13 @@ static void add_slot(struct kin *k, size_t s)
             k->alike[i * d->variants + j] += d->slot[i * d->slots + s] == d->slot[j * d->slots + s];
 }
 
-static struct kin kin_of(const struct belief_data *d, struct arena *arena)
+static struct kin kin_of(const struct belief_settings *s, const struct belief_data *d, struct arena *arena)
 {
     struct kin k = {.data = d, .alike = arena_alloc(arena, d->variants * d->variants * sizeof *k.alike)};
 
-    for (size_t s = 0; s < d->slots; s++)
-        add_slot(&k, s);
-    k.at = layout_of(&k);
+    for (size_t slot = 0; slot < d->slots; slot++)
+        add_slot(&k, slot);
+    k.at = layout_of(&k, sqrt(belief_variance(s, d)));
     return k;
 }
 
@@ -259,37 +268,91 @@ struct posterior {
     double pooled;
 };
 
-static void believe(const struct posterior *p, struct pair pair, struct belief *ret)
-{
-    static const struct moments nothing;
-    const struct belief_data *d = p->data;
-    size_t n = p->observed->count;
-    double *reach = p->reach + pair.variant * n, prior = covariance(p->cov, pair, pair);
-    const struct moments *own = pair.cell < d->cells ? &d->own[pair.cell * d->variants + pair.variant] : &nothing;
+/* A row of the answer: one cell, or a mean over cells. */
+struct row {
+    size_t first, last;  /* cells that have a share */
+    const double *share; /* [cell + 1]; NULL: `first` is all of it */
+};
 
-    for (size_t i = 0; i < n; i++)
-        reach[i] = covariance(p->cov, pair, p->observed->pairs[i]);
-    dense_forward(p->factor, n, 0, reach);
-    double variance = fmax(1e-12, prior - dense_dot(reach, reach, n)), single = belief_variance_of(own, p->pooled);
-    p->spread[pair.variant] = variance;
-    *ret = (struct belief){.mean = p->settings->prior_mean + dense_dot(reach, p->answer, n), .sd = sqrt(variance), .n = own->n,
-                           .n_borrowed = fmax(0, single / variance - single / prior - own->n)};
+static double share_of(const struct row *row, size_t cell) { return row->share ? row->share[cell] : 1; }
+
+/* Covariance of a variant in the row with one pair, and with another variant in the row. */
+static double with_pair(const struct posterior *p, const struct row *row, size_t v, struct pair pair)
+{
+    double sum = 0;
+
+    for (size_t c = row->first; c <= row->last; c++)
+        sum += share_of(row, c) * covariance(p->cov, (struct pair){c, v}, pair);
+    return sum;
 }
 
-/* What all variants of a cell have in common does not matter for choosing: the mean covariance goes, at most .98 of the least variance. */
-static void set_apart(const struct posterior *p, size_t cell, struct belief *beliefs)
+static double with_row(const struct posterior *p, const struct row *row, size_t v, size_t other)
+{
+    double sum = 0;
+
+    for (size_t c = row->first; c <= row->last; c++)
+        sum += share_of(row, c) * with_pair(p, row, v, (struct pair){c, other});
+    return sum;
+}
+
+/* Moments of the row: what its single rewards are like. */
+static struct moments moments_of(const struct posterior *p, const struct row *row, size_t v)
+{
+    const struct belief_data *d = p->data;
+    struct moments sum = {0, 0, 0};
+
+    for (size_t c = row->first; c <= row->last && c < d->cells; c++) {
+        const struct moments *own = &d->own[c * d->variants + v];
+        if (share_of(row, c) > 0)
+            sum = (struct moments){sum.n + own->n, sum.sum + own->sum, sum.sum_sq + own->sum_sq};
+    }
+    return sum;
+}
+
+static void believe(const struct posterior *p, const struct row *row, size_t v, struct belief *ret)
+{
+    size_t n = p->observed->count;
+    double *reach = p->reach + v * n;
+
+    for (size_t i = 0; i < n; i++)
+        reach[i] = with_pair(p, row, v, p->observed->pairs[i]);
+    dense_forward(p->factor, n, 0, reach);
+    p->spread[v] = fmax(1e-12, with_row(p, row, v, v) - dense_dot(reach, reach, n));
+    *ret = (struct belief){.mean = p->settings->prior_mean + dense_dot(reach, p->answer, n), .sd = sqrt(p->spread[v]),
+                           .n = moments_of(p, row, v).n};
+}
+
+/* Mean covariance of two variants of a row, at most .98 of the least variance: of the prior, and of the posterior. */
+static void common_variance(const struct posterior *p, const struct row *row, double *ret_prior, double *ret_posterior)
 {
     size_t count = p->data->variants, n = p->observed->count;
-    double sum = 0, least = INFINITY;
+    double prior = 0, after = 0, least = INFINITY, least_prior = INFINITY, pairs = (double)(count * (count - 1)) / 2;
 
     for (size_t i = 0; i < count; i++) {
         least = fmin(least, p->spread[i]);
-        for (size_t j = 0; j < i; j++)
-            sum += covariance(p->cov, (struct pair){cell, i}, (struct pair){cell, j}) - dense_dot(p->reach + i * n, p->reach + j * n, n);
+        least_prior = fmin(least_prior, with_row(p, row, i, i));
+        for (size_t j = 0; j < i; j++) {
+            double both = with_row(p, row, i, j);
+            prior += both;
+            after += both - dense_dot(p->reach + i * n, p->reach + j * n, n);
+        }
     }
-    double common = count > 1 ? fmin(0.98 * least, sum / ((double)(count * (count - 1)) / 2)) : 0;
-    for (size_t i = 0; i < count; i++)
-        beliefs[i].sd_apart = sqrt(p->spread[i] - common);
+    *ret_prior = count > 1 ? fmin(0.98 * least_prior, prior / pairs) : 0;
+    *ret_posterior = count > 1 ? fmin(0.98 * least, after / pairs) : 0;
+}
+
+/* What all variants of a row have in common does not matter for choosing: neither uncertainty nor strength counts that is common to them. */
+static void set_apart(const struct posterior *p, const struct row *row, struct belief *beliefs)
+{
+    double common_prior, common;
+
+    common_variance(p, row, &common_prior, &common);
+    for (size_t v = 0; v < p->data->variants; v++) {
+        struct moments own = moments_of(p, row, v);
+        double variance = p->spread[v] - common, single = belief_variance_of(&own, p->pooled);
+        beliefs[v].sd_apart = sqrt(variance);
+        beliefs[v].n_borrowed = fmax(0, single / variance - single / (with_row(p, row, v, v) - common_prior) - own.n);
+    }
 }
 
 static void compute_pairs(const struct belief_settings *s, const struct kin *k, const double *sd, struct belief *ret, struct arena *arena)
@@ -306,10 +369,12 @@ static void compute_pairs(const struct belief_settings *s, const struct kin *k, 
     p.spread = p.reach + o.count * d->variants;
     factor(&cov, &o, p.factor);
     dense_forward(p.factor, o.count, 0, p.answer);
-    for (size_t c = 0; c <= d->cells; c++) {
+    for (size_t c = 0; c <= d->cells + 1; c++) {
+        bool overall = c > d->cells;
+        struct row row = {.first = overall ? 0 : c, .last = overall ? d->cells : c, .share = overall ? belief_traffic(d, arena) : NULL};
         for (size_t v = 0; v < d->variants; v++)
-            believe(&p, (struct pair){c, v}, &ret[c * d->variants + v]);
-        set_apart(&p, c, ret + c * d->variants);
+            believe(&p, &row, v, &ret[c * d->variants + v]);
+        set_apart(&p, &row, ret + c * d->variants);
     }
 }
 
@@ -423,7 +488,7 @@ static void start(const struct layout *at, const struct belief_fit *fit, double 
 
 void linear_fit(const struct belief_settings *s, const struct belief_data *d, struct belief_fit *fit, struct arena *arena)
 {
-    struct kin k = kin_of(d, arena);
+    struct kin k = kin_of(s, d, arena);
     struct observed o = observed_of(s, d, FIT_PAIRS, arena);
     struct search search = {.kin = &k, .observed = &o, .cov = covariances_alloc(&k, arena)};
     size_t n = o.count;
@@ -445,14 +510,15 @@ void linear_fit(const struct belief_settings *s, const struct belief_data *d, st
 void linear_compute(const struct belief_settings *s, const struct belief_data *d, const struct belief_fit *fit, struct belief *ret,
                     struct arena *arena)
 {
-    struct kin k = kin_of(d, arena);
+    struct kin k = kin_of(s, d, arena);
     double sd[BELIEF_GROUPS];
 
     start(&k.at, fit, sd);
     if (pairs_with_data(d) > BELIEF_PAIRS) {
-        double variant = sqrt(sd[k.at.variant] * sd[k.at.variant] + (k.at.active[k.at.slots] ? sd[k.at.slots] * sd[k.at.slots] : 0));
-        struct tree_deviations deviations = {.intercept = sd[0], .variant = variant, .field = d->fields ? sd[k.at.by_field] : 0,
-                                             .cell = sd[k.at.by_cell]};
+        for (size_t g = 0; g < k.at.count; g++)
+            sd[g] *= k.at.active[g];
+        struct tree_deviations deviations = {.intercept = sd[0], .variant = sqrt(sd[k.at.variant] * sd[k.at.variant] + sd[k.at.slots] * sd[k.at.slots]),
+                                             .field = d->fields ? sd[k.at.by_field] : 0, .cell = sd[k.at.by_cell]};
         tree_compute(s, d, &deviations, ret, arena);
         return;
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* belief_linear.h - the model linear, for belief.c alone. */
+/* belief_linear.h - the model linear, and what the models share; not for others. */
 #ifndef RL_BELIEF_LINEAR_H
 #define RL_BELIEF_LINEAR_H
 
@@ -7,6 +7,12 @@
 
 /* Of single rewards of one (cell, variant): its own, shrunk to the pooled one by 8 calls. */
 double belief_variance_of(const struct moments *own, double pooled);
+
+/* Share of each cell in the row `overall`, then that of the unknown cell; they sum to 1. */
+double *belief_traffic(const struct belief_data *data, struct arena *arena);
+
+/* Fills the row `overall` from the others, as if cells were strangers, or (alike) as if what is wrong about one were wrong about all. */
+void belief_overall(const struct belief_data *data, bool alike, struct belief *beliefs, struct arena *arena);
 
 void linear_compute(const struct belief_settings *settings, const struct belief_data *data, const struct belief_fit *fit, struct belief *ret,
                     struct arena *arena);

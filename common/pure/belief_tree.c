@@ -142,4 +142,5 @@ void tree_compute(const struct belief_settings *s, const struct belief_data *d, 
     }
     for (size_t c = 0; c <= d->cells; c++)
         say(&t, c, ret + c * d->variants);
+    belief_overall(d, true, ret, arena);
 }
