@@ -110,7 +110,7 @@ struct belief *belief_compute(const struct belief_settings *s, const struct beli
 {
     struct belief *ret = arena_alloc(arena, (d->cells + 2) * d->variants * sizeof *ret);
 
-    assert(d->variants >= 1);
+    assert(d->variants >= 1 && d->fields <= BELIEF_FIELDS);
     switch (s->model) {
     case MODEL_BETA:
         compute_beta(s, d, ret, arena);
@@ -121,7 +121,10 @@ struct belief *belief_compute(const struct belief_settings *s, const struct beli
         belief_overall(d, false, ret, arena);
         break;
     case MODEL_LINEAR:
-        linear_compute(s, d, fit, ret, arena);
+        if (!linear_compute(s, d, fit, ret, arena)) {
+            compute_gaussian(s, d, ret);
+            belief_overall(d, false, ret, arena);
+        }
         break;
     }
     return ret;

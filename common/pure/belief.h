@@ -9,7 +9,8 @@
  *   linear    one Gaussian model of all cells and variants at once: effects of context, variant, slots and their interactions, each group of effects
  *             with its own variance (Gelman & Hill 2007, ch. 13; Henderson 1975 for the equations; in the space of (cell, variant) pairs as Rasmussen &
  *             Williams 2006, eq. 2.23-2.24, so that no list of features is ever written down).  Variances by empirical Bayes, see belief_fit.
- *             Above BELIEF_PAIRS pairs with data, or for more fields than BELIEF_FIELDS: the closed-form hierarchy variant, variant in its first field, cell. */
+ *             One cell and no slot shared: nothing to lend, so it is gaussian.  Above BELIEF_PAIRS pairs with data: the closed-form
+ *             hierarchy variant, variant in its first field, cell.  At most BELIEF_FIELDS fields. */
 #ifndef RL_BELIEF_H
 #define RL_BELIEF_H
 
@@ -65,8 +66,8 @@ struct belief_settings {
 struct belief *belief_compute(const struct belief_settings *settings, const struct belief_data *data, const struct belief_fit *fit,
                               struct arena *arena);
 
-/* Empirical Bayes: moves *fit towards the maximum of the marginal likelihood times a log-normal hyperprior (median .10 context and variant, .03
- * slots, .05 interactions and residual; sd .7 of the logarithm).  Damped Newton steps with the average information matrix (Gilmour, Thompson & Cullis
+/* Empirical Bayes: moves *fit towards the maximum of the marginal likelihood times a log-normal hyperprior: medians .22 context, .4 variant,
+ * .065 slots, .11 interactions and residual, in deviations of single rewards; sd .7 of the logarithm.  Damped Newton steps with the average information matrix (Gilmour, Thompson & Cullis
  * 1995, eq. 7).  A fit that was never made takes up to 12 steps, one that was made before up to 3, so it follows the data at a bounded cost.
  * Does nothing unless the model is linear and there are data.  Deterministic. */
 void belief_fit(const struct belief_settings *settings, const struct belief_data *data, struct belief_fit *fit, struct arena *arena);

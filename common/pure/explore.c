@@ -9,6 +9,8 @@
 #include "allocate.h"
 #include "best.h"
 
+enum { EXPLORE_DOUBT = 5 }; /* calls below which learned variances and normal tails are not to be trusted */
+
 const char *const strategy_names[] = {"thompson", "top_two", "epsilon_greedy", "greedy", "uniform", NULL};
 
 /* The Beta of this mean and deviation on [-1, +1]; a deviation as wide as a coin's is cut to what a Beta can be. */
@@ -48,13 +50,14 @@ double explore_best(enum model model, const struct belief *beliefs, size_t count
 
 void explore_deviations(const struct explore_settings *s, const struct belief *beliefs, size_t count, double *ret_sd)
 {
-    double total = 0;
+    double precision = 0;
 
     for (size_t i = 0; i < count; i++)
-        total += beliefs[i].n;
+        precision += 1 / (beliefs[i].sd_apart * beliefs[i].sd_apart) / (double)count;
     for (size_t i = 0; i < count; i++) {
-        double rarity = log((total + 1) / ((double)count * fmax(1, beliefs[i].n)));
-        ret_sd[i] = beliefs[i].sd_apart * s->sharpness * sqrt(1 + s->widening * fmax(0, rarity));
+        double sd = beliefs[i].sd_apart, rarity = fmax(0, log(sd * sd * precision));
+        double doubt = 1 + EXPLORE_DOUBT / fmax(1, belief_n_eff(&beliefs[i]));
+        ret_sd[i] = sd * s->sharpness * sqrt(1 + s->widening * rarity * doubt);
     }
 }
 

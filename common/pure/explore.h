@@ -16,16 +16,18 @@ struct explore_settings {
     enum strategy strategy;
     double sharpness; /* (0, 1]: factor of every standard deviation; 1: plain Thompson */
     double widening;  /* >= 0; 0: none */
-    double caution;   /* 0 .. 1: share of w that is plain Thompson whatever the two above say; it bounds the tail of regret */
+    double caution;   /* 0 .. 1: share of w that is plain Thompson whatever the two above say */
     double epsilon;   /* of epsilon_greedy: share that is uniform */
     double runner_up; /* of top_two: how often the runner-up is served instead (Russo 2016, algorithm 3) */
 };
 
 #define EXPLORE_DEFAULTS \
-    ((struct explore_settings){.strategy = STRATEGY_THOMPSON, .sharpness = 0.5, .widening = 0.5, .caution = 0, .epsilon = 0.1, .runner_up = 0.5})
+    ((struct explore_settings){.strategy = STRATEGY_THOMPSON, .sharpness = 0.4, .widening = 0.5, .caution = 0, .epsilon = 0.1, .runner_up = 0.5})
 
-/* The standard deviations that thompson and top_two draw with: sd_apart times sharpness sqrt(1 + widening ln+((N + 1) / (K max(1, n_i)))),
- * n_i own calls, N their sum, K = count. */
+/* The standard deviations that thompson draws with: sd_apart times sharpness sqrt(1 + widening L (1 + 5 / n_eff)), where L = ln+(s^2 / harmonic mean of
+ * all s^2) is how much less is known of this variant than of the others: with equal variances ln+((N + K k) / (K (n + k))), as in MOSS.
+ * The last factor is there for the tail of regret: after three calls neither a variance nor a normal tail can be trusted, and an unlucky start
+ * must not shut out the best variant. */
 void explore_deviations(const struct explore_settings *settings, const struct belief *beliefs, size_t count, double *ret_sd);
 
 /* w, >= 0, sums to 1.  `model` says which shape the posteriors have. */
