@@ -19,7 +19,7 @@
 #include "arena.h"
 #include "posterior.h"
 
-enum model { MODEL_BETA, MODEL_GAUSSIAN, MODEL_LINEAR };
+enum belief_model { MODEL_BETA, MODEL_GAUSSIAN, MODEL_LINEAR };
 extern const char *const model_names[]; /* "beta", "gaussian", "linear", NULL */
 
 /* What is believed of one variant in one cell.  Model-free: the same meaning whatever model said it. */
@@ -49,7 +49,7 @@ struct belief_fit {
 };
 
 struct belief_settings {
-    enum model model;
+    enum belief_model model;
     struct beta_prior beta;
     double prior_calls;    /* k0 of gaussian */
     double prior_mean;     /* m0 of gaussian, and where linear's intercept is centred */

@@ -23,7 +23,7 @@ static void beta_of(double mean, double sd, double *ret_alpha, double *ret_beta)
 }
 
 /* P(best) under these means and deviations; returns the expectation of the largest. */
-static double best_of(enum model model, const struct belief *beliefs, const double *sd, size_t count, double *ret)
+static double best_of(enum belief_model model, const struct belief *beliefs, const double *sd, size_t count, double *ret)
 {
     double *a = xcalloc(2 * count, sizeof *a), *b = a + count, largest;
 
@@ -37,7 +37,7 @@ static double best_of(enum model model, const struct belief *beliefs, const doub
     return largest;
 }
 
-double explore_best(enum model model, const struct belief *beliefs, size_t count, double *ret_best)
+double explore_best(enum belief_model model, const struct belief *beliefs, size_t count, double *ret_best)
 {
     double *sd = xcalloc(count, sizeof *sd);
 
@@ -90,26 +90,22 @@ static void top_two(double runner_up, size_t count, double *w)
     }
 }
 
-static void mix(double *w, double share, const double *other, size_t count)
+static void mix_uniform(double *w, double share, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        w[i] = (1 - share) * w[i] + share * (other ? other[i] : 1 / (double)count);
+        w[i] = (1 - share) * w[i] + share / (double)count;
 }
 
-static void thompson(const struct explore_settings *s, enum model model, const struct belief *beliefs, size_t count, double *ret_w)
+static void thompson(const struct explore_settings *s, enum belief_model model, const struct belief *beliefs, size_t count, double *ret_w)
 {
-    double *sd = xcalloc(2 * count, sizeof *sd);
+    double *sd = xcalloc(count, sizeof *sd);
 
     explore_deviations(s, beliefs, count, sd);
     best_of(model, beliefs, sd, count, ret_w);
-    if (s->caution > 0) {
-        explore_best(model, beliefs, count, sd + count);
-        mix(ret_w, s->caution, sd + count, count);
-    }
     free(sd);
 }
 
-void explore_weights(const struct explore_settings *s, enum model model, const struct belief *beliefs, size_t count, double *ret_w)
+void explore_weights(const struct explore_settings *s, enum belief_model model, const struct belief *beliefs, size_t count, double *ret_w)
 {
     switch (s->strategy) {
     case STRATEGY_THOMPSON:
@@ -122,7 +118,7 @@ void explore_weights(const struct explore_settings *s, enum model model, const s
     case STRATEGY_EPSILON_GREEDY:
     case STRATEGY_GREEDY:
         greedy(beliefs, count, ret_w);
-        mix(ret_w, s->strategy == STRATEGY_GREEDY ? 0 : s->epsilon, NULL, count);
+        mix_uniform(ret_w, s->strategy == STRATEGY_GREEDY ? 0 : s->epsilon, count);
         break;
     case STRATEGY_UNIFORM:
         for (size_t i = 0; i < count; i++)
@@ -132,7 +128,7 @@ void explore_weights(const struct explore_settings *s, enum model model, const s
 }
 
 /* One draw of the mean reward. */
-static double draw(enum model model, double mean, double sd, struct rng *rng)
+static double draw(enum belief_model model, double mean, double sd, struct rng *rng)
 {
     double a, b;
 
@@ -142,17 +138,15 @@ static double draw(enum model model, double mean, double sd, struct rng *rng)
     return 2 * rng_beta(rng, a, b) - 1;
 }
 
-static size_t draw_thompson(const struct explore_settings *s, enum model model, const struct belief *beliefs, size_t count, struct rng *rng)
+static size_t draw_thompson(const struct explore_settings *s, enum belief_model model, const struct belief *beliefs, size_t count, struct rng *rng)
 {
     double sd[EXPLORE_DRAWN], largest = -INFINITY;
-    bool plain = s->caution > 0 && rng_uniform(rng) < s->caution;
     size_t found = 0;
 
     assert(count <= EXPLORE_DRAWN);
-    if (!plain)
-        explore_deviations(s, beliefs, count, sd);
+    explore_deviations(s, beliefs, count, sd);
     for (size_t i = 0; i < count; i++) {
-        double x = draw(model, beliefs[i].mean, plain ? beliefs[i].sd_apart : sd[i], rng);
+        double x = draw(model, beliefs[i].mean, sd[i], rng);
         if (x > largest) {
             largest = x;
             found = i;
@@ -161,7 +155,7 @@ static size_t draw_thompson(const struct explore_settings *s, enum model model, 
     return found;
 }
 
-size_t explore_draw(const struct explore_settings *s, enum model model, const struct belief *beliefs, size_t count, struct rng *rng)
+size_t explore_draw(const struct explore_settings *s, enum belief_model model, const struct belief *beliefs, size_t count, struct rng *rng)
 {
     double w[EXPLORE_DRAWN];
 
@@ -172,7 +166,7 @@ size_t explore_draw(const struct explore_settings *s, enum model model, const st
     return allocate_draw(w, count, rng_uniform(rng));
 }
 
-struct interval belief_interval(enum model model, const struct belief *b, double level)
+struct interval belief_interval(enum belief_model model, const struct belief *b, double level)
 {
     double tail = (1 - level) / 2, alpha, beta, z;
 

@@ -16,13 +16,12 @@ struct explore_settings {
     enum strategy strategy;
     double sharpness; /* (0, 1]: factor of every standard deviation; 1: plain Thompson */
     double widening;  /* >= 0; 0: none */
-    double caution;   /* 0 .. 1: share of w that is plain Thompson whatever the two above say */
     double epsilon;   /* of epsilon_greedy: share that is uniform */
     double runner_up; /* of top_two: how often the runner-up is served instead (Russo 2016, algorithm 3) */
 };
 
 #define EXPLORE_DEFAULTS \
-    ((struct explore_settings){.strategy = STRATEGY_THOMPSON, .sharpness = 0.4, .widening = 0.5, .caution = 0, .epsilon = 0.1, .runner_up = 0.5})
+    ((struct explore_settings){.strategy = STRATEGY_THOMPSON, .sharpness = 0.4, .widening = 0.5, .epsilon = 0.1, .runner_up = 0.5})
 
 /* The standard deviations that thompson draws with: sd_apart times sharpness sqrt(1 + widening L (1 + 5 / n_eff)), where L = ln+(s^2 / harmonic mean of
  * all s^2) is how much less is known of this variant than of the others: with equal variances ln+((N + K k) / (K (n + k))), as in MOSS.
@@ -31,21 +30,21 @@ struct explore_settings {
 void explore_deviations(const struct explore_settings *settings, const struct belief *beliefs, size_t count, double *ret_sd);
 
 /* w, >= 0, sums to 1.  `model` says which shape the posteriors have. */
-void explore_weights(const struct explore_settings *settings, enum model model, const struct belief *beliefs, size_t count, double *ret_w);
+void explore_weights(const struct explore_settings *settings, enum belief_model model, const struct belief *beliefs, size_t count, double *ret_w);
 
 /* One draw from w by drawing from the posteriors, for laboratories: shares of draws equal w.  count <= EXPLORE_DRAWN. */
 enum { EXPLORE_DRAWN = 256 };
-size_t explore_draw(const struct explore_settings *settings, enum model model, const struct belief *beliefs, size_t count, struct rng *rng);
+size_t explore_draw(const struct explore_settings *settings, enum belief_model model, const struct belief *beliefs, size_t count, struct rng *rng);
 
 /* P(best) as believed: no sharpening, no widening.  Returns the expectation of the largest mean: less a variant's own mean it is that variant's
  * expected loss per call (Stucchio 2015, "Bayesian A/B testing at VWO", eq. 11). */
-double explore_best(enum model model, const struct belief *beliefs, size_t count, double *ret_best);
+double explore_best(enum belief_model model, const struct belief *beliefs, size_t count, double *ret_best);
 
 /* Central credible interval of the mean reward, level in (0, 1), within [-1, +1]. */
 struct interval {
     double low, high;
 };
-struct interval belief_interval(enum model model, const struct belief *belief, double level);
+struct interval belief_interval(enum belief_model model, const struct belief *belief, double level);
 
 /* Effective sample size: own calls and what is borrowed. */
 static inline double belief_n_eff(const struct belief *b) { return b->n + b->n_borrowed; }

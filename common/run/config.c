@@ -19,7 +19,7 @@ enum { NAME_SIZE = 128, RULE_SIZE = 160, LIST_ITEM = 40 };
 
 /* Sections of all programs: what one program does not know, another one checks. */
 static const char *const all_sections[] = {"rl",     "nats",  "metrics", "context", "feedback",   "reward",
-                                           "bandit", "guard", "router",  "sidecar", "supervisor", NULL};
+                                           "bandit", "exploration", "guard", "router",  "sidecar", "supervisor", NULL};
 
 struct loader {
     struct arena *arena;

@@ -9,26 +9,29 @@
 
 #include "call.h"
 #include "context.h"
+#include "fit_store.h"
 #include "ledger.h"
 #include "log.h"
 #include "service.h"
 #include "snapshot.h"
 #include "state_file.h"
 
-enum { US = 1000000, MS = 1000, SNAPSHOT_EVERY_US = 10 * US, STATE_EVERY_US = US, TIMES_OF_DAY = 5, SECONDS_PER_DAY = 86400, TOUCHED = 4 };
+enum { US = 1000000, MS = 1000, SNAPSHOT_EVERY_US = 10 * US, STATE_EVERY_US = US, TIMES_OF_DAY = 5, SECONDS_PER_DAY = 86400, SECONDS_PER_HOUR = 3600, HOURS_PER_DAY = 24,
+       TOUCHED = 4 };
 
 struct bandit {
     /* configuration */
-    double shrinkage; /* first: rl-sim reads it from here */
+    struct model model; /* first: rl-sim reads the settings from here */
     int64_t publish_interval_ms;
-    const char *reward_version, *state_path;
+    const char *state_path;
 
-    struct model model;
     const struct config_list *profiles;
     struct metrics *metrics;
     struct clk clk;
+    struct store *store;
     struct ledger *ledger;
-    struct arena arena; /* of the path */
+    struct belief_fit fit; /* as stored */
+    struct arena arena;    /* of the path */
 
     bool started;             /* a first snapshot was said */
     int64_t said, exported;   /* ledger_changes of the last snapshot and state file; exported -1: none yet */
@@ -41,16 +44,24 @@ struct bandit {
 #define K(type, member, ...) CONFIG_##type(struct bandit, member, __VA_ARGS__)
 
 static const struct config_key keys[] = {
+    K(DOUBLE, model.half_life_days, "bandit.half_life_days", "0", 0, 3650, NULL, "A call of this age counts half; 0: nothing is forgotten."),
+    K(ENUM, model.belief.model, "bandit.model", model_names, "linear", "What is believed of variants: reference, each cell by itself, or all together."),
     K(INT, publish_interval_ms, "bandit.publish_interval_ms", "100", 1, 10000, NULL, "Least time between two snapshots, milliseconds."),
-    K(TEXT, reward_version, "bandit.reward_version", "v1", NULL, "The reward version that is learned; others are refused."),
-    K(DOUBLE, shrinkage, "bandit.shrinkage", "20", 0, 1e6, NULL, "At most so many calls' worth of strength comes from a variant's other cells."),
+    K(TEXT, model.reward_version, "bandit.reward_version", "v1", NULL, "The reward version that is learned; others are refused."),
+    K(DOUBLE, model.belief.beta.shrinkage, "bandit.shrinkage", "20", 0, 1e6, NULL,
+      "Model beta: at most so many calls' worth of strength comes from a variant's other cells."),
     K(TEXT, state_path, "bandit.state_path", "", "RL_BANDIT_STATE_PATH", "Readable export; empty: <data_dir>/rl/bandit_state.json."),
+    K(DOUBLE, model.explore.runner_up, "exploration.runner_up", "0.5", 0, 1, NULL, "Strategy top_two: how often the runner-up is served instead."),
+    K(DOUBLE, model.explore.sharpness, "exploration.sharpness", "0.4", 0.01, 1, NULL,
+      "Thompson sampling: factor of every posterior deviation; 1 with widening 0 is plain Thompson."),
+    K(ENUM, model.explore.strategy, "exploration.strategy", strategy_names, "thompson", "How beliefs become shares of traffic."),
+    K(DOUBLE, model.explore.widening, "exploration.widening", "0.5", 0, 10, NULL, "How much of that is given back to variants of which less is known."),
 };
 
 enum { EXPLORATION, LEARNED, AMENDED, STALE, CLOSED, ROWS, BUCKETS, SNAPSHOTS, SNAPSHOT_SECONDS };
 
 static const struct metric metrics[] = {
-    [EXPLORATION] = {"rl_bandit_exploration_rate", METRIC_GAUGE, "Traffic-weighted mean over cells of 1 - P(best) of the leading variant.", {0}},
+    [EXPLORATION] = {"rl_bandit_exploration_rate", METRIC_GAUGE, "Traffic-weighted mean over cells of 1 - w of the leading variant.", {0}},
     [LEARNED] = {"rl_learned_total", METRIC_COUNTER, "Calls learned for the first time.", {"policy_variant"}},
     [AMENDED] = {"rl_rewards_amended_total", METRIC_COUNTER, "Rewards that replaced an older one of the same call.", {0}},
     [STALE] = {"rl_rewards_stale_total", METRIC_COUNTER, "Rewards not newer than what was known; they changed nothing.", {0}},
@@ -69,7 +80,18 @@ static const char *label(const struct bandit *b, const char *variant)
 
 static struct grid grid_of(const struct bandit *b, struct arena *arena)
 {
-    return ledger_grid(b->ledger, b->reward_version, b->model.variants, arena);
+    return ledger_grid(b->ledger, b->model.reward_version, b->model.variants, arena);
+}
+
+/* What the models learn from, as of `now` in unix seconds. */
+static struct grid learned_grid(const struct bandit *b, int64_t now, struct arena *arena)
+{
+    struct grid grid = grid_of(b, arena);
+
+    if (b->model.half_life_days > 0)
+        ledger_forget(b->ledger, b->model.reward_version, b->model.variants, b->model.half_life_days * HOURS_PER_DAY, now / SECONDS_PER_HOUR, &grid,
+                      arena);
+    return grid;
 }
 
 /* --- learning -------------------------------------------------------------------------------------------------------------------------- */
@@ -90,7 +112,7 @@ static void count_outcome(struct bandit *b, const struct call *call, enum learne
 static enum status on_reward(void *state, const struct in_msg *in, struct outbox *out, struct reason *reason)
 {
     struct bandit *b = state;
-    struct call_rules rules = {.version = b->reward_version, .profiles = b->profiles, .now = outbox_now(out).us / US};
+    struct call_rules rules = {.version = b->model.reward_version, .profiles = b->profiles, .now = outbox_now(out).us / US};
     enum learned outcome;
     struct call call;
     enum status status = call_read(&rules, (const RewardComputed *)in->body, outbox_arena(out), &call, reason);
@@ -114,7 +136,7 @@ static void log_touched(const struct bandit *b, struct arena *arena)
     for (size_t i = 0; i < count; i++) {
         const struct call *call = &b->touched[i];
         struct stats own = grid_own(&grid, b->model.variants, call->cell, call->variant);
-        struct beta_posterior p = posterior_beta(&b->model.prior, &own, &own);
+        struct beta_posterior p = posterior_beta(&b->model.belief.beta, &own, &own);
         log_event(level, "arm.updated", "cell=%s variant=%s pulls=%lld alpha=%.4f beta=%.4f", call->cell, call->variant, (long long)own.n,
                   p.alpha, p.beta);
     }
@@ -139,11 +161,11 @@ static void publish(struct bandit *b, struct outbox *out)
     struct arena *arena = outbox_arena(out);
     BanditUpdated *m = outbox_new(out, SUBJECT_BANDIT_UPDATED);
     int64_t before = b->clk.mono(b->clk.ctx).us;
-    struct grid grid = grid_of(b, arena);
-    struct estimates e = estimate(&b->model, &grid, arena);
+    struct grid grid = learned_grid(b, outbox_now(out).us / US, arena);
+    struct estimates e = estimate(&b->model, &grid, &b->fit, arena);
 
     snapshot_message(&e, outbox_now(out), arena, m);
-    m->policy_version = (char *)policy_version(&b->model, ledger_changes(b->ledger), outbox_now(out).us / US, arena);
+    m->policy_version = (char *)policy_version(&b->model, &b->fit, ledger_changes(b->ledger), outbox_now(out).us / US, arena);
     outbox_say(out, SUBJECT_BANDIT_UPDATED, &m->base, "", 0, "");
     metrics_observe(b->metrics, METRIC_OWN(SNAPSHOT_SECONDS), (double)(b->clk.mono(b->clk.ctx).us - before) / US, NULL, NULL, NULL);
     metrics_add(b->metrics, METRIC_OWN(SNAPSHOTS), 1, NULL, NULL, NULL);
@@ -170,18 +192,29 @@ static void export(struct bandit *b, int64_t now)
     arena_done(&arena);
 }
 
+/* The group deviations of model linear follow the data, before a snapshot says what follows from them. */
+static enum status refit(struct bandit *b, int64_t now, struct arena *arena)
+{
+    struct grid grid = learned_grid(b, now, arena);
+
+    return model_fit(&b->model, &grid, &b->fit, arena) ? fit_save(b->store, b->model.hash, &b->fit) : STATUS_OK;
+}
+
 static enum status flush(void *state, struct outbox *out)
 {
     struct bandit *b = state;
+    bool due = snapshot_at(b, outbox_mono(out)).us <= outbox_mono(out).us;
     enum status status = ledger_flush(b->ledger);
 
+    if (status == STATUS_OK && due)
+        status = refit(b, outbox_now(out).us / US, outbox_arena(out));
     if (status != STATUS_OK)
         return status;
     log_touched(b, outbox_arena(out));
     b->touched_count = 0;
     metrics_set(b->metrics, METRIC_OWN(ROWS), (double)ledger_rows(b->ledger), NULL, NULL, NULL);
     metrics_set(b->metrics, METRIC_OWN(BUCKETS), (double)ledger_sums(b->ledger)->hours.count, NULL, NULL, NULL);
-    if (snapshot_at(b, outbox_mono(out)).us <= outbox_mono(out).us)
+    if (due)
         publish(b, out);
     return STATUS_OK;
 }
@@ -238,10 +271,10 @@ static enum status on_stats(void *state, const struct in_msg *in, struct outbox 
         status = check_variant(b, q->policy_variant, reason);
     if (status != STATUS_OK)
         return status;
-    struct grid grid = grid_of(b, arena);
-    struct estimates e = estimate(&b->model, &grid, arena);
+    struct grid grid = learned_grid(b, outbox_now(out).us / US, arena);
+    struct estimates e = estimate(&b->model, &grid, &b->fit, arena);
     snapshot_stats(&e, q, arena, m);
-    m->version = (char *)policy_version(&b->model, ledger_changes(b->ledger), outbox_now(out).us / US, arena);
+    m->version = (char *)policy_version(&b->model, &b->fit, ledger_changes(b->ledger), outbox_now(out).us / US, arena);
     outbox_reply(out, in, &m->base);
     return STATUS_OK;
 }
@@ -272,7 +305,7 @@ static enum status on_rewards(void *state, const struct in_msg *in, struct outbo
     struct bandit *b = state;
     const BanditRewardsRequest *q = (const BanditRewardsRequest *)in->body;
     BanditRewardsReply *m = codec_new(outbox_arena(out), &tom__rl__v1__bandit_rewards_reply__descriptor);
-    struct reward_filter filter = {.version = b->reward_version, .variant = q->policy_variant, .profile = q->profile};
+    struct reward_filter filter = {.version = b->model.reward_version, .variant = q->policy_variant, .profile = q->profile};
     int64_t *rewards = NULL;
     size_t count = 0;
     enum status status = check_variant(b, q->policy_variant, reason);
@@ -341,7 +374,7 @@ static enum status check_config(const struct bandit *b, struct reason *reason)
 {
     size_t bound = snapshot_bound(&b->model, b->profiles->count + 1, TIMES_OF_DAY);
 
-    if (!b->reward_version[0] || strlen(b->reward_version) > 32)
+    if (!b->model.reward_version[0] || strlen(b->model.reward_version) > 32)
         return reason_fail(reason, STATUS_CONFIG, "bandit.reward_version", "needs 1 .. 32 characters");
     if (bound <= SNAPSHOT_MAX_SIZE)
         return STATUS_OK;
@@ -362,17 +395,15 @@ static void declare_series(struct bandit *b)
 static enum status open_bandit(void *state, const struct service_env *env, struct reason *reason)
 {
     struct bandit *b = state;
-    const struct variants *variants = env->variants;
 
-    b->model = (struct model){.prior = {variants->initial_alpha, variants->initial_beta, b->shrinkage},
-                              .min_pulls = variants->min_pulls_for_confidence, .reward_version = b->reward_version, .variants = variants};
-    b->model.hash = model_hash(&b->model);
+    model_complete(&b->model, env->variants);
     b->profiles = &env->common->profiles;
     b->metrics = env->metrics;
     b->clk = env->clk;
     b->exported = -1;
     enum status status = check_config(b, reason);
-    if (status == STATUS_OK && ledger_open(env->store, &b->ledger) != STATUS_OK)
+    b->store = env->store;
+    if (status == STATUS_OK && (ledger_open(b->store, &b->ledger) != STATUS_OK || fit_load(b->store, b->model.hash, &b->fit) != STATUS_OK))
         status = reason_fail(reason, STATUS_STORE, "", "the ledger cannot be read");
     if (status != STATUS_OK)
         return status;

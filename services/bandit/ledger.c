@@ -21,6 +21,7 @@ const char *const ledger_migrations[LEDGER_MIGRATIONS] = {
     "CREATE TABLE facts (id INTEGER PRIMARY KEY CHECK (id = 0), row_total INTEGER NOT NULL, changes INTEGER NOT NULL,"
     " newest_ts INTEGER NOT NULL, day_border INTEGER NOT NULL, opening_border INTEGER NOT NULL, rows_from INTEGER NOT NULL);"
     "INSERT INTO facts VALUES (0, 0, 0, 0, 0, 0, 0)",
+    "CREATE TABLE fit (id INTEGER PRIMARY KEY CHECK (id = 0), hash INTEGER NOT NULL, calls REAL NOT NULL, sd BLOB NOT NULL)",
 };
 #undef X
 

@@ -43,7 +43,7 @@ enum learned {
 
 struct ledger;
 
-enum { LEDGER_MIGRATIONS = 1 };
+enum { LEDGER_MIGRATIONS = 2 };
 extern const char *const ledger_migrations[LEDGER_MIGRATIONS];
 
 /* Reads names, facts and sums of an opened store, which must outlive the ledger. */
@@ -80,8 +80,13 @@ struct grid {
     const char **cells;      /* they live as long as the ledger */
     const struct stats *own; /* [cell][variant] */
     const struct stats *all; /* [variant], over all cells */
+    const struct moments *moments; /* [cell][variant], what models learn from; NULL: the sums as they are */
 };
 struct grid ledger_grid(const struct ledger *ledger, const char *version, const struct variants *variants, struct arena *arena);
+
+/* Fills grid->moments with sums in which a call of age a counts 2^-(a / half_life); both in hours, ages by bucket and as of `now` in unix hours. */
+void ledger_forget(const struct ledger *ledger, const char *version, const struct variants *variants, double half_life, int64_t now,
+                   struct grid *grid, struct arena *arena);
 
 /* Zeros for a cell without data or a variant that is not configured. */
 struct stats grid_own(const struct grid *grid, const struct variants *variants, const char *cell, const char *variant);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ledger_read.c - what can be asked of the ledger: the sums as a table, single rewards, and whether both still agree. */
 #include <assert.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,6 +68,34 @@ struct grid ledger_grid(const struct ledger *l, const char *version, const struc
     g.own = own;
     g.all = all;
     return g;
+}
+
+/* The opening balance is as old as its border. */
+static double age_of(const struct ledger *l, const struct bucket *b, int64_t now)
+{
+    int64_t hour = b->key.hour == BUCKET_OPENING ? l->sums.borders.opening : b->key.hour;
+
+    return now > hour ? (double)(now - hour) : 0;
+}
+
+void ledger_forget(const struct ledger *l, const char *version, const struct variants *variants, double half_life, int64_t now, struct grid *g,
+                   struct arena *arena)
+{
+    const int *column = columns(l, variants, arena);
+    size_t *line = arena_alloc(arena, (l->name_count + 1) * sizeof *line);
+    struct moments *moments = arena_alloc(arena, g->cell_count * g->variant_count * sizeof *moments);
+    uint32_t id = ledger_name(l, version);
+
+    for (size_t c = 0; c < g->cell_count; c++)
+        line[ledger_name(l, g->cells[c])] = c;
+    for (const struct bucket *b = bucket_next(&l->sums.hours, NULL); b; b = bucket_next(&l->sums.hours, b)) {
+        if (!wanted(b, id, column))
+            continue;
+        struct moments *m = &moments[line[b->key.cell] * g->variant_count + (size_t)column[b->key.variant]], add = stats_moments(&b->stats);
+        double weight = exp2(-age_of(l, b, now) / half_life);
+        *m = (struct moments){m->n + weight * add.n, m->sum + weight * add.sum, m->sum_sq + weight * add.sum_sq};
+    }
+    g->moments = moments;
 }
 
 struct stats grid_own(const struct grid *g, const struct variants *variants, const char *cell, const char *variant)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* snapshot.c - model beta: shared Beta posteriors per cell, and the probability of being best. */
+/* snapshot.c - what is believed, as bandit.updated and as the answer to bandit.stats. */
 #include "snapshot.h"
 
+#include <math.h>
 #include <string.h>
 
-#include "best.h"
 #include "codec.h"
 #include "context.h"
 
@@ -12,71 +12,6 @@ typedef Tom__Rl__V1__BanditStatsReply__VariantsEntry ArmEntry;
 #define Arm_descriptor tom__rl__v1__bandit_stats_reply__variants_entry__descriptor
 
 enum { SECONDS_PER_HOUR = 3600, US = 1000000, MAX_ARM_BYTES = 52, MAX_CELL_BYTES = 80 };
-
-/* FNV-1a (Fowler, Noll & Vo). */
-static uint32_t hash(uint32_t h, const void *data, size_t size)
-{
-    const uint8_t *bytes = data;
-
-    for (size_t i = 0; i < size; i++)
-        h = (h ^ bytes[i]) * UINT32_C(16777619);
-    return h;
-}
-
-uint32_t model_hash(const struct model *m)
-{
-    uint32_t h = hash(UINT32_C(2166136261), &m->prior, sizeof m->prior);
-
-    h = hash(h, m->reward_version, strlen(m->reward_version) + 1);
-    for (size_t v = 0; v < m->variants->count; v++)
-        h = hash(h, m->variants->items[v].id, strlen(m->variants->items[v].id) + 1);
-    return h;
-}
-
-const char *policy_version(const struct model *m, int64_t changes, int64_t now, struct arena *arena)
-{
-    return arena_printf(arena, "%s-%lld-%lld-%08x", m->reward_version, (long long)changes, (long long)(now / SECONDS_PER_HOUR), m->hash);
-}
-
-/* --- estimates ------------------------------------------------------------------------------------------------------------------------ */
-
-static struct cell_estimate estimate_cell(const struct model *m, const struct stats *own, const struct stats *all, struct arena *arena)
-{
-    size_t count = m->variants->count, leader = 0;
-    struct beta_posterior *arms = arena_alloc(arena, count * sizeof *arms);
-    double *w = arena_alloc(arena, 3 * count * sizeof *w), *alpha = w + count, *beta = alpha + count;
-    struct cell_estimate c = {.own = own, .arms = arms, .w = w};
-
-    for (size_t v = 0; v < count; v++) {
-        arms[v] = posterior_beta(&m->prior, &own[v], &all[v]);
-        alpha[v] = arms[v].alpha_shared;
-        beta[v] = arms[v].beta_shared;
-        c.n += own[v].n;
-        if (arms[v].mean > arms[leader].mean)
-            leader = v;
-    }
-    best_beta(alpha, beta, count, w);
-    c.exploration = 1 - w[leader];
-    return c;
-}
-
-struct estimates estimate(const struct model *m, const struct grid *g, struct arena *arena)
-{
-    struct cell_estimate *cells = arena_alloc(arena, (g->cell_count + 1) * sizeof *cells);
-    const struct stats *nothing = arena_alloc(arena, g->variant_count * sizeof *nothing);
-    struct estimates e = {.model = m, .all = g->all, .cells = cells, .count = g->cell_count + 1};
-    double calls = 0, explored = 0;
-
-    for (size_t c = 0; c < e.count; c++) {
-        bool unseen = c == g->cell_count;
-        cells[c] = estimate_cell(m, unseen ? nothing : g->own + c * g->variant_count, g->all, arena);
-        cells[c].cell = unseen ? "*" : g->cells[c];
-        calls += (double)cells[c].n;
-        explored += (double)cells[c].n * cells[c].exploration;
-    }
-    e.exploration_rate = calls > 0 ? explored / calls : cells[g->cell_count].exploration;
-    return e;
-}
 
 /* --- bandit.updated --------------------------------------------------------------------------------------------------------------------- */
 
@@ -92,10 +27,10 @@ static CellEstimate *cell_message(const struct estimates *e, const struct cell_e
         ArmEstimate *arm = m->variants[v] = codec_new(arena, &tom__rl__v1__arm_estimate__descriptor);
         arm->policy_variant = (char *)variants->items[v].id;
         arm->n = c->own[v].n;
-        arm->mean = c->arms[v].mean;
-        arm->sd = c->arms[v].sd;
+        arm->mean = c->beliefs[v].mean;
+        arm->sd = c->beliefs[v].sd;
         arm->w = c->w[v];
-        arm->n_borrowed = c->arms[v].n_borrowed;
+        arm->n_borrowed = c->beliefs[v].n_borrowed;
     }
     return m;
 }
@@ -117,7 +52,7 @@ void snapshot_message(const struct estimates *e, wall_time now, struct arena *ar
     const struct variants *variants = e->model->variants;
     int64_t seconds = now.us / US;
 
-    m->model = arena_str(arena, "beta");
+    m->model = arena_str(arena, model_names[e->model->belief.model]);
     m->as_of = seconds - seconds % SECONDS_PER_HOUR;
     m->ts = (double)now.us / US;
     m->context_fields = (char **)fields;
@@ -148,9 +83,10 @@ size_t snapshot_bound(const struct model *m, size_t profiles, size_t times)
 struct view {
     const char *cell; /* "" several */
     const struct cell_estimate *one;
+    const struct belief *beliefs;
     struct stats *own;
-    double *best;
-    double exploration;
+    double *best, *w;
+    double largest, exploration; /* means over the cells */
 };
 
 static bool part_matches(const char *wanted, const char *part, size_t length)
@@ -177,40 +113,56 @@ static void add_cell(struct view *view, const struct cell_estimate *c, double we
 {
     for (size_t v = 0; v < count; v++) {
         stats_add(&view->own[v], &c->own[v]);
-        view->best[v] += weight * c->w[v];
+        view->best[v] += weight * c->best[v];
+        view->w[v] += weight * c->w[v];
     }
+    view->largest += weight * c->largest;
     view->exploration += weight * c->exploration;
+}
+
+static struct view view_new(size_t count, struct arena *arena)
+{
+    struct view view = {.cell = "", .own = arena_alloc(arena, count * sizeof *view.own), .best = arena_alloc(arena, 2 * count * sizeof *view.best)};
+
+    view.w = view.best + count;
+    return view;
+}
+
+static struct view view_cell(const struct estimates *e, const BanditStatsRequest *q, struct arena *arena)
+{
+    struct view view = view_new(e->model->variants->count, arena);
+    char cell[CELL_SIZE];
+
+    context_cell(q->profile, q->time_of_day, cell);
+    view.cell = arena_str(arena, cell);
+    view.one = find_cell(e, cell);
+    view.beliefs = view.one->beliefs;
+    add_cell(&view, view.one, 1, e->model->variants->count);
+    return view;
 }
 
 static struct view view_cells(const struct estimates *e, const BanditStatsRequest *q, struct arena *arena)
 {
-    size_t count = e->model->variants->count;
-    struct view view = {.cell = "", .own = arena_alloc(arena, count * sizeof *view.own), .best = arena_alloc(arena, count * sizeof *view.best)};
-    int64_t calls = 0;
+    struct view view = view_new(e->model->variants->count, arena);
+    double *traffic = arena_alloc(arena, e->count * sizeof *traffic), calls = 0;
 
-    if (q->profile[0] && q->time_of_day[0]) {
-        char cell[CELL_SIZE];
-        context_cell(q->profile, q->time_of_day, cell);
-        view.cell = arena_str(arena, cell);
-        view.one = find_cell(e, cell);
-        add_cell(&view, view.one, 1, count);
-        return view;
+    for (size_t c = 0; c + 1 < e->count; c++) {
+        traffic[c] = cell_matches(q, e->cells[c].cell) ? (double)e->cells[c].n : 0;
+        calls += traffic[c];
     }
     for (size_t c = 0; c + 1 < e->count; c++)
-        calls += cell_matches(q, e->cells[c].cell) ? e->cells[c].n : 0;
-    for (size_t c = 0; c + 1 < e->count; c++)
-        if (cell_matches(q, e->cells[c].cell))
-            add_cell(&view, &e->cells[c], (double)e->cells[c].n / (double)calls, count);
-    if (!calls)
-        add_cell(&view, &e->cells[e->count - 1], 1, count);
+        if (traffic[c] > 0)
+            add_cell(&view, &e->cells[c], traffic[c] / calls, e->model->variants->count);
+    if (!(calls > 0))
+        add_cell(&view, &e->cells[e->count - 1], 1, e->model->variants->count);
+    view.beliefs = estimate_overall(e, traffic, arena);
     return view;
 }
 
-static BanditArmStats *arm_stats(const struct model *m, const struct view *view, size_t v, struct arena *arena)
+static void add_reference(const struct estimates *e, const struct view *view, size_t v, BanditArmStats *s)
 {
     const struct stats *own = &view->own[v];
-    struct beta_posterior p = view->one ? view->one->arms[v] : posterior_beta(&m->prior, own, own);
-    BanditArmStats *s = codec_new(arena, &tom__rl__v1__bandit_arm_stats__descriptor);
+    struct beta_posterior p = posterior_beta(&e->model->belief.beta, own, view->one ? &e->all[v] : own);
 
     s->pulls = own->n;
     s->total_reward = (double)own->reward / REWARD_SCALE;
@@ -219,25 +171,39 @@ static BanditArmStats *arm_stats(const struct model *m, const struct view *view,
     s->beta = p.beta;
     s->alpha_shared = p.alpha_shared;
     s->beta_shared = p.beta_shared;
-    s->n_borrowed = p.n_borrowed;
-    s->confidence = beta_confidence(p.alpha_shared, p.beta_shared, own->n, m->min_pulls);
+}
+
+static BanditArmStats *arm_stats(const struct estimates *e, const struct view *view, size_t v, struct arena *arena)
+{
+    const struct model *m = e->model;
+    const struct belief *b = &view->beliefs[v];
+    struct interval interval = belief_interval(m->belief.model, b, 0.95);
+    BanditArmStats *s = codec_new(arena, &tom__rl__v1__bandit_arm_stats__descriptor);
+
+    add_reference(e, view, v, s);
+    s->posterior_mean = b->mean;
+    s->n_borrowed = b->n_borrowed;
+    s->n_eff = belief_n_eff(b);
+    s->confidence = view->own[v].n < m->min_pulls ? 0 : fmin(1, fmax(0, 1 - 1.96 * b->sd));
     s->probability_best = view->best[v];
+    s->w = view->w[v];
+    s->expected_loss = fmax(0, view->largest - b->mean);
     s->interval = arena_alloc(arena, 2 * sizeof *s->interval);
-    s->interval[s->n_interval++] = beta_quantile(p.alpha_shared, p.beta_shared, 0.025);
-    s->interval[s->n_interval++] = beta_quantile(p.alpha_shared, p.beta_shared, 0.975);
+    s->interval[s->n_interval++] = interval.low;
+    s->interval[s->n_interval++] = interval.high;
     return s;
 }
 
 void snapshot_stats(const struct estimates *e, const BanditStatsRequest *q, struct arena *arena, BanditStatsReply *ret)
 {
     const struct variants *variants = e->model->variants;
-    struct view view = view_cells(e, q, arena);
+    struct view view = q->profile[0] && q->time_of_day[0] ? view_cell(e, q, arena) : view_cells(e, q, arena);
 
-    ret->model = arena_str(arena, "beta");
+    ret->model = arena_str(arena, model_names[e->model->belief.model]);
     ret->cell = (char *)view.cell;
     ret->exploration_rate = view.exploration;
     ret->variants = arena_alloc(arena, variants->count * sizeof *ret->variants);
     for (size_t v = 0; v < variants->count; v++)
         if (!q->policy_variant[0] || strcmp(q->policy_variant, variants->items[v].id) == 0)
-            MAP_ADD(arena, ret, variants, Arm, variants->items[v].id, arm_stats(e->model, &view, v, arena));
+            MAP_ADD(arena, ret, variants, Arm, variants->items[v].id, arm_stats(e, &view, v, arena));
 }

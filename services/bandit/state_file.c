@@ -17,7 +17,7 @@ static char *render(const struct model *m, const struct stats *all, int64_t now)
 
     for (size_t v = 0; v < m->variants->count; v++) {
         const char *id = m->variants->items[v].id;
-        struct beta_posterior p = posterior_beta(&m->prior, &all[v], &all[v]);
+        struct beta_posterior p = posterior_beta(&m->belief.beta, &all[v], &all[v]);
         json_object_set_new(alpha, id, json_real(p.alpha));
         json_object_set_new(beta, id, json_real(p.beta));
         json_object_set_new(rewards, id, json_real((double)all[v].reward / REWARD_SCALE));

@@ -5,7 +5,7 @@
 #include "rng.h"
 #include "test.h"
 
-static struct belief_settings settings(enum model model)
+static struct belief_settings settings(enum belief_model model)
 {
     struct belief_settings s = BELIEF_DEFAULTS;
 
@@ -62,7 +62,7 @@ TEST(unit_belief, a_million_equal_rewards_leave_a_small_but_positive_deviation)
     struct moments many[] = {{1e6, 1e6, 1e6}, {1e6, -1e6, 1e6}, {3, 3, 3}};
     struct belief_data d = {.cells = 1, .variants = 3, .own = many};
 
-    for (enum model m = MODEL_BETA; m <= MODEL_LINEAR; m++) {
+    for (enum belief_model m = MODEL_BETA; m <= MODEL_LINEAR; m++) {
         struct arena arena = {0};
         struct belief_settings s = settings(m);
         struct belief_fit fit = {0};
@@ -108,7 +108,7 @@ TEST(unit_belief, nothing_learned_is_the_same_belief_of_everyone)
     struct belief_data d = small;
     d.own = none;
     d.slots = 0;
-    for (enum model m = MODEL_BETA; m <= MODEL_LINEAR; m++) {
+    for (enum belief_model m = MODEL_BETA; m <= MODEL_LINEAR; m++) {
         struct arena arena = {0};
         struct belief_settings s = settings(m);
         struct belief_fit fit = {0};
@@ -178,7 +178,7 @@ TEST(unit_belief, overall_is_the_mean_over_the_cells_and_surer_than_one_of_them)
 {
     static const double half[] = {3, 3};
 
-    for (enum model m = MODEL_BETA; m <= MODEL_LINEAR; m++) {
+    for (enum belief_model m = MODEL_BETA; m <= MODEL_LINEAR; m++) {
         struct arena arena = {0};
         struct belief_settings s = settings(m);
         struct belief_data d = small;

@@ -89,7 +89,7 @@ static void run(struct sim *s, long seed, bool drift)
     struct reason reason;
 
     *s = (struct sim){.options = {.calls = 20000, .refresh = 100, .seed = seed, .in_process = true, .json = true, .drift = drift, .name = "test"}, .rules = v1,
-                      .guard = {.floor = 0.002, .parole_cap = 0.01, .uncertainty_half_width = 0.15}, .shrinkage = 20};
+                      .guard = {.floor = 0.002, .parole_cap = 0.01, .uncertainty_half_width = 0.15}, .model = {.belief.beta.shrinkage = 20, .belief.model = MODEL_LINEAR, .explore = EXPLORE_DEFAULTS, .reward_version = "v1"}};
     CHECK(variants_load(&s->arena, RL_SOURCE_DIR "/docs/policies/prompt_variants.yaml", &s->variants, &reason) == STATUS_OK);
     CHECK(sim_run(s));
 }

@@ -15,14 +15,15 @@ struct fixture {
     struct store *store;
     struct ledger *ledger;
     struct model model;
+    struct belief_fit fit;
 };
 
 static struct fixture fixture(const char *path)
 {
-    struct fixture f = {.model = {.prior = {1, 1, 20}, .min_pulls = 10, .reward_version = "v1", .variants = &variants}};
+    struct fixture f = {.model = {.belief.beta.shrinkage = 20, .explore = EXPLORE_DEFAULTS, .reward_version = "v1"}};
     struct reason reason = {0};
 
-    f.model.hash = model_hash(&f.model);
+    model_complete(&f.model, &variants);
     CHECK_INT(store_open(path, ledger_migrations, LEDGER_MIGRATIONS, &f.store, &reason), STATUS_OK);
     CHECK_INT(ledger_open(f.store, &f.ledger), STATUS_OK);
     return f;
@@ -52,7 +53,7 @@ static struct estimates estimates(struct fixture *f)
 {
     struct grid grid = ledger_grid(f->ledger, "v1", &variants, &f->arena);
 
-    return estimate(&f->model, &grid, &f->arena);
+    return estimate(&f->model, &grid, &f->fit, &f->arena);
 }
 
 static BanditUpdated *message(struct fixture *f)
@@ -61,7 +62,7 @@ static BanditUpdated *message(struct fixture *f)
     BanditUpdated *m = codec_new(&f->arena, &tom__rl__v1__bandit_updated__descriptor);
 
     snapshot_message(&e, (wall_time){NOW * INT64_C(1000000)}, &f->arena, m);
-    m->policy_version = (char *)policy_version(&f->model, ledger_changes(f->ledger), NOW, &f->arena);
+    m->policy_version = (char *)policy_version(&f->model, &f->fit, ledger_changes(f->ledger), NOW, &f->arena);
     return m;
 }
 

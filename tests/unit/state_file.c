@@ -9,7 +9,7 @@
 
 static const struct variant two[] = {{.id = "v1a"}, {.id = "v1b"}};
 static const struct variants variants = {.items = two, .count = 2};
-static const struct model model = {.prior = {1, 1, 20}, .reward_version = "v1", .variants = &variants};
+static const struct model model = {.belief.beta = {1, 1, 20}, .reward_version = "v1", .variants = &variants};
 
 static double number(const json_t *root, const char *key, const char *variant) { return json_number_value(json_object_get(json_object_get(root, key), variant)); }
 

@@ -49,12 +49,10 @@ static const void *question(struct asker *a, enum subject subject, const Protobu
     return sim_ask(a->operator, &a->arena, subject, request);
 }
 
-static const BanditStatsReply *stats_of_cell(struct asker *a, const char *profile, const char *time)
+static const BanditStatsReply *stats(struct asker *a)
 {
     BanditStatsRequest q = TOM__RL__V1__BANDIT_STATS_REQUEST__INIT;
 
-    q.profile = (char *)profile;
-    q.time_of_day = (char *)time;
     return question(a, SUBJECT_BANDIT_STATS, &q.base);
 }
 
@@ -66,7 +64,7 @@ static bool wait_learned(struct asker *a)
 
     for (int same = 0; same < 5;) {
         arena_reset(&a->arena);
-        const BanditStatsReply *r = stats_of_cell(a, "", "");
+        const BanditStatsReply *r = stats(a);
         if (!r)
             return false;
         a->sim->learned = 0;
@@ -84,25 +82,15 @@ static bool wait_learned(struct asker *a)
 static bool read_lines(struct asker *a)
 {
     struct sim *s = a->sim;
-    double *variance = arena_alloc(&s->arena, s->variants.count * sizeof *variance);
+    const BanditStatsReply *r = stats(a);
 
-    for (size_t cell = 0; cell < CALLER_CELLS; cell++) {
-        arena_reset(&a->arena);
-        const BanditStatsReply *r = stats_of_cell(a, caller_profiles[cell / CALLER_TIMES], caller_times[cell % CALLER_TIMES]);
-        if (!r)
-            return false;
-        for (size_t i = 0; i < r->n_variants; i++) {
-            int v = variants_find(&s->variants, r->variants[i]->key);
-            double x = r->variants[i]->value->alpha_shared, y = r->variants[i]->value->beta_shared, share = s->callers->traffic[cell];
-            if (v < 0)
-                continue;
-            s->lines[v].mean += share * (2 * x / (x + y) - 1);
-            variance[v] += share * share * 4 * x * y / ((x + y) * (x + y) * (x + y + 1));
-        }
+    for (size_t i = 0; r && i < r->n_variants; i++) {
+        int v = variants_find(&s->variants, r->variants[i]->key);
+        const BanditArmStats *arm = r->variants[i]->value;
+        if (v >= 0 && arm->n_interval == 2)
+            s->lines[v] = (struct verdict_line){.mean = arm->posterior_mean, .half_width = (arm->interval[1] - arm->interval[0]) / 2};
     }
-    for (size_t v = 0; v < s->variants.count; v++)
-        s->lines[v].half_width = 1.96 * sqrt(variance[v]);
-    return true;
+    return r != NULL;
 }
 
 static bool conclude(struct asker *a)

@@ -14,6 +14,7 @@
 struct loop {
     struct sim *sim;
     struct model model;
+    struct belief_fit fit;
     struct stats *own, *all; /* [cell][variant], [variant] */
     const char *cells[CALLER_CELLS]; /* names */
     struct policy policy;
@@ -62,7 +63,8 @@ static void learn(struct loop *l)
     struct estimates e;
 
     arena_reset(&l->arena);
-    e = estimate(&l->model, &grid, &l->arena);
+    model_fit(&l->model, &grid, &l->fit, &l->arena);
+    e = estimate(&l->model, &grid, &l->fit, &l->arena);
     for (size_t c = 0; c < CALLER_CELLS; c++)
         memcpy(l->w + c * count, e.cells[c].w, count * sizeof *l->w);
     limit(l);
@@ -91,26 +93,20 @@ static void one_call(struct loop *l, long number)
 static void conclude(struct loop *l)
 {
     struct sim *s = l->sim;
-    size_t count = s->variants.count;
+    struct grid grid = grid_of(l);
+    struct estimates e = estimate(&l->model, &grid, &l->fit, &l->arena);
+    const struct belief *overall = estimate_overall(&e, s->callers->traffic, &l->arena);
 
-    for (size_t v = 0; v < count; v++) {
-        double mean = 0, variance = 0;
-        for (size_t c = 0; c < CALLER_CELLS; c++) {
-            struct beta_posterior p = posterior_beta(&l->model.prior, &l->own[c * count + v], &l->all[v]);
-            mean += s->callers->traffic[c] * p.mean;
-            variance += pow(s->callers->traffic[c] * p.sd, 2);
-        }
-        s->lines[v] = (struct verdict_line){.mean = mean, .half_width = 1.96 * sqrt(variance), .stage = l->stages[v]};
-    }
+    for (size_t v = 0; v < s->variants.count; v++)
+        s->lines[v] = (struct verdict_line){.mean = overall[v].mean, .half_width = 1.96 * overall[v].sd, .stage = l->stages[v]};
 }
 
 bool sim_in_process(struct sim *s)
 {
     size_t count = s->variants.count;
-    struct loop l = {.sim = s, .rng = rng_seed((uint64_t)s->options.seed + 1),
-                     .model = {.prior = {s->variants.initial_alpha, s->variants.initial_beta, s->shrinkage}, .reward_version = "v1",
-                               .min_pulls = s->variants.min_pulls_for_confidence, .variants = &s->variants}};
+    struct loop l = {.sim = s, .rng = rng_seed((uint64_t)s->options.seed + 1), .model = s->model};
 
+    model_complete(&l.model, &s->variants);
     l.own = arena_alloc(&s->arena, CALLER_CELLS * count * sizeof *l.own);
     l.all = arena_alloc(&s->arena, count * sizeof *l.all);
     l.w = arena_alloc(&s->arena, CALLER_CELLS * count * sizeof *l.w);

@@ -31,7 +31,7 @@ static const char usage[] =
 
 /* ---- the process ------------------------------------------------------------------------------------------------------------------------- */
 
-/* What the services would read; their states begin with these settings (formula.h, rules.h). */
+/* What the services would read; their states begin with these settings (formula.h, rules.h, model.h). */
 static enum status load(struct sim *s, struct reason *reason)
 {
     const char *path = getenv("RL_CONFIG") ? getenv("RL_CONFIG") : access("config/rl.yaml", R_OK) == 0 ? "config/rl.yaml" : NULL;
@@ -47,7 +47,7 @@ static enum status load(struct sim *s, struct reason *reason)
         return status;
     memcpy(&s->rules, reward, sizeof s->rules);
     memcpy(&s->guard, guard, sizeof s->guard);
-    memcpy(&s->shrinkage, bandit, sizeof s->shrinkage);
+    memcpy(&s->model, bandit, sizeof s->model);
     return variants_load(&s->arena, s->common.variants_path, &s->variants, reason);
 }
 

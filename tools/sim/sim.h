@@ -6,6 +6,7 @@
 #include "callers.h"
 #include "client.h"
 #include "config.h"
+#include "model.h"
 #include "msg.h"
 #include "rules.h"
 #include "variants.h"
@@ -45,7 +46,7 @@ struct sim {
     struct variants variants;
     struct reward_rules rules;
     struct guard_settings guard;
-    double shrinkage;
+    struct model model; /* its settings; in process */
     struct callers *callers;
     struct served *served; /* [options.calls] */
     double base_truth, best_truth; /* summed over the calls: always base, always the best of the context */
