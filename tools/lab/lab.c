@@ -15,10 +15,11 @@
 #include "arena.h"
 
 static const char usage[] =
-    "usage: ./rl bench learning [--only B3] [--case TEXT] [--runs N] [--threads N] [--json] [--csv FILE] [--svg FILE]\n"
-    "                           [--delay N] [--lose P] [--list]\n"
+    "usage: ./rl bench learning [--only B3] [--case TEXT] [--algorithm NAME] [--runs N] [--threads N] [--json]\n"
+    "                           [--csv FILE] [--svg FILE] [--delay N] [--lose P] [--list]\n"
     "  --only ID      one experiment: B1 .. B6\n"
     "  --case TEXT    only cases whose name contains this\n"
+    "  --algorithm A  only this one\n"
     "  --runs N       so many runs of each algorithm, instead of what takes a few minutes in all\n"
     "  --threads N    on so many threads (all cores); the results are the same for any number\n"
     "  --json         one list of results on the standard output\n"
@@ -29,7 +30,7 @@ static const char usage[] =
     "  --list         the experiments and the algorithms with their sources\n";
 
 struct options {
-    const char *only, *name, *csv, *svg;
+    const char *only, *name, *algorithm, *csv, *svg;
     long runs, threads, delay;
     double lost;
     bool json, list;
@@ -53,17 +54,17 @@ static bool share(const char *text, double *ret)
 
 static bool parse(struct options *o, int argc, char **argv)
 {
-    static const struct option options[] = {{"only", 1, NULL, 'o'}, {"case", 1, NULL, 'n'}, {"runs", 1, NULL, 'r'}, {"threads", 1, NULL, 't'},
+    static const struct option options[] = {{"only", 1, NULL, 'o'}, {"case", 1, NULL, 'n'}, {"algorithm", 1, NULL, 'a'}, {"runs", 1, NULL, 'r'}, {"threads", 1, NULL, 't'},
                                             {"json", 0, NULL, 'j'}, {"csv", 1, NULL, 'c'}, {"svg", 1, NULL, 's'}, {"list", 0, NULL, 'l'},
                                             {"delay", 1, NULL, 'd'}, {"lose", 1, NULL, 'p'}, {0}};
     long *const numbers[] = {['r'] = &o->runs, ['t'] = &o->threads, ['d'] = &o->delay};
-    const char **const texts[] = {['o'] = &o->only, ['n'] = &o->name, ['c'] = &o->csv, ['s'] = &o->svg};
+    const char **const texts[] = {['o'] = &o->only, ['n'] = &o->name, ['a'] = &o->algorithm, ['c'] = &o->csv, ['s'] = &o->svg};
     int c;
 
     while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (c == '?' || (strchr("rtd", c) && !number(optarg, numbers[c])) || (c == 'p' && !share(optarg, &o->lost)))
             return false;
-        if (strchr("oncs", c))
+        if (strchr("onacs", c))
             *texts[c] = optarg;
         o->json |= c == 'j';
         o->list |= c == 'l';
@@ -73,7 +74,7 @@ static bool parse(struct options *o, int argc, char **argv)
 
 static bool wanted(const struct options *o, const struct lab_case *c)
 {
-    return (!o->only || strcasecmp(o->only, c->id) == 0) && (!o->name || strstr(c->name, o->name));
+    return c->entries[0].algorithm && (!o->only || strcasecmp(o->only, c->id) == 0) && (!o->name || strstr(c->name, o->name));
 }
 
 static int list(void)
@@ -105,6 +106,17 @@ static int report(const struct options *o, const struct result *results, size_t 
     return !o->svg || written(lab_write_svg(o->svg, results, count), o->svg) ? 0 : 1;
 }
 
+/* Leaves the one algorithm, or none. */
+static void keep_algorithm(struct lab_case *c, const char *name)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < LAB_ENTRIES && c->entries[i].algorithm; i++)
+        if (strcmp(c->entries[i].algorithm, name) == 0)
+            c->entries[kept++] = c->entries[i];
+    c->entries[kept].algorithm = NULL;
+}
+
 /* The experiments with what the options change in them. */
 static struct lab_case *as_told(const struct options *o)
 {
@@ -118,6 +130,8 @@ static struct lab_case *as_told(const struct options *o)
         cases[i].runs = o->runs ? o->runs : cases[i].runs;
         cases[i].batch = o->delay ? o->delay : cases[i].batch;
         cases[i].lost = o->lost;
+        if (o->algorithm)
+            keep_algorithm(&cases[i], o->algorithm);
     }
     return cases;
 }
