@@ -20,7 +20,7 @@ static const double segments[] = {.3, .5, .9, .3, .2, .9, .3, .2, .1, .7, .2, .1
     {.id = "B2", .name = title, .world = WORLD_FIXED, .horizon = 10000, .batch = 1, .steps_per_hour = 10, .runs = 200, .arms = 9, .means = column, \
      .wanted = want,                                                                                                                             \
      .entries = {{"thompson", thompson_}, {"gaussian", NAN}, {"ucb1", NAN}, {"ucb .5", ucb_}, {"kl-ucb", NAN}, {"kl-ucb .5", NAN}, \
-                 {"default, gaussian", NAN}, {"default, plain", NAN}, {"default, floor .002", NAN}, {"default", NAN}}}
+                 {"default, gaussian", NAN}, {"default, plain", NAN}, {"default, floor .002", NAN}, {"default, no detector", NAN}, {"default", NAN}}}
 
 #define B3(title, hour, want, ...)                                                                                                              \
     {.id = "B3", .name = title, .world = WORLD_SEGMENTS, .horizon = 5000, .batch = 1, .steps_per_hour = hour, .runs = 200, .arms = 3,            \
@@ -52,7 +52,7 @@ const struct lab_case lab_cases[] = {
     B2("b: .01 .02 .3 .4 .5 .6 .795 .8 .805", column_b, "default below thompson and 65.0", 83.2, 65.0),
     B2("c: .01x3 .02x3 .05x2 .1", column_c, "default below thompson and 69.2", 69.2, NAN),
     B3("10 steps an hour", 10, "default below 40", {"thompson", 444}, {"discounted thompson .95", 221}, {"discounted thompson .99", NAN}, {"glr-klucb", 66},
-       {"default, gaussian", NAN}, {"default, no detector", NAN}, {"default, floor .002", NAN}, {"default", NAN}),
+       {"default, gaussian", NAN}, {"default, delta .01", NAN}, {"default, no detector", NAN}, {"default, floor .002", NAN}, {"default", NAN}),
     B3("100 steps an hour", 100, "default below 66", {"default", NAN}),
     B3("200 steps an hour", 200, "default below 66", {"default", NAN}),
     B4("first 5000 rounds", 5000, "default above .98", .844),

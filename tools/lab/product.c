@@ -21,6 +21,7 @@ struct variation {
     double floor;       /* share that each arm gets whatever is believed */
     bool plain;         /* no sharpening, no widening */
     bool no_detector;
+    bool nervous;       /* a detector with fifty times the false alarms */
     bool gaussian;      /* each (cell, arm) by itself */
 };
 
@@ -96,11 +97,14 @@ static void forget(struct product *p, size_t pair, size_t since)
     p->counted += p->own[pair].n;
 }
 
+/* With 0.01, false alarms cost B2a a quarter more regret; with a fiftieth of that changes are found as soon (docs/learning.md). */
+static const double false_alarms = 2e-4;
+
 /* ---- change -------------------------------------------------------------------------------------------------------------------------------- */
 
 static bool test_level(struct product *p, enum detect_level level, size_t cell, size_t arm)
 {
-    struct detect_settings settings = {.delta = 0.01, .variance = belief_variance(&p->belief_settings, &p->data)};
+    struct detect_settings settings = {.delta = p->variation->nervous ? 50 * false_alarms : false_alarms, .variance = belief_variance(&p->belief_settings, &p->data)};
     struct detect_table table = {.hours = p->bucket_count, .cells = p->setting.cells, .variants = p->setting.arms, .own = p->buckets};
     struct change change = detect_change(&settings, detect_series(&table, level, cell, arm, &p->work), p->bucket_count);
 
@@ -290,6 +294,7 @@ const struct algorithm lab_product_algorithms[] = {
     PRODUCT("default, floor .002", "the same with the guard's floor, for exact propensities", .floor = 0.002),
     PRODUCT("default, plain", "the same model with plain Thompson sampling", .plain = true),
     PRODUCT("default, no detector", "the same without change detection", .no_detector = true),
+    PRODUCT("default, delta .01", "the same with a detector of fifty times the false alarms", .nervous = true),
     PRODUCT("default, gaussian", "the same with the model gaussian, which shares no strength", .gaussian = true),
     {0},
 };
