@@ -29,8 +29,10 @@ struct options {
 static const char usage[] =
     "usage: rl-sidecar --service NAME --file PATH --port N [--listen ADDRESS]\n"
     "       rl-sidecar --probe [--ready] --port N [--listen ADDRESS]\n"
+    "       rl-sidecar --probe --ready --file PATH\n"
     "Serves the metrics file of one service on ADDRESS (127.0.0.1): /metrics /healthz /readyz.\n"
-    "--probe asks a running sidecar's /healthz, or with --ready its /readyz, and ends with 0 or 1; says why not.\n";
+    "--probe asks a running sidecar's /healthz, or with --ready its /readyz, and ends with 0 or 1; says why not.  With --file\n"
+    "it looks for itself whether the service is ready.\n";
 
 /* --- answering ------------------------------------------------------------------------------------------------------------------------ */
 
@@ -178,6 +180,22 @@ static int probe(const struct options *options, const struct sockaddr_in *addres
     return 1;
 }
 
+/* Without a sidecar: the health check of the service itself. */
+static int probe_file(const char *path)
+{
+    size_t size = 0;
+    void *map = map_file(path, &size);
+    struct metrics_view view = metrics_view(map, size);
+    const char *why = "";
+    bool up = metrics_view_up(&view, monotonic_us(), &why);
+
+    if (!up)
+        printf("not ready: %.*s\n", METRICS_REASON_SIZE, why);
+    if (map)
+        munmap(map, size);
+    return up ? 0 : 1;
+}
+
 /* civetweb does not say why it cannot listen; this does. */
 static int port_error(const struct sockaddr_in *address)
 {
@@ -236,7 +254,8 @@ static bool parse(int argc, char **argv, struct options *ret)
         default: return false;
         }
     }
-    return optind == argc && ret->port > 0 && ret->port < 65536 && (ret->probe || (ret->service && ret->file));
+    bool port = ret->port > 0 && ret->port < 65536, by_file = ret->probe && ret->ready && ret->file && ret->port == 0;
+    return optind == argc && (by_file || (port && (ret->probe || (ret->service && ret->file))));
 }
 
 int main(int argc, char **argv)
@@ -248,6 +267,8 @@ int main(int argc, char **argv)
         fputs(usage, stderr);
         return EXIT_USAGE;
     }
+    if (options.probe && options.file)
+        return probe_file(options.file);
     if (options.probe)
         return probe(&options, &address);
     int error = port_error(&address);

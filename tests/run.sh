@@ -1,7 +1,7 @@
 #!/bin/sh
 # run.sh - runs the rings of tests and adds up their last lines.  Called by ./rl test [RING] [NAME] [--list].
 #
-# Rings of one build: unit lint sim integration learning e2e.  learning: short experiments with the release build, for they count.  asan (with undefined), tsan: unit, sim and integration again under sanitizers.
+# Rings of one build: unit lint sim integration e2e.  learning: short experiments, with the release build.  compose: docker compose up from a bare clone.  asan (with undefined), tsan: unit, sim and integration again under sanitizers.
 # coverage: the same rings instrumented; fails below 80 % of lines in common/ and services/.
 set -u
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -37,11 +37,11 @@ count() { # NAME STATUS LOG
   fi
 }
 
-run() { # NAME COMMAND...
-  name=$1
+run() { # LABEL COMMAND...
+  label=$1
   shift
-  "$@" >"$logs/$name.log" 2>&1
-  count "$name" $? "$logs/$name.log"
+  "$@" >"$logs/$label.log" 2>&1
+  count "$label" $? "$logs/$label.log"
 }
 
 ring() { # PRESET RING NAME
@@ -55,7 +55,8 @@ ring() { # PRESET RING NAME
 lint() {
   : >"$logs/lint.log"
   ok=0 bad=0
-  for l in "sh tests/lint/pure_symbols.sh build/dev/librl_pure.a" "sh tests/lint/log_events.sh"; do
+  for l in "sh tests/lint/pure_symbols.sh build/dev/librl_pure.a" "sh tests/lint/log_events.sh" "sh tests/lint/prometheus_rules.sh" \
+    "sh tests/lint/reference_pages.sh build/dev/bin" "sh tests/lint/links.sh" "sh tests/lint/verbs.sh build/dev/bin"; do
     if out=$($l 2>&1); then ok=$((ok + 1)); else bad=$((bad + 1)); printf 'FAILED lint: %s\n%s\n' "$l" "$out" >>"$logs/lint.log"; fi
   done
   echo "$ok passed, $bad failed, 0 skipped" >>"$logs/lint.log"
@@ -79,6 +80,9 @@ learning() {
   ring release learning "$1"
 }
 
+# docker compose, for real: skipped in one line where no engine is.
+compose() { run compose bash tests/compose/compose.sh; grep '^image' "$logs/compose.log" || :; }
+
 sanitized() { # PRESET NAME
   build "$1" || return
   ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=0
@@ -100,8 +104,9 @@ coverage() {
 list() {
   build dev || exit 1
   for r in unit sim integration learning; do [ -x build/dev/bin/rl-test-$r ] && build/dev/bin/rl-test-$r --list; done
-  printf 'lint.pure_symbols\nlint.log_events\n'
+  printf 'lint.pure_symbols\nlint.log_events\nlint.prometheus_rules\nlint.reference_pages\nlint.links\nlint.verbs\n'
   node tests/e2e/e2e.mjs --list
+  bash tests/compose/compose.sh --list
 }
 
 name=
@@ -113,11 +118,13 @@ e2e) e2e "${2:-}" ;;
 learning) learning "${2:-}" ;;
 asan | tsan) sanitized "$1" "${2:-}" ;;
 coverage) coverage "${2:-}" ;;
+compose) compose ;;
 all)
   ./rl deps-test >"$logs/deps.log" 2>&1 || { cat "$logs/deps.log"; exit 1; }
   build dev && ring dev unit "" && lint && ring dev sim "" && ring dev integration ""
   learning ""
   e2e ""
+  compose
   sanitized asan ""
   sanitized tsan ""
   ;;

@@ -57,17 +57,23 @@ static void compute_beta(const struct belief_settings *s, const struct belief_da
             ret[c * d->variants + v] = beta_belief(s, own_of(d, c, v), &all[v]);
 }
 
+/* Squares about the own mean, and what the own mean is away from the prior one: ten equal rewards are no proof that rewards do not vary. */
+static struct belief gaussian_belief(const struct belief_settings *s, const struct moments *own, double pooled)
+{
+    double strength = s->prior_calls + own->n, away = own->n > 0 ? own->sum / own->n - s->prior_mean : 0;
+    double squares = scatter(own) + s->prior_calls * own->n / strength * away * away;
+    double sd = sqrt((squares + VARIANCE_CALLS * pooled) / (own->n + VARIANCE_CALLS) / strength);
+
+    return (struct belief){.mean = (s->prior_calls * s->prior_mean + own->sum) / strength, .sd = sd, .sd_apart = sd, .n = own->n};
+}
+
 static void compute_gaussian(const struct belief_settings *s, const struct belief_data *d, struct belief *ret)
 {
     double pooled = belief_variance(s, d);
 
     for (size_t c = 0; c <= d->cells; c++)
-        for (size_t v = 0; v < d->variants; v++) {
-            const struct moments *own = own_of(d, c, v);
-            double strength = s->prior_calls + own->n, sd = sqrt(belief_variance_of(own, pooled) / strength);
-            ret[c * d->variants + v] =
-                (struct belief){.mean = (s->prior_calls * s->prior_mean + own->sum) / strength, .sd = sd, .sd_apart = sd, .n = own->n};
-        }
+        for (size_t v = 0; v < d->variants; v++)
+            ret[c * d->variants + v] = gaussian_belief(s, own_of(d, c, v), pooled);
 }
 
 double *belief_traffic(const struct belief_data *d, struct arena *arena)
@@ -127,6 +133,19 @@ struct belief *belief_compute(const struct belief_settings *s, const struct beli
         }
         break;
     }
+    return ret;
+}
+
+double *belief_covariance(const struct belief_settings *s, const struct belief_data *d, const struct belief_fit *fit, size_t cell, struct arena *arena)
+{
+    double *ret = arena_alloc(arena, d->variants * d->variants * sizeof *ret);
+
+    assert(cell <= d->cells);
+    if (s->model == MODEL_LINEAR && linear_covariance(s, d, fit, cell, ret, arena))
+        return ret;
+    const struct belief *beliefs = belief_compute(s, d, fit, arena) + cell * d->variants;
+    for (size_t v = 0; v < d->variants; v++)
+        ret[v * d->variants + v] = beliefs[v].sd * beliefs[v].sd;
     return ret;
 }
 

@@ -5,7 +5,8 @@
  *
  *   beta      the reference: Beta(1, 1) prior, fractional Bernoulli updates of (r + 1) / 2, strength of the variant's other cells (posterior.h).
  *   gaussian  each (cell, variant) by itself, Normal with learned variance (Murphy 2007, "Conjugate Bayesian analysis of the Gaussian", eq. 86, as a plug-in):
- *             m = (k0 m0 + S) / (k0 + n), variance v_i / (k0 + n), v_i = (SS_i + 8 v0) / (n_i + 8), v0 pooled within arms with 5 prior calls.
+ *             m = (k0 m0 + S) / (k0 + n), variance v / (k0 + n), v = (SS + k0 n / (k0 + n) (S/n - m0)^2 + 8 v0) / (n + 8), v0 pooled within arms with
+ *             5 prior calls.
  *   linear    one Gaussian model of all cells and variants at once: effects of context, variant, slots and their interactions, each group of effects
  *             with its own variance (Gelman & Hill 2007, ch. 13; Henderson 1975 for the equations; in the space of (cell, variant) pairs as Rasmussen &
  *             Williams 2006, eq. 2.23-2.24, so that no list of features is ever written down).  Variances by empirical Bayes, see belief_fit.
@@ -65,6 +66,11 @@ struct belief_settings {
  * by linear only; NULL: not fitted. */
 struct belief *belief_compute(const struct belief_settings *settings, const struct belief_data *data, const struct belief_fit *fit,
                               struct arena *arena);
+
+/* Posterior covariance of the means of all variants in one cell (cells: the unknown one), variants x variants in the arena, for best_joint.  Diagonal
+ * where the model knows of none. */
+double *belief_covariance(const struct belief_settings *settings, const struct belief_data *data, const struct belief_fit *fit, size_t cell,
+                          struct arena *arena);
 
 /* Empirical Bayes: moves *fit towards the maximum of the marginal likelihood times a log-normal hyperprior: medians .22 context, .4 variant,
  * .065 slots, .11 interactions and residual, in deviations of single rewards; sd .7 of the logarithm.  Damped Newton steps with the average information matrix (Gilmour, Thompson & Cullis

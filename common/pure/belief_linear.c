@@ -110,27 +110,33 @@ static void set_apart(const struct posterior *p, const struct row *row, struct b
     }
 }
 
-static void compute_pairs(const struct belief_settings *s, const struct kin *k, const double *sd, struct belief *ret, struct arena *arena)
+static struct posterior posterior_make(const struct belief_settings *s, const struct kin *k, const double *sd, struct arena *arena)
 {
     const struct belief_data *d = k->data;
-    struct observed o = observed_of(s, d, d->cells * d->variants, arena);
-    struct covariances cov = covariances_alloc(k, arena);
-    struct posterior p = {.settings = s, .data = d, .cov = &cov, .observed = &o, .pooled = belief_variance(s, d)};
+    struct observed *o = arena_alloc(arena, sizeof *o);
+    struct covariances *cov = arena_alloc(arena, sizeof *cov);
+    struct posterior p = {.settings = s, .data = d, .cov = cov, .observed = o, .pooled = belief_variance(s, d)};
 
-    covariances_set(&cov, k, sd);
-    p.factor = arena_alloc(arena, o.count * o.count * sizeof *p.factor);
-    p.answer = arena_copy(arena, o.mean, o.count * sizeof *o.mean);
-    p.reach = arena_alloc(arena, (o.count + 1) * d->variants * sizeof *p.reach);
-    p.spread = p.reach + o.count * d->variants;
-    observed_factor(&cov, &o, p.factor);
-    dense_forward(p.factor, o.count, 0, p.answer);
-    for (size_t c = 0; c <= d->cells + 1; c++) {
-        bool overall = c > d->cells;
-        struct row row = {.first = overall ? 0 : c, .last = overall ? d->cells : c, .share = overall ? belief_traffic(d, arena) : NULL};
-        for (size_t v = 0; v < d->variants; v++)
-            believe(&p, &row, v, &ret[c * d->variants + v]);
-        set_apart(&p, &row, ret + c * d->variants);
-    }
+    *o = observed_of(s, d, d->cells * d->variants, arena);
+    *cov = covariances_alloc(k, arena);
+    covariances_set(cov, k, sd);
+    p.factor = arena_alloc(arena, o->count * o->count * sizeof *p.factor);
+    p.answer = arena_copy(arena, o->mean, o->count * sizeof *o->mean);
+    p.reach = arena_alloc(arena, (o->count + 1) * d->variants * sizeof *p.reach);
+    p.spread = p.reach + o->count * d->variants;
+    observed_factor(cov, o, p.factor);
+    dense_forward(p.factor, o->count, 0, p.answer);
+    return p;
+}
+
+static void believe_row(const struct posterior *p, size_t c, struct belief *beliefs, struct arena *arena)
+{
+    bool overall = c > p->data->cells;
+    struct row row = {.first = overall ? 0 : c, .last = overall ? p->data->cells : c, .share = overall ? belief_traffic(p->data, arena) : NULL};
+
+    for (size_t v = 0; v < p->data->variants; v++)
+        believe(p, &row, v, &beliefs[v]);
+    set_apart(p, &row, beliefs);
 }
 
 static size_t pairs_with_data(const struct belief_data *d)
@@ -159,6 +165,29 @@ bool linear_compute(const struct belief_settings *s, const struct belief_data *d
         tree_compute(s, d, &deviations, ret, arena);
         return true;
     }
-    compute_pairs(s, &k, sd, ret, arena);
+    struct posterior p = posterior_make(s, &k, sd, arena);
+    for (size_t c = 0; c <= d->cells + 1; c++)
+        believe_row(&p, c, ret + c * d->variants, arena);
+    return true;
+}
+
+bool linear_covariance(const struct belief_settings *s, const struct belief_data *d, const struct belief_fit *fit, size_t cell, double *ret,
+                       struct arena *arena)
+{
+    struct kin k = kin_of(s, d, arena);
+    struct belief *beliefs = arena_alloc(arena, d->variants * sizeof *beliefs);
+    double sd[BELIEF_GROUPS];
+
+    if ((d->cells <= 1 && !kin_alike(&k)) || pairs_with_data(d) > BELIEF_PAIRS)
+        return false;
+    kin_deviations(&k, fit, sd);
+    struct posterior p = posterior_make(s, &k, sd, arena);
+    size_t n = p.observed->count, count = d->variants;
+    believe_row(&p, cell, beliefs, arena);
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = 0; j <= i; j++)
+            ret[i * count + j] = ret[j * count + i] =
+                i == j ? p.spread[i]
+                       : covariance(p.cov, (struct pair){cell, i}, (struct pair){cell, j}) - dense_dot(p.reach + i * n, p.reach + j * n, n);
     return true;
 }

@@ -9,7 +9,7 @@
 #include "allocate.h"
 #include "best.h"
 
-enum { EXPLORE_DOUBT = 5 }; /* calls below which learned variances and normal tails are not to be trusted */
+enum { EXPLORE_DOUBT = 3 }; /* calls below which learned variances and normal tails are not to be trusted */
 
 const char *const strategy_names[] = {"thompson", "top_two", "epsilon_greedy", "greedy", "uniform", NULL};
 
@@ -50,14 +50,14 @@ double explore_best(enum belief_model model, const struct belief *beliefs, size_
 
 void explore_deviations(const struct explore_settings *s, const struct belief *beliefs, size_t count, double *ret_sd)
 {
-    double precision = 0;
+    double total = 0;
 
     for (size_t i = 0; i < count; i++)
-        precision += 1 / (beliefs[i].sd_apart * beliefs[i].sd_apart) / (double)count;
+        total += belief_n_eff(&beliefs[i]);
     for (size_t i = 0; i < count; i++) {
-        double sd = beliefs[i].sd_apart, rarity = fmax(0, log(sd * sd * precision));
-        double doubt = 1 + EXPLORE_DOUBT / fmax(1, belief_n_eff(&beliefs[i]));
-        ret_sd[i] = sd * s->sharpness * sqrt(1 + s->widening * rarity * doubt);
+        double n = belief_n_eff(&beliefs[i]), rarity = fmax(0, log((total + 1) / ((double)count * fmax(1, n))));
+        double doubt = 1 + EXPLORE_DOUBT * (n < 1 ? n : 1 / n);
+        ret_sd[i] = beliefs[i].sd_apart * s->sharpness * sqrt(1 + s->widening * rarity * doubt);
     }
 }
 

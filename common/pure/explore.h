@@ -21,12 +21,12 @@ struct explore_settings {
 };
 
 #define EXPLORE_DEFAULTS \
-    ((struct explore_settings){.strategy = STRATEGY_THOMPSON, .sharpness = 0.4, .widening = 0.5, .epsilon = 0.1, .runner_up = 0.5})
+    ((struct explore_settings){.strategy = STRATEGY_THOMPSON, .sharpness = 0.45, .widening = 0.5, .epsilon = 0.1, .runner_up = 0.5})
 
-/* The standard deviations that thompson draws with: sd_apart times sharpness sqrt(1 + widening L (1 + 5 / n_eff)), where L = ln+(s^2 / harmonic mean of
- * all s^2) is how much less is known of this variant than of the others: with equal variances ln+((N + K k) / (K (n + k))), as in MOSS.
- * The last factor is there for the tail of regret: after three calls neither a variance nor a normal tail can be trusted, and an unlucky start
- * must not shut out the best variant. */
+/* The standard deviations that thompson draws with: sd_apart times sharpness sqrt(1 + widening L (1 + 3 min(n, 1 / n))), n the variant's effective
+ * calls (n_eff), L = ln+((N + 1) / (K max(1, n))) with N the sum over the K variants: how seldom this one was heard.  The last factor is there for
+ * the tail of regret: after a few calls neither a learned variance nor a normal tail can be trusted, and an unlucky start must not shut out the
+ * best variant.  A variant without calls has only its prior, and needs no such doubt. */
 void explore_deviations(const struct explore_settings *settings, const struct belief *beliefs, size_t count, double *ret_sd);
 
 /* w, >= 0, sums to 1.  `model` says which shape the posteriors have. */

@@ -42,6 +42,45 @@ size_t utf8_count(const char *s)
     return count;
 }
 
+static unsigned code_point(const char *text, size_t n)
+{
+    static const unsigned char lead[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
+    unsigned c = (unsigned char)text[0] & lead[n];
+
+    for (size_t i = 1; i < n; i++)
+        c = c << 6 | ((unsigned char)text[i] & 0x3f);
+    return c;
+}
+
+/* The blocks of Unicode's East Asian Width that are wide as a whole, and marks that sit on the character before. */
+static unsigned columns_of(unsigned c)
+{
+    static const struct {
+        unsigned from, to, columns;
+    } blocks[] = {
+        {0x0300, 0x036f, 0}, {0x1100, 0x115f, 2}, {0x1ab0, 0x1aff, 0}, {0x1dc0, 0x1dff, 0}, {0x200b, 0x200f, 0}, {0x20d0, 0x20ff, 0},
+        {0x2e80, 0x303e, 2}, {0x3041, 0xa4cf, 2}, {0xac00, 0xd7a3, 2}, {0xf900, 0xfaff, 2}, {0xfe00, 0xfe0f, 0}, {0xfe20, 0xfe2f, 0},
+        {0xfe30, 0xfe6f, 2}, {0xff00, 0xff60, 2}, {0xffe0, 0xffe6, 2}, {0x1f300, 0x1faff, 2}, {0x20000, 0x3fffd, 2},
+    };
+
+    for (size_t i = 0; i < sizeof blocks / sizeof *blocks && c >= blocks[i].from; i++)
+        if (c <= blocks[i].to)
+            return blocks[i].columns;
+    return 1;
+}
+
+size_t utf8_columns(const char *s, size_t limit, size_t *ret_bytes)
+{
+    size_t left = strlen(s), bytes = 0, columns = 0, n;
+
+    while ((n = utf8_next(s + bytes, left - bytes)) > 0 && columns + columns_of(code_point(s + bytes, n)) <= limit) {
+        columns += columns_of(code_point(s + bytes, n));
+        bytes += n;
+    }
+    *ret_bytes = bytes;
+    return columns;
+}
+
 /* U+0000 .. U+001F, U+007F .. U+009F: a terminal takes U+009B for the start of an escape sequence. */
 static bool controls(const char *text, size_t n)
 {

@@ -80,7 +80,10 @@ struct bus_setup {
     void *ctx;
     struct bus_position positions[CONSUMER_COUNT]; /* by consumer_table index */
     bool has_database;   /* positions mean something */
-    int64_t history_s;   /* deliver policy.selected of the last so many seconds as BUS_HISTORY first; 0: none */
+    /* 0: none.  Else what the streams of `subjects` hold of the last so many seconds comes as BUS_HISTORY, one stream after the other, in
+     * the order in which `subjects` names them, then BUS_CAUGHT_UP.  Of a subject with a consumer only what lies before the place where
+     * that consumer begins; it delivers after BUS_CAUGHT_UP.  So each message comes once, either way. */
+    int64_t history_s;
 };
 
 struct bus_ops {

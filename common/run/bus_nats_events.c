@@ -61,6 +61,14 @@ void bus_push(struct bus_nats *b, const struct bus_event *event)
         natsMsg_Destroy(event->owner);
 }
 
+size_t bus_backlog(struct bus_nats *b)
+{
+    pthread_mutex_lock(&b->mutex);
+    size_t count = b->control.count;
+    pthread_mutex_unlock(&b->mutex);
+    return count;
+}
+
 size_t bus_take(struct bus *bus, mono_time until, bool messages, struct bus_event *events, size_t capacity)
 {
     struct bus_nats *b = (struct bus_nats *)bus;

@@ -76,6 +76,7 @@ struct bus_nats {
     char wire[SUBJECT_COUNT][128];
 
     struct bus_setup setup;
+    enum subject subjects[SUBJECT_COUNT]; /* that it points to */
     natsConnection *nc;
     struct bus_link links[MAX_LINKS];
     size_t link_count;
@@ -99,7 +100,8 @@ struct bus_nats {
     struct history *history;
     bool history_wanted;
     int64_t history_since_us;
-    uint64_t history_next; /* sequence to go on from; 0: by time */
+    size_t history_subject; /* index in setup.subjects: its stream is read */
+    uint64_t history_next;  /* sequence to go on from; 0: by time */
 };
 
 /* What the subject of an acknowledgement says of its message. */
@@ -121,6 +123,7 @@ void bus_release(struct bus *bus, struct bus_event *events, size_t count);
 void bus_forget_events(struct bus_nats *b);
 bool bus_delivery(const char *reply, struct delivery *ret);
 void bus_push(struct bus_nats *b, const struct bus_event *event); /* takes over event->owner */
+size_t bus_backlog(struct bus_nats *b); /* control events not taken yet */
 void bus_fill(struct bus_event *event, natsMsg *msg);             /* data, texts and owner */
 void bus_answer_control(natsConnection *nc, natsMsg *msg);        /* heartbeats and flow control of a push consumer */
 void bus_on_message(natsConnection *nc, natsSubscription *sub, natsMsg *msg, void *link);
@@ -147,6 +150,7 @@ struct json_t *keeper_ask(struct bus_nats *b, const char *body, int *ret_error, 
 void keeper_time_text(int64_t us, char ret_text[static 40]);
 
 /* bus_nats_history.c */
+void history_init(struct bus_nats *b);
 void history_keep(struct bus_nats *b); /* starts it, starts it over, ends it */
 void history_stop(struct bus_nats *b);
 

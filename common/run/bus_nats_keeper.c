@@ -348,6 +348,8 @@ static enum status keep(struct bus_nats *b, struct kept_consumer *c)
         keeper_problem(b, "another instance of %s is bound to consumer %s of %s", b->setup.service, c->durable, c->stream);
         return STATUS_LOCKED;
     }
+    if (b->history_wanted) /* which ends where the consumer begins */
+        return STATUS_OK;
     status = judge(b, c, &l, &from, &why);
     if (status != STATUS_OK)
         return status;
@@ -403,8 +405,7 @@ void keeper_init(struct bus_nats *b)
         wire_stream(b->prefix, subject_table[consumer_table[i].subject].stream, c->stream);
         consumer_deliver_subject(b->prefix, b->user, (size_t)i, c->deliver);
     }
-    b->history_wanted = b->setup.history_s > 0;
-    b->history_since_us = bus_clock_us(CLOCK_REALTIME) - b->setup.history_s * SECOND_US;
+    history_init(b);
 }
 
 /* After a reconnect: snapshots are read again, and if it is another server, what consumers remember may lie beyond their
@@ -432,21 +433,30 @@ static void notice_reconnect(struct bus_nats *b)
             b->snapshot_wanted[b->setup.subjects[i]] = true;
 }
 
-enum status keeper_round(struct bus_nats *b)
+static enum status keep_all(struct bus_nats *b)
 {
     enum status worst = STATUS_OK;
 
-    b->problem[0] = '\0';
-    notice_reconnect(b);
-    for (enum subject s = 0; s < SUBJECT_COUNT; s++)
-        if (b->snapshot_wanted[s])
-            read_snapshot(b, s);
     for (size_t i = 0; i < b->consumer_count; i++) {
         enum status status = keep(b, &b->consumers[i]);
         if (status == STATUS_LOCKED || worst == STATUS_OK)
             worst = status;
     }
-    history_keep(b);
+    return worst;
+}
+
+enum status keeper_round(struct bus_nats *b)
+{
+    b->problem[0] = '\0';
+    notice_reconnect(b);
+    for (enum subject s = 0; s < SUBJECT_COUNT; s++)
+        if (b->snapshot_wanted[s])
+            read_snapshot(b, s);
+    enum status worst = keep_all(b);
+    if (b->history_wanted && worst == STATUS_OK) { /* while another instance is bound, where history ends may still move */
+        history_keep(b);
+        worst = b->history_wanted ? STATUS_OK : keep_all(b);
+    }
     pthread_mutex_lock(&b->mutex);
     snprintf(b->shown.problem, sizeof b->shown.problem, "%s", b->problem[0] ? b->problem : b->denied);
     pthread_mutex_unlock(&b->mutex);

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "markdown.h"
 #include "text.h"
 #include "yaml_file.h"
 
@@ -392,7 +393,8 @@ void config_print_markdown(const struct config_table *tables, size_t count)
         for (size_t i = 0; i < tables[t].count; i++) {
             const struct config_key *key = &tables[t].keys[i];
             range_text(key, range);
-            printf("| `%s` | `%s` | %s | %s | %s |\n", key->name, *key->initial ? key->initial : "\"\"", range, key->env ? key->env : "",
-                   key->help);
+            printf("| `%s` | `%s` | %s | %s | ", key->name, *key->initial ? key->initial : "\"\"", range, key->env ? key->env : "");
+            markdown_print(key->help);
+            puts(" |");
         }
 }

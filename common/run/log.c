@@ -25,12 +25,12 @@ static size_t log_head(char *line, enum log_level level, const char *event)
 {
     static const char *const names[] = {"debug", "info", "warning", "error"};
     struct timespec now;
-    struct tm local;
+    struct tm utc;
+    char second[32];
 
     clock_gettime(CLOCK_REALTIME, &now);
-    localtime_r(&now.tv_sec, &local);
-    return (size_t)snprintf(line, LINE_SIZE / 2, "%02d:%02d:%02d.%03ld %-8s  %-7s  %s  ", local.tm_hour, local.tm_min, local.tm_sec,
-                            now.tv_nsec / 1000000, program_name, names[level], event);
+    strftime(second, sizeof second, "%FT%T", gmtime_r(&now.tv_sec, &utc)); /* one time for all programs, whatever their zone */
+    return (size_t)snprintf(line, LINE_SIZE / 2, "%s.%03ldZ %-8s  %-7s  %s  ", second, now.tv_nsec / 1000000, program_name, names[level], event);
 }
 
 void log_event(enum log_level level, const char *event, const char *fmt, ...)

@@ -50,4 +50,7 @@ void metrics_heartbeat(struct metrics *m, bool ready, const char *reason);
 /* Reads a value back: counters and gauges (histogram: its count); 0 for a series that does not exist. */
 double metrics_get(const struct metrics *m, size_t metric, const char *l1, const char *l2, const char *l3);
 
+/* Prints the tables as Markdown: the reference page, docs/reference/metrics.md. */
+void metrics_print_markdown(const struct metric_table *tables, size_t count);
+
 #endif

@@ -119,19 +119,6 @@ void running_resend(struct running *run, struct output *o, mono_time now)
         o->resend_at = mono_after(now, BUSY_RETRY_US);
 }
 
-static void resend_due(struct running *run)
-{
-    mono_time now = now_mono(run);
-
-    if (!due(run->next_resend, now))
-        return;
-    run->next_resend = mono_after(now, BUSY_RETRY_US / 4);
-    for (size_t i = 0; i < OPEN_BATCHES; i++)
-        for (size_t k = 0; run->batches[i].open && k < run->batches[i].out.output_count; k++)
-            running_resend(run, &run->batches[i].out.outputs[k], now);
-    held_resend(run, now);
-}
-
 static void later_position(struct bus_position *into, const struct bus_position *other, bool *ret_moved)
 {
     if (other->sequence == 0 || (other->sequence <= into->sequence && other->time_us <= into->time_us))
@@ -211,6 +198,41 @@ static enum status settle(struct running *run, const struct bus_event *ack)
     return o->acked && --b->missing == 0 ? close_batch(run, b) : STATUS_OK;
 }
 
+/* A snapshot says everything: one that was lost is not said again after a younger one. */
+static bool superseded(const struct running *run, const struct output *o)
+{
+    return subject_table[o->message.subject].kind == KIND_SNAPSHOT && o->message.token < run->newest[o->message.subject];
+}
+
+static enum status resend_batch(struct running *run, struct batch *b, mono_time now)
+{
+    for (size_t i = 0; i < b->out.output_count; i++) {
+        struct output *o = &b->out.outputs[i];
+        if (!superseded(run, o)) {
+            running_resend(run, o, now);
+        } else if (!o->acked) {
+            o->acked = true;
+            b->missing--;
+        }
+    }
+    return b->missing == 0 ? close_batch(run, b) : STATUS_OK;
+}
+
+static enum status resend_due(struct running *run)
+{
+    mono_time now = now_mono(run);
+    enum status status = STATUS_OK;
+
+    if (!due(run->next_resend, now))
+        return STATUS_OK;
+    run->next_resend = mono_after(now, BUSY_RETRY_US / 4);
+    for (size_t i = 0; i < OPEN_BATCHES && status == STATUS_OK; i++)
+        if (run->batches[i].open)
+            status = resend_batch(run, &run->batches[i], now);
+    held_resend(run, now);
+    return status;
+}
+
 static enum status publish_batch(struct running *run, struct batch *b)
 {
     mono_time now = now_mono(run);
@@ -221,6 +243,8 @@ static enum status publish_batch(struct running *run, struct batch *b)
     for (size_t i = 0; i < b->out.output_count; i++) {
         struct output *o = &b->out.outputs[i];
         o->message.token = b->first_token + i;
+        if (subject_table[o->message.subject].kind == KIND_SNAPSHOT)
+            run->newest[o->message.subject] = o->message.token;
         bool sent = run->bus->ops->publish(run->bus, &o->message) == STATUS_OK;
         o->resend_at = mono_after(now, sent ? RESEND_US : BUSY_RETRY_US);
         if (o->revision > b->last_revision)
@@ -456,8 +480,8 @@ enum status running_turn(struct running *run, mono_time until)
         status = STATUS_CRASHED;
     if (status != STATUS_OK)
         return status;
-    resend_due(run);
-    return run_batch(run);
+    status = resend_due(run);
+    return status == STATUS_OK ? run_batch(run) : status;
 }
 
 bool running_drained(struct running *run)

@@ -77,6 +77,7 @@ struct running {
     int64_t floor, stored_floor; /* everything said with a revision up to here is in its stream */
 
     mono_time last_tick, next_count, next_resend;
+    uint64_t newest[SUBJECT_COUNT]; /* token of the snapshot that was said last, by subject */
     bool opened, resumed, caught_up, draining;
     struct bus_figures figures, counted; /* now, and as already added to the counters */
 

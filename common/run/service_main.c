@@ -14,7 +14,7 @@
 
 #include "bus_nats.h"
 #include "log.h"
-#include "service.h"
+#include "running.h"
 
 enum { DRAIN_SECONDS = 8, BUS_PATIENCE_S = 30, TURN_US = 250000 };
 
@@ -31,16 +31,17 @@ struct process {
     const char *config_path; /* NULL: defaults and environment only */
     const char *database, *key_file, *metrics_dir;
     int lock_fd;
-    bool check_only, print, markdown;
+    bool check_only, print, markdown, metrics; /* what to print or check instead of running */
 };
 
 static void usage(const struct service *s)
 {
     printf("rl-%s %s - %s\n\n"
-           "usage: rl-%s [-c FILE] [-n | -p | -m | -h | -v]\n"
+           "usage: rl-%s [-c FILE] [-n | -p | -m | -M | -h | -v]\n"
            "  -c FILE  settings (default config/rl.yaml when it is there, or RL_CONFIG)\n"
            "  -n       check settings and variants, start nothing\n"
            "  -p       print the settings, -m as Markdown\n"
+           "  -M       print the metrics as Markdown\n"
            "  -v       print the version\n", s->name, RL_VERSION, s->what, s->name);
 }
 
@@ -52,12 +53,13 @@ static int parse(struct process *p, int argc, char **argv)
     p->config_path = getenv("RL_CONFIG");
     if (!p->config_path && access("config/rl.yaml", R_OK) == 0)
         p->config_path = "config/rl.yaml";
-    while ((c = getopt(argc, argv, "c:npmhv")) != -1) {
+    while ((c = getopt(argc, argv, "c:npmMhv")) != -1) {
         if (c == 'c')
             p->config_path = optarg;
         p->check_only |= c == 'n';
         p->print |= c == 'p';
         p->markdown |= c == 'm';
+        p->metrics |= c == 'M';
         if (c == 'v')
             printf("%s\n", RL_VERSION);
         if (c == 'h' || c == '?')
@@ -137,7 +139,10 @@ static struct bus *make_bus(struct process *p)
 
     for (size_t i = 0; i < p->service->handle_count; i++)
         immediate |= p->service->handles[i].mode == HANDLE_IMMEDIATE;
-    const char *user = c->nats_user[0] ? c->nats_user : p->service->name;
+    char own[64];
+
+    wire_user(c->subject_prefix, p->service->name, own);
+    const char *user = c->nats_user[0] ? c->nats_user : own;
     struct bus_nats_options options = {
         .url = c->nats_url[0] ? c->nats_url : arena_printf(&p->arena, "nats://127.0.0.1:%lld", (long long)c->nats_port),
         .user = user,
@@ -214,6 +219,13 @@ static void catch_signals(void)
     sigaction(SIGPIPE, &ignore, NULL);
 }
 
+static void print_metrics(const struct service *s)
+{
+    const struct metric_table tables[] = {{common_metrics, METRIC_COMMON_COUNT}, {s->metrics, s->metric_count}};
+
+    metrics_print_markdown(tables, COUNT_OF(tables));
+}
+
 int service_main(int argc, char **argv, const struct service *service)
 {
     struct process p = {.service = service, .state = xcalloc(1, service->state_size), .lock_fd = -1};
@@ -221,8 +233,12 @@ int service_main(int argc, char **argv, const struct service *service)
     enum status status = STATUS_OK;
     int code = parse(&p, argc, argv);
 
+    umask(027); /* what is stored is nobody's business */
     log_setup(service->name, LOG_INFO);
-    if (code < 0) {
+    if (code < 0 && p.metrics) {
+        print_metrics(service);
+        code = 0;
+    } else if (code < 0) {
         catch_signals();
         status = load(&p, &reason);
         if (status == STATUS_OK && !p.print && !p.markdown && !p.check_only && (status = own_data(&p, &reason)) == STATUS_OK)

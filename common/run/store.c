@@ -161,6 +161,36 @@ enum status store_open(const char *path, const char *const *migrations, size_t c
     return status;
 }
 
+enum status store_open_foreign(const char *path, struct store **ret, struct reason *reason)
+{
+    struct store *store = xcalloc(1, sizeof *store);
+    char tables[32];
+    enum status status = STATUS_OK;
+
+    store->path = xstrdup(path);
+    if (sqlite3_open_v2(path, &store->db, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK)
+        status = reason_fail(reason, STATUS_NOT_FOUND, "", "%s: %s", path, sqlite3_errmsg(store->db));
+    if (status == STATUS_OK)
+        status = open_ask(store, "SELECT count(*) FROM sqlite_master", tables, reason);
+    if (status == STATUS_OK)
+        *ret = store;
+    else
+        store_close(store);
+    return status;
+}
+
+bool store_has_column(struct store *store, const char *table, const char *column)
+{
+    struct query *q = store_query(store, "SELECT 1 FROM pragma_table_info(?) WHERE name = ?");
+    bool row = false;
+
+    query_bind_text(q, 1, table);
+    query_bind_text(q, 2, column);
+    bool ok = query_step(q, &row) == STATUS_OK && row;
+    query_reset(q);
+    return ok;
+}
+
 struct store *store_close(struct store *store)
 {
     if (!store)
@@ -276,4 +306,24 @@ const void *query_blob(const struct query *q, int column, size_t *ret_size)
 
     *ret_size = (size_t)sqlite3_column_bytes(q->stmt, column);
     return data;
+}
+
+static void explain(struct store *store, const char *sql, void (*visit)(void *ctx, const char *sql, const char *step), void *ctx)
+{
+    sqlite3_stmt *stmt = NULL;
+    char *text = sqlite3_mprintf("EXPLAIN QUERY PLAN %s", sql);
+
+    assert(text);
+    if (sqlite3_prepare_v2(store->db, text, -1, &stmt, NULL) == SQLITE_OK)
+        while (sqlite3_step(stmt) == SQLITE_ROW)
+            visit(ctx, sql, (const char *)sqlite3_column_text(stmt, 3));
+    sqlite3_finalize(stmt);
+    sqlite3_free(text);
+}
+
+void store_each_plan(struct store *store, void (*visit)(void *ctx, const char *sql, const char *step), void *ctx)
+{
+    for (size_t i = 0; i < BUCKETS; i++)
+        for (struct query *q = store->buckets[i]; q; q = q->next)
+            explain(store, q->sql, visit, ctx);
 }

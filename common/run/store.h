@@ -17,6 +17,12 @@ struct query;
 /* Opens or creates `path` (an SQLite URI is allowed) and brings its schema to version `count` by running migrations[version..].
  * STATUS_CORRUPT: the file is no database, is damaged, or comes from a newer version; it is left as it is and named. */
 enum status store_open(const char *path, const char *const *migrations, size_t count, struct store **ret, struct reason *reason) MUST_CHECK;
+/* Opens a file of somebody else, to read it; it is never changed.  STATUS_NOT_FOUND, STATUS_CORRUPT: the reason names the file. */
+enum status store_open_foreign(const char *path, struct store **ret, struct reason *reason) MUST_CHECK;
+
+/* Is there such a column of such a table?  Asked before a statement is made for a foreign file. */
+bool store_has_column(struct store *store, const char *table, const char *column);
+
 struct store *store_close(struct store *store); /* rolls an open transaction back; NULL is allowed */
 
 enum status store_begin(struct store *store) MUST_CHECK;
@@ -45,6 +51,9 @@ double query_real(const struct query *q, int column);
 const char *query_text(const struct query *q, int column); /* never NULL */
 const void *query_blob(const struct query *q, int column, size_t *ret_size);
 bool query_null(const struct query *q, int column);
+
+/* What EXPLAIN QUERY PLAN says of each statement that was prepared so far, step by step. */
+void store_each_plan(struct store *store, void (*visit)(void *ctx, const char *sql, const char *step), void *ctx);
 
 int64_t store_last_id(const struct store *store);
 

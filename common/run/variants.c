@@ -8,6 +8,7 @@
 
 #include "config.h"
 #include "text.h"
+#include "utf8.h"
 #include "yaml_file.h"
 
 enum { ID_SIZE = 16, MAX_SLOTS = 64, TEXT_LIMIT = 1000 };
@@ -77,13 +78,70 @@ int variants_find(const struct variants *variants, const char *id)
 
 /* --- slot definitions ------------------------------------------------------------------------------------------------------- */
 
+/* At most so many columns of a text that an error quotes. */
+static const char *brief_to(struct loader *load, const char *text, size_t columns)
+{
+    size_t bytes;
+
+    utf8_columns(text, columns, &bytes);
+    return arena_printf(load->arena, "%.*s", (int)bytes, text);
+}
+
+static const char *brief(struct loader *load, const char *text) { return brief_to(load, text, 30); }
+
+/* All words as far as they fit into an error. */
+static const char *listed(struct loader *load, const char *const *words, size_t count)
+{
+    const char *all = words[0];
+
+    for (size_t i = 1; i < count; i++) {
+        bool full = strlen(all) > 80;
+        all = arena_printf(load->arena, "%s, %s", all, full ? "..." : words[i]);
+        if (full)
+            break;
+    }
+    return brief_to(load, all, 100);
+}
+
+/* ", did you mean x?" for the nearest of the words, or all of them when none is near: " (x, y)". */
+static const char *instead(struct loader *load, const char *text, const char *const *words, size_t count)
+{
+    const char *best = words[0];
+
+    for (size_t i = 1; i < count; i++)
+        if (text_distance(text, words[i]) < text_distance(text, best))
+            best = words[i];
+    if (text_distance(text, best) <= strlen(text) / 2)
+        return arena_printf(load->arena, ", did you mean %s?", brief_to(load, best, 30));
+    return arena_printf(load->arena, " (%s)", listed(load, words, count));
+}
+
+static enum status unknown_key(struct loader *load, const yaml_node_t *key, const char *what, const char *const *known, size_t count)
+{
+    const char *name = yaml_file_text(key);
+
+    return yaml_file_fail(&load->file, key, load->reason, name, "unknown %s%s", what, instead(load, name, known, count));
+}
+
+static bool is_among(const char *word, const char *const *known, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(word, known[i]) == 0)
+            return true;
+    return false;
+}
+
 static enum status read_values(struct loader *load, const yaml_node_t *list, struct slot *slot)
 {
-    yaml_node_t *item = NULL;
+    yaml_node_t *item = NULL, *earlier;
 
-    for (size_t i = 0; yaml_file_entry(&load->file, list, i, NULL, &item); i++)
-        if (!yaml_file_text(item))
+    for (size_t i = 0; yaml_file_entry(&load->file, list, i, NULL, &item); i++) {
+        if (!yaml_file_text(item) || !yaml_file_text(item)[0])
             return yaml_file_fail(&load->file, item, load->reason, slot->name, "values: want a list of words");
+        for (size_t k = 0; k < i && yaml_file_entry(&load->file, list, k, NULL, &earlier); k++)
+            if (strcmp(yaml_file_text(earlier), yaml_file_text(item)) == 0)
+                return yaml_file_fail(&load->file, item, load->reason, slot->name, "values: \"%s\" stands there twice", brief(load, yaml_file_text(item)));
+    }
     if (!item)
         return yaml_file_fail(&load->file, list, load->reason, slot->name, "values: want a list of words");
     slot->values = list;
@@ -93,6 +151,7 @@ static enum status read_values(struct loader *load, const yaml_node_t *list, str
 static enum status read_slot(struct loader *load, const yaml_node_t *name, const yaml_node_t *body)
 {
     struct slot *slot = &load->slots[load->slot_count];
+    static const char *const known[] = {"description", "values"};
     enum status status = STATUS_OK;
     yaml_node_t *key, *value;
 
@@ -104,7 +163,7 @@ static enum status read_slot(struct loader *load, const yaml_node_t *name, const
         if (strcmp(word, "values") == 0)
             status = read_values(load, value, slot);
         else if (strcmp(word, "description") != 0)
-            status = yaml_file_fail(&load->file, key, load->reason, word, "unknown key of slot %s (description, values)", slot->name);
+            status = unknown_key(load, key, "key of a slot", known, 2);
     }
     load->slot_count++;
     return status;
@@ -119,62 +178,75 @@ static enum status read_slots(struct loader *load)
         return yaml_file_fail(&load->file, slots, load->reason, "slots", "missing: what a variant's parameters may be");
     for (size_t i = 0; status == STATUS_OK && yaml_file_entry(&load->file, slots, i, &key, &value); i++)
         status = read_slot(load, key, value);
+    if (status == STATUS_OK && !load->slot_count)
+        return yaml_file_fail(&load->file, slots, load->reason, "slots", "at least one slot is needed");
     return status;
 }
 
 /* --- variants ------------------------------------------------------------------------------------------------------------------ */
 
-/* STATUS_OK when the slot takes the value. */
-static enum status check_value(struct loader *load, const struct slot *slot, const yaml_node_t *node)
+/* Any text that can be spoken or shown on one line; *ret without blanks around it, as a folded block has them. */
+static enum status read_line(struct loader *load, const yaml_node_t *node, const char *key, const char **ret)
 {
-    const char *text = yaml_file_text(node), *sep = "";
-    char all[160] = "";
-    yaml_node_t *item;
+    const char *text = yaml_file_text(node);
 
-    if (!text || !*text || strlen(text) > TEXT_LIMIT)
-        return yaml_file_fail(&load->file, node, load->reason, slot->name, "want a text of 1 to %d bytes", TEXT_LIMIT);
-    for (size_t i = 0; yaml_file_entry(&load->file, slot->values, i, NULL, &item); i++, sep = ", ") {
-        if (strcmp(yaml_file_text(item), text) == 0)
-            return STATUS_OK;
-        size_t used = strlen(all);
-        snprintf(all + used, sizeof all - used, "%s%s", sep, yaml_file_text(item));
-    }
-    if (!slot->values)
-        return STATUS_OK;
-    return yaml_file_fail(&load->file, node, load->reason, slot->name, "\"%.30s\" is none of %s", text, all);
+    if (!text)
+        return yaml_file_fail(&load->file, node, load->reason, key, "want a text of 1 to %d bytes", TEXT_LIMIT);
+    text += strspn(text, " \t\n");
+    char *copy = arena_str(load->arena, text), *clean;
+    for (size_t n = strlen(copy); n > 0 && strchr(" \t\n", copy[n - 1]); n--)
+        copy[n - 1] = '\0';
+    if (!*copy || strlen(copy) > TEXT_LIMIT)
+        return yaml_file_fail(&load->file, node, load->reason, key, "want a text of 1 to %d bytes", TEXT_LIMIT);
+    clean = arena_str(load->arena, copy);
+    utf8_clean(clean);
+    if (strcmp(clean, copy) != 0)
+        return yaml_file_fail(&load->file, node, load->reason, key, "holds a line break or another control character");
+    *ret = copy;
+    return STATUS_OK;
 }
 
-static enum status unknown_slot(struct loader *load, const yaml_node_t *key)
+/* STATUS_OK when the slot takes the text. */
+static enum status check_value(struct loader *load, const struct slot *slot, const yaml_node_t *node, const char *text)
 {
-    const char *name = yaml_file_text(key), *best = load->slots[0].name;
+    const char **words = NULL;
+    yaml_node_t *item;
+    size_t count = 0;
 
-    for (size_t i = 0; i < load->slot_count; i++)
-        if (text_distance(name, load->slots[i].name) < text_distance(name, best))
-            best = load->slots[i].name;
-    return yaml_file_fail(&load->file, key, load->reason, name, "unknown slot, did you mean %s?", best);
+    if (!slot->values)
+        return STATUS_OK;
+    while (yaml_file_entry(&load->file, slot->values, count, NULL, &item))
+        count++;
+    words = arena_alloc(load->arena, count * sizeof *words);
+    for (size_t i = 0; yaml_file_entry(&load->file, slot->values, i, NULL, &item); i++)
+        words[i] = yaml_file_text(item);
+    if (is_among(text, words, count))
+        return STATUS_OK;
+    return yaml_file_fail(&load->file, node, load->reason, slot->name, "\"%s\" is none of its values%s", brief(load, text),
+                          instead(load, text, words, count));
 }
 
 static enum status read_parameters(struct loader *load, yaml_node_t *node, struct variant *v)
 {
     struct variant_slot *slots = arena_alloc(load->arena, load->slot_count * sizeof *slots);
+    const char *names[MAX_SLOTS];
     yaml_node_t *key, *value;
-    bool known;
 
-    for (size_t i = 0; yaml_file_entry(&load->file, node, i, &key, &value); i++) {
-        known = false;
-        for (size_t s = 0; s < load->slot_count; s++)
-            known |= strcmp(load->slots[s].name, yaml_file_text(key)) == 0;
-        if (!known)
-            return unknown_slot(load, key);
-    }
+    for (size_t s = 0; s < load->slot_count; s++)
+        names[s] = load->slots[s].name;
+    for (size_t i = 0; yaml_file_entry(&load->file, node, i, &key, &value); i++)
+        if (!is_among(yaml_file_text(key), names, load->slot_count))
+            return unknown_key(load, key, "slot", names, load->slot_count);
     for (size_t s = 0; s < load->slot_count; s++) {
         value = yaml_file_get(&load->file, node, load->slots[s].name);
         if (!value)
             return yaml_file_fail(&load->file, node, load->reason, load->slots[s].name, "slot missing in variant %s", v->id);
-        enum status status = check_value(load, &load->slots[s], value);
+        slots[s].name = arena_str(load->arena, names[s]);
+        enum status status = read_line(load, value, names[s], &slots[s].value);
+        if (status == STATUS_OK)
+            status = check_value(load, &load->slots[s], value, slots[s].value);
         if (status != STATUS_OK)
             return status;
-        slots[s] = (struct variant_slot){arena_str(load->arena, load->slots[s].name), arena_str(load->arena, yaml_file_text(value))};
     }
     v->slots = slots;
     v->slot_count = load->slot_count;
@@ -184,37 +256,34 @@ static enum status read_parameters(struct loader *load, yaml_node_t *node, struc
 static enum status read_text(struct loader *load, const yaml_node_t *variant, const char *key, const char **ret)
 {
     yaml_node_t *node = yaml_file_get(&load->file, variant, key);
-    const char *text = yaml_file_text(node);
 
-    if (!text || !*text || strlen(text) > TEXT_LIMIT)
-        return yaml_file_fail(&load->file, node ? node : variant, load->reason, key, "missing or not a text");
-    *ret = arena_str(load->arena, text);
-    return STATUS_OK;
+    if (!node)
+        return yaml_file_fail(&load->file, variant, load->reason, key, "missing in this variant");
+    return read_line(load, node, key, ret);
 }
 
 static enum status read_variant(struct loader *load, const yaml_node_t *node, struct variant *v)
 {
     static const char *const known[] = {"id", "name", "description", "parameters"};
     yaml_node_t *key, *value;
-    enum status status = read_text(load, node, "id", &v->id);
 
+    if (node->type != YAML_MAPPING_NODE)
+        return yaml_file_fail(&load->file, node, load->reason, "variants", "want id, name, description and parameters of each");
+    for (size_t i = 0; yaml_file_entry(&load->file, node, i, &key, &value); i++)
+        if (!is_among(yaml_file_text(key), known, 4))
+            return unknown_key(load, key, "key of a variant", known, 4);
+    enum status status = read_text(load, node, "id", &v->id);
     if (status == STATUS_OK && !variant_id_valid(v->id))
-        return yaml_file_fail(&load->file, node, load->reason, "id", "\"%.30s\" is no id: v, digits, one lower-case letter", v->id);
-    for (size_t i = 0; status == STATUS_OK && yaml_file_entry(&load->file, node, i, &key, &value); i++) {
-        bool found = false;
-        for (size_t k = 0; k < sizeof known / sizeof *known; k++)
-            found |= strcmp(known[k], yaml_file_text(key)) == 0;
-        if (!found)
-            status = yaml_file_fail(&load->file, key, load->reason, yaml_file_text(key),
-                                    "unknown key of a variant (id, name, description, parameters)");
-    }
+        return yaml_file_fail(&load->file, yaml_file_get(&load->file, node, "id"), load->reason, "id", "\"%s\" is no id: v, digits, one lower-case letter",
+                              brief(load, v->id));
     if (status == STATUS_OK)
         status = read_text(load, node, "name", &v->name);
     if (status == STATUS_OK)
         status = read_text(load, node, "description", &v->description);
     value = yaml_file_get(&load->file, node, "parameters");
     if (status == STATUS_OK && (!value || value->type != YAML_MAPPING_NODE))
-        status = yaml_file_fail(&load->file, node, load->reason, "parameters", "missing in variant %s", v->id);
+        return yaml_file_fail(&load->file, value ? value : node, load->reason, "parameters", value ? "want a slot: value on each line" : "missing in variant %s",
+                              v->id);
     return status == STATUS_OK ? read_parameters(load, value, v) : status;
 }
 
@@ -235,12 +304,14 @@ static enum status read_variants(struct loader *load, struct variants *ret)
             if (strcmp(items[i].id, items[count].id) == 0)
                 status = yaml_file_fail(&load->file, node, load->reason, "id", "variant %s stands there twice", items[i].id);
     }
-    if (status == STATUS_OK && !count)
+    if (status != STATUS_OK)
+        return status;
+    if (!count)
         return yaml_file_fail(&load->file, list, load->reason, "variants", "missing: a list of variants");
     qsort(items, count, sizeof *items, by_id);
     ret->items = items;
     ret->count = count;
-    return status;
+    return STATUS_OK;
 }
 
 static enum status find_base(struct loader *load, struct numbers *all)
@@ -250,7 +321,7 @@ static enum status find_base(struct loader *load, struct numbers *all)
 
     if (base < 0)
         return yaml_file_fail(&load->file, yaml_file_get(&load->file, split, "base_variant"), load->reason,
-                              "deployment.traffic_split.base_variant", "there is no variant \"%.30s\"", all->base);
+                              "deployment.traffic_split.base_variant", "there is no variant \"%s\"", brief(load, all->base));
     all->v.base = (size_t)base;
     return STATUS_OK;
 }

@@ -11,8 +11,8 @@
 
 #define MESSAGE(lower) &tom__rl__v1__##lower##__descriptor
 #define STREAMED(text, in, who, lower) {.name = text, .kind = KIND_STREAM, .stream = in, .service = who, .message = MESSAGE(lower)}
-#define FROM_VOICE(text, lower) \
-    {.name = text, .kind = KIND_STREAM, .stream = STREAM_CALLS, .message = MESSAGE(lower), .voice = true, .operator= true}
+#define FROM_VOICE(text, who, lower) \
+    {.name = text, .kind = KIND_STREAM, .stream = STREAM_CALLS, .service = who, .message = MESSAGE(lower), .voice = true, .operator= true}
 #define SNAPSHOT(text, in, who, lower) {.name = text, .kind = KIND_SNAPSHOT, .stream = in, .service = who, .message = MESSAGE(lower)}
 #define DEAD(who) {.name = "rl.dlq." who, .kind = KIND_STREAM, .stream = STREAM_DLQ, .service = who, .message = MESSAGE(dead_letter)}
 #define REQUEST(text, who, lower, from_voice)                                                             \
@@ -20,9 +20,9 @@
      .message = MESSAGE(lower##_request), .reply = MESSAGE(lower##_reply), .operator= true}
 
 const struct subject_info subject_table[SUBJECT_COUNT] = {
-    [SUBJECT_CALL_EVENT] = FROM_VOICE("call.event", call_event),
-    [SUBJECT_CALL_ENDED] = FROM_VOICE("call.ended", call_ended),
-    [SUBJECT_CALL_AMENDED] = FROM_VOICE("call.amended", call_amended),
+    [SUBJECT_CALL_EVENT] = FROM_VOICE("call.event", NULL, call_event),
+    [SUBJECT_CALL_ENDED] = FROM_VOICE("call.ended", "router", call_ended),
+    [SUBJECT_CALL_AMENDED] = FROM_VOICE("call.amended", NULL, call_amended),
     [SUBJECT_POLICY_SELECTED] = STREAMED("policy.selected", STREAM_DECISIONS, "router", policy_selected),
     [SUBJECT_FEEDBACK_STORED] = STREAMED("feedback.stored", STREAM_FEEDBACK, "feedback", feedback_stored),
     [SUBJECT_REWARD_COMPUTED] = STREAMED("reward.computed", STREAM_REWARDS, "reward", reward_computed),
@@ -39,6 +39,7 @@ const struct subject_info subject_table[SUBJECT_COUNT] = {
     [SUBJECT_FEEDBACK_ANSWER] = REQUEST("feedback.answer", "feedback", feedback_answer, true),
     [SUBJECT_FEEDBACK_STATS] = REQUEST("feedback.stats", "feedback", feedback_stats, false),
     [SUBJECT_FEEDBACK_BY_POLICY] = REQUEST("feedback.by_policy", "feedback", feedback_by_policy, false),
+    [SUBJECT_FEEDBACK_QUERY] = REQUEST("feedback.query", "feedback", feedback_query, false),
     [SUBJECT_FEEDBACK_CLEANUP] = REQUEST("feedback.cleanup", "feedback", feedback_cleanup, false),
     [SUBJECT_FEEDBACK_REPLAY] = REQUEST("feedback.replay", "feedback", feedback_replay, false),
     [SUBJECT_FEEDBACK_ERASE] = REQUEST("feedback.erase", "feedback", feedback_erase, false),
@@ -72,6 +73,7 @@ const struct consumer_info consumer_table[CONSUMER_COUNT] = {
     {"reward", SUBJECT_FEEDBACK_STORED, "reward", true},
     {"bandit", SUBJECT_REWARD_COMPUTED, "bandit", false},
     {"guard", SUBJECT_POLICY_SELECTED, "guard", false},
+    {"router", SUBJECT_CALL_EVENT, "router", false},
 };
 
 enum subject subject_dlq(const char *service)
@@ -104,4 +106,13 @@ void wire_stream(const char *prefix, enum stream stream, char ret_name[static 64
     assert(n > 0 && n < 64);
     for (size_t i = 0; i < strlen(prefix); i++)
         ret_name[i] = ret_name[i] == '.' ? '_' : (char)toupper((unsigned char)ret_name[i]);
+}
+
+void wire_user(const char *prefix, const char *user, char ret_name[static 64])
+{
+    int n = snprintf(ret_name, 64, "%s%s", prefix, user);
+
+    assert(n > 0 && n < 64);
+    for (size_t i = 0; i < strlen(prefix); i++)
+        ret_name[i] = ret_name[i] == '.' ? '_' : ret_name[i];
 }

@@ -32,6 +32,7 @@ enum subject {
     SUBJECT_FEEDBACK_ANSWER,
     SUBJECT_FEEDBACK_STATS,
     SUBJECT_FEEDBACK_BY_POLICY,
+    SUBJECT_FEEDBACK_QUERY,
     SUBJECT_FEEDBACK_CLEANUP,
     SUBJECT_FEEDBACK_REPLAY,
     SUBJECT_FEEDBACK_ERASE,
@@ -80,7 +81,7 @@ struct consumer_info {
     bool group; /* replicas share it (a deliver group); else one owner, the second instance is refused */
 };
 
-enum { MAX_ACK_PENDING = 8192, ACK_WAIT_S = 5, DUPLICATE_WINDOW_S = 120, CONSUMER_COUNT = 6, MAX_PAYLOAD = 64 * 1024 };
+enum { MAX_ACK_PENDING = 8192, ACK_WAIT_S = 5, DUPLICATE_WINDOW_S = 120, CONSUMER_COUNT = 7, MAX_PAYLOAD = 64 * 1024 };
 
 extern const struct subject_info subject_table[SUBJECT_COUNT];
 extern const struct stream_info stream_table[STREAM_COUNT];
@@ -92,8 +93,13 @@ enum subject subject_dlq(const char *service);
 /* SUBJECT_COUNT when `name` (without prefix) is no subject. */
 enum subject subject_find(const char *name);
 
-/* The names on the wire: prefix "sandbox." gives "sandbox.call.ended" and "SANDBOX_CALLS".  Truncates nothing: asserts. */
+/* The second loop of ./rl up --sandbox: its prefix, and its folder below the data of the loop that it lives beside. */
+#define SANDBOX_PREFIX "sandbox."
+#define SANDBOX_FOLDER "sandbox"
+
+/* The names on the wire: prefix "sandbox." gives "sandbox.call.ended", "SANDBOX_CALLS" and "sandbox_feedback".  Truncates nothing: asserts. */
 void wire_subject(const char *prefix, enum subject subject, char ret_name[static 128]);
 void wire_stream(const char *prefix, enum stream stream, char ret_name[static 64]);
+void wire_user(const char *prefix, const char *user, char ret_name[static 64]);
 
 #endif

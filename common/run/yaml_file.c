@@ -5,7 +5,10 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "utf8.h"
 
 enum { MAX_FILE_NODES = 100000 };
 
@@ -29,9 +32,18 @@ yaml_node_t *yaml_file_root(struct yaml_file *file)
     return root && root->type == YAML_MAPPING_NODE ? root : NULL;
 }
 
+/* A plain ~ or null says that there is no value. */
+static bool is_null(const yaml_node_t *node)
+{
+    const char *text = (const char *)node->data.scalar.value;
+
+    return node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE
+           && (strcmp(text, "~") == 0 || strcmp(text, "null") == 0 || strcmp(text, "Null") == 0 || strcmp(text, "NULL") == 0);
+}
+
 const char *yaml_file_text(const yaml_node_t *node)
 {
-    return node && node->type == YAML_SCALAR_NODE ? (const char *)node->data.scalar.value : NULL;
+    return node && node->type == YAML_SCALAR_NODE && !is_null(node) ? (const char *)node->data.scalar.value : NULL;
 }
 
 bool yaml_file_entry(struct yaml_file *file, const yaml_node_t *node, size_t i, yaml_node_t **ret_key, yaml_node_t **ret_value)
@@ -63,6 +75,45 @@ yaml_node_t *yaml_file_get(struct yaml_file *file, const yaml_node_t *mapping, c
         if (strcmp(yaml_file_text(k), key) == 0)
             return value;
     return NULL;
+}
+
+/* Where the parser gave up: a line of the file, its number, and the key that it seems to set. */
+struct place {
+    size_t line;
+    char key[64];
+    bool tab; /* indented by a tab */
+};
+
+static void read_place(const char *line, struct place *ret)
+{
+    size_t indent = strspn(line, " \t"), dash = strspn(line + indent, "- "), word = strcspn(line + indent + dash, ":\"'{}[],# \t\r\n");
+    const char *key = line + indent + dash;
+
+    ret->tab = memchr(line, '\t', indent) != NULL;
+    if (key[word] == ':' && word < sizeof ret->key && utf8_valid(key, word))
+        snprintf(ret->key, sizeof ret->key, "%.*s", (int)word, key);
+}
+
+/* A byte that is no character is known by its offset, anything else by its line (from 0; past the end: the last one). */
+static struct place find_place(const struct yaml_file *file, size_t line, bool by_offset, size_t offset)
+{
+    struct place place = {.line = 1};
+    FILE *in = fopen(file->path, "re");
+    char *text = NULL;
+    size_t capacity = 0, at = 0;
+    ssize_t size;
+
+    for (size_t n = 0; in && (size = getline(&text, &capacity, in)) > 0; n++) {
+        at += (size_t)size;
+        place = (struct place){.line = n + 1};
+        read_place(text, &place);
+        if (by_offset ? at > offset : n >= line)
+            break;
+    }
+    free(text);
+    if (in)
+        fclose(in);
+    return place;
 }
 
 static enum status check_mapping(struct yaml_file *file, const yaml_node_t *mapping, struct reason *reason)
@@ -100,15 +151,25 @@ static enum status check_nodes(struct yaml_file *file, struct reason *reason)
             if (value <= node)
                 status = yaml_file_fail(file, node, reason, "", "a list holds itself");
         if (node->type == YAML_SCALAR_NODE && strlen((const char *)node->data.scalar.value) != node->data.scalar.length)
-            status = yaml_file_fail(file, node, reason, "", "a value holds a NUL");
+            status = yaml_file_fail(file, node, reason, find_place(file, node->start_mark.line, false, 0).key, "a value holds a NUL");
     }
     return status;
 }
 
 static enum status parse_failed(const struct yaml_file *file, const yaml_parser_t *parser, struct reason *reason)
 {
-    return reason_fail(reason, STATUS_CONFIG, "", "%s:%zu: %s%s%s", file->path, parser->problem_mark.line + 1,
-                       parser->problem ? parser->problem : "not YAML", parser->context ? ", " : "", parser->context ? parser->context : "");
+    bool reader = parser->error == YAML_READER_ERROR;
+    struct place place = find_place(file, parser->problem_mark.line, reader, parser->problem_offset);
+    const char *context = !reader && parser->context ? parser->context : "", *problem = parser->problem ? parser->problem : "not YAML";
+
+    if (*context && (strstr(problem, "end of stream") || place.line <= parser->problem_mark.line)) /* never closed: where it was opened */
+        place = find_place(file, parser->context_mark.line, false, 0);
+    if (place.tab) {
+        problem = "indented by a tab; YAML wants spaces";
+        context = "";
+    }
+    return reason_fail(reason, STATUS_CONFIG, place.key, "%s:%zu: %s%s%s%s%s", file->path, place.line, place.key, place.key[0] ? ": " : "", problem,
+                       *context ? ", " : "", context);
 }
 
 static enum status load(struct yaml_file *file, FILE *in, struct reason *reason)
@@ -129,8 +190,9 @@ static enum status load(struct yaml_file *file, FILE *in, struct reason *reason)
     if (status == STATUS_OK && !yaml_parser_load(&parser, &second)) {
         status = parse_failed(file, &parser, reason);
     } else if (status == STATUS_OK) {
-        if (yaml_document_get_root_node(&second))
-            status = reason_fail(reason, STATUS_CONFIG, "", "%s: more than one document", file->path);
+        yaml_node_t *more = yaml_document_get_root_node(&second);
+        if (more)
+            status = yaml_file_fail(file, more, reason, "", "a second document; a file holds one");
         yaml_document_delete(&second);
     }
     yaml_parser_delete(&parser);

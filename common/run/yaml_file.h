@@ -26,7 +26,7 @@ yaml_node_t *yaml_file_get(struct yaml_file *file, const yaml_node_t *mapping, c
 /* Walks a mapping or a sequence: entry number `i`.  Mappings give the key too (ret_key NULL: sequences).  False beyond the last. */
 bool yaml_file_entry(struct yaml_file *file, const yaml_node_t *node, size_t i, yaml_node_t **ret_key, yaml_node_t **ret_value);
 
-/* A scalar's text; NULL for anything else. */
+/* A scalar's text; NULL for anything else, also for ~ and null. */
 const char *yaml_file_text(const yaml_node_t *node);
 
 /* STATUS_CONFIG with field `key` and text "file:line: key: rule"; node NULL: line 1. */

@@ -52,7 +52,7 @@ static const struct config_key keys[] = {
       "Model beta: at most so many calls' worth of strength comes from a variant's other cells."),
     K(TEXT, state_path, "bandit.state_path", "", "RL_BANDIT_STATE_PATH", "Readable export; empty: <data_dir>/rl/bandit_state.json."),
     K(DOUBLE, model.explore.runner_up, "exploration.runner_up", "0.5", 0, 1, NULL, "Strategy top_two: how often the runner-up is served instead."),
-    K(DOUBLE, model.explore.sharpness, "exploration.sharpness", "0.4", 0.01, 1, NULL,
+    K(DOUBLE, model.explore.sharpness, "exploration.sharpness", "0.45", 0.01, 1, NULL,
       "Thompson sampling: factor of every posterior deviation; 1 with widening 0 is plain Thompson."),
     K(ENUM, model.explore.strategy, "exploration.strategy", strategy_names, "thompson", "How beliefs become shares of traffic."),
     K(DOUBLE, model.explore.widening, "exploration.widening", "0.5", 0, 10, NULL, "How much of that is given back to variants of which less is known."),

@@ -176,6 +176,12 @@ static enum status row_of_call(struct ledger *l, const struct call *call, const 
     return status;
 }
 
+/* The same revision under other reward rules is news: a replay after these were changed scores history again. */
+static bool is_stale(const struct ledger *l, const struct call *call, const struct row *row)
+{
+    return call->revision < row->revision || (call->revision == row->revision && row->version == ledger_name(l, call->version));
+}
+
 enum status ledger_learn(struct ledger *l, const struct call *call, int64_t now, enum learned *ret)
 {
     struct row *row = NULL, changed;
@@ -187,7 +193,7 @@ enum status ledger_learn(struct ledger *l, const struct call *call, int64_t now,
     if (status != STATUS_OK)
         return status;
     bool is_new = row->revision == 0;
-    if (!is_new && call->revision <= row->revision) {
+    if (!is_new && is_stale(l, call, row)) {
         *ret = LEARNED_STALE;
         return STATUS_OK;
     }

@@ -50,7 +50,7 @@ extern const char *const ledger_migrations[LEDGER_MIGRATIONS];
 enum status ledger_open(struct store *store, struct ledger **ret) MUST_CHECK;
 struct ledger *ledger_free(struct ledger *ledger);
 
-/* In a transaction; `now` in unix seconds. */
+/* In a transaction; `now` in unix seconds.  What counts is the highest revision, or the same one under another reward version. */
 enum status ledger_learn(struct ledger *ledger, const struct call *call, int64_t now, enum learned *ret) MUST_CHECK;
 enum status ledger_flush(struct ledger *ledger) MUST_CHECK;
 

@@ -6,7 +6,7 @@
 #include "feedback.h"
 #include "log.h"
 
-enum { DAY_S = 86400, EVERY_S = 3600, CHUNK = 500 };
+enum { DAY_S = 86400, EVERY_S = 3600, CHUNK = 200 /* rows forgotten in a turn, */, WINDOW = 20000 /* of so many ids */ };
 
 struct plan {
     int32_t before; /* calls first seen before this day go */
@@ -22,32 +22,14 @@ static int32_t border(const struct feedback *f, const struct outbox *out, int64_
     return (int32_t)((now < learned ? now : learned) / DAY_S - days);
 }
 
-static enum status count_calls(struct feedback *f, const char *sql, int32_t day, int64_t limit, int64_t *ret)
+static struct plan make_plan(const struct feedback *f, const struct outbox *out, int64_t days)
 {
-    struct query *q = store_query(f->store.store, sql);
-    bool row;
+    struct plan plan = {.before = border(f, out, days)};
+    int64_t all;
 
-    query_bind_int(q, 1, day);
-    if (limit)
-        query_bind_int(q, 2, limit);
-    enum status status = query_step(q, &row);
-    if (status == STATUS_OK)
-        *ret = query_int(q, 0);
-    query_reset(q);
-    return status;
-}
-
-/* What stays is only counted up to four times what goes: the cost is that of the calls that go, not of the table. */
-static enum status make_plan(struct feedback *f, const struct outbox *out, int64_t days, struct plan *ret)
-{
-    int64_t kept = 0;
-
-    *ret = (struct plan){.before = border(f, out, days)};
-    enum status status = count_calls(f, "SELECT count(*) FROM call WHERE day < ?", ret->before, 0, &ret->calls);
-    if (status == STATUS_OK && ret->calls)
-        status = count_calls(f, "SELECT count(*) FROM (SELECT 1 FROM call WHERE day >= ? LIMIT ?)", ret->before, 4 * ret->calls, &kept);
-    ret->large = kept < 4 * ret->calls;
-    return status;
+    plan.calls = feedback_store_calls(&f->store, plan.before, &all);
+    plan.large = 5 * plan.calls > all;
+    return plan;
 }
 
 /* ---- the job ------------------------------------------------------------------------------------------------------------------------------ */
@@ -93,20 +75,18 @@ static enum status begin(struct feedback *f, const struct plan *plan)
 static enum status finish(struct feedback *f)
 {
     log_info("cleanup.done", "calls=%lld before_day=%d", (long long)f->cleanup_deleted, f->cleanup_before);
-    feedback_store_drop_days(&f->store, f->cleanup_before);
+    enum status status = feedback_store_drop_days(&f->store, f->cleanup_before);
     f->cleanup_before = 0;
+    f->cleanup_cursor = f->cleanup_pass = 0;
     f->cleanup_moves = false;
-    return query_run(store_query(f->store.store, "DELETE FROM cleanup"), NULL);
+    return status != STATUS_OK ? status : query_run(store_query(f->store.store, "DELETE FROM cleanup"), NULL);
 }
 
-static enum status forget(struct feedback *f, const struct call *c)
+static enum status forget(struct feedback *f, struct call *c)
 {
-    struct query *q = store_query(f->store.store, "DELETE FROM call WHERE id = ?");
-
     if (c->state == CALL_STORED)
         feedback_store_count(&f->store, c->record, -1);
-    query_bind_int(q, 1, c->id);
-    return query_run(q, NULL);
+    return feedback_store_forget(&f->store, c);
 }
 
 /* Below it all is in its stream, what replays said too: those that did not get so far would begin anew, and need the rows. */
@@ -117,47 +97,72 @@ static enum status published_floor(struct feedback *f, int64_t *ret)
                                  ret);
 }
 
-/* A call of the open batch, or one whose last word is not in its stream yet, waits for its turn: its row is still needed. */
-static enum status forget_some(struct feedback *f, struct outbox *out)
+/* A call of the open batch, or one whose last word is not in its stream yet, waits for the next pass: its row is still needed. */
+static enum status forget_next(struct feedback *f, struct outbox *out, int64_t published, int64_t *ret_gone)
 {
-    struct query *q = store_query(f->store.store, "SELECT " FEEDBACK_COLUMNS " FROM call WHERE day < ? ORDER BY day, call_key LIMIT ?");
-    int64_t published, found = 0, gone = 0;
+    struct query *q = store_query(f->store.store, "SELECT " FEEDBACK_COLUMNS " FROM call WHERE id > ? AND id <= ? AND day < ? ORDER BY id LIMIT ?");
+    int64_t found = 0, last = f->cleanup_cursor + WINDOW;
     struct call *row;
-    enum status status = published_floor(f, &published);
+    enum status status;
 
-    if (status != STATUS_OK)
-        return status;
-    query_bind_int(q, 1, f->cleanup_before);
-    query_bind_int(q, 2, CHUNK);
+    query_bind_int(q, 1, f->cleanup_cursor);
+    query_bind_int(q, 2, last);
+    query_bind_int(q, 3, f->cleanup_before);
+    query_bind_int(q, 4, CHUNK);
     while ((status = feedback_store_step(q, outbox_arena(out), &row)) == STATUS_OK && row) {
         found++;
+        f->cleanup_cursor = row->id;
         if (row->revision > published || calls_open(f, row->key))
             continue;
         if ((status = forget(f, row)) != STATUS_OK)
             break;
-        gone++;
+        ++*ret_gone;
     }
     query_reset(q);
+    if (found < CHUNK)
+        f->cleanup_cursor = last;
+    return status;
+}
+
+/* In passes over the rows in the order they came, for neighbours share their pages in the table and in all indexes but one; the counts by day
+ * tell when none is left.  A pass that forgot nothing gives the stream a moment. */
+static enum status forget_some(struct feedback *f, struct outbox *out)
+{
+    int64_t published, all, last, gone = 0;
+
+    if (feedback_store_calls(&f->store, f->cleanup_before, &all) == 0)
+        return finish(f);
+    enum status status = published_floor(f, &published);
+    if (status == STATUS_OK && f->cleanup_cursor == 0)
+        status = feedback_store_number(&f->store, "SELECT coalesce(min(id), 1) - 1 FROM call", &f->cleanup_cursor);
+    if (status == STATUS_OK)
+        status = forget_next(f, out, published, &gone);
+    if (status == STATUS_OK)
+        status = feedback_store_number(&f->store, "SELECT coalesce(max(id), 0) FROM call", &last);
     if (status != STATUS_OK)
         return status;
     metrics_add(f->metrics, METRIC_OWN(FEEDBACK_DELETED), (double)gone, NULL, NULL, NULL);
     f->cleanup_deleted += gone;
-    f->cleanup_moves = gone > 0;
-    return !found ? finish(f) : gone ? store_cleanup(f) : STATUS_OK;
+    f->cleanup_pass += gone;
+    f->cleanup_moves = true;
+    if (f->cleanup_cursor >= last) {
+        f->cleanup_moves = f->cleanup_pass > 0;
+        f->cleanup_cursor = f->cleanup_pass = 0;
+    }
+    return gone ? store_cleanup(f) : STATUS_OK;
 }
 
 /* Without anybody who could say that it is meant, a large cleanup is refused; said once a day. */
 static enum status periodic(struct feedback *f, struct outbox *out)
 {
     int32_t today = (int32_t)(outbox_now(out).us / 1000000 / DAY_S);
-    struct plan plan;
 
     if (f->cleanup_before || outbox_mono(out).us < f->cleanup_next_us)
         return STATUS_OK;
     f->cleanup_next_us = outbox_mono(out).us + EVERY_S * INT64_C(1000000);
-    enum status status = make_plan(f, out, f->retention_days, &plan);
-    if (status != STATUS_OK || !plan.large)
-        return status == STATUS_OK ? begin(f, &plan) : status;
+    struct plan plan = make_plan(f, out, f->retention_days);
+    if (!plan.large)
+        return begin(f, &plan);
     if (f->cleanup_refused_day != today)
         log_warning("cleanup.refused", "calls=%lld before_day=%d more than a fifth of all calls would go; if that is meant: feedback.cleanup with force",
                     (long long)plan.calls, plan.before);
@@ -181,18 +186,16 @@ enum status on_cleanup(void *state, const struct in_msg *in, struct outbox *out,
     const FeedbackCleanupRequest *q = (const FeedbackCleanupRequest *)in->body;
     FeedbackCleanupReply *m = codec_new(outbox_arena(out), &tom__rl__v1__feedback_cleanup_reply__descriptor);
     int64_t days = q->older_than_days ? q->older_than_days : f->retention_days;
-    struct plan plan;
 
     if (days > MAX_RETENTION_DAYS)
         return reason_set(reason, "older_than_days", "%lld is more than %d", (long long)days, MAX_RETENTION_DAYS);
     if (days < MIN_RETENTION_DAYS)
         return reason_set(reason, "older_than_days", "%lld is less than %d: the stream can still deliver such calls, and they would count again",
                           (long long)days, MIN_RETENTION_DAYS);
-    enum status status = make_plan(f, out, days, &plan);
-    if (status == STATUS_OK && plan.large && !q->force)
+    struct plan plan = make_plan(f, out, days);
+    if (plan.large && !q->force)
         return reason_set(reason, "force", "%lld calls would go, more than a fifth of all; if that is meant, set force", (long long)plan.calls);
-    if (status == STATUS_OK)
-        status = begin(f, &plan);
+    enum status status = begin(f, &plan);
     m->deleted = (uint64_t)plan.calls;
     outbox_reply(out, in, &m->base);
     return status;

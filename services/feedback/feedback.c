@@ -88,6 +88,7 @@ static End *end_of(struct feedback *f, struct arena *arena, const CallEnded *m, 
     e->consent = m->consent;
     e->arrived_us = in->time_us;
     e->sequence = in->sequence;
+    e->source = m->source;
     if (HAS(m, has_caller_key_case)) {
         e->caller_key = (ProtobufCBinaryData){.len = CALL_KEY_BYTES, .data = arena_alloc(arena, CALL_KEY_BYTES)};
         pseudonym(f->ring, 0, DOMAIN_CALLER, m->caller_key, e->caller_key.data);
@@ -105,6 +106,12 @@ static void refuse_consent(struct feedback *f, struct call *c, int64_t now_us)
     metrics_add(f->metrics, METRIC_OWN(FEEDBACK_NO_CONSENT), 1, NULL, NULL, NULL);
 }
 
+/* What the router concluded of a call does not speak for its caller, as long as it was not counted. */
+static bool may_refuse(const struct call *c)
+{
+    return !c->record->end || (c->record->end->source == TOM__RL__V1__SOURCE__SOURCE_FSM && !call_complete(c->state));
+}
+
 static enum status on_ended(void *state, const struct in_msg *in, struct outbox *out, struct reason *reason)
 {
     struct feedback *f = state;
@@ -118,7 +125,7 @@ static enum status on_ended(void *state, const struct in_msg *in, struct outbox 
     if (status != STATUS_OK)
         return status;
     metrics_add(f->metrics, METRIC_OWN(FEEDBACK_CLAMPED), clamped, NULL, NULL, NULL);
-    if (m->consent == TOM__RL__V1__CONSENT__CONSENT_NONE && !c->record->end) {
+    if (m->consent == TOM__RL__V1__CONSENT__CONSENT_NONE && may_refuse(c)) {
         refuse_consent(f, c, in->time_us);
         return STATUS_OK;
     }
@@ -262,7 +269,7 @@ static void show(struct feedback *f)
 static enum status tick(void *state, struct outbox *out)
 {
     struct feedback *f = state;
-    int64_t now = outbox_now(out).us, waiting = 0;
+    int64_t now = outbox_now(out).us;
     enum status status = replay_some(f, out);
 
     if (status == STATUS_OK && decisions_idle(f, out))
@@ -271,9 +278,7 @@ static enum status tick(void *state, struct outbox *out)
         status = give_up(f, out, CALL_WAITING_OUTCOME, CALL_DROPPED, now - f->outcome_wait_h * HOUR_S * 1000000);
     if (status == STATUS_OK)
         status = cleanup_some(f, out);
-    if (status == STATUS_OK)
-        status = feedback_store_number(&f->store, "SELECT count(*) FROM call WHERE waiting_us > 0", &waiting);
-    metrics_set(f->metrics, METRIC_OWN(FEEDBACK_WAITING), (double)waiting, NULL, NULL, NULL);
+    metrics_set(f->metrics, METRIC_OWN(FEEDBACK_WAITING), (double)f->store.waiting, NULL, NULL, NULL);
     show(f);
     return status;
 }
@@ -354,6 +359,7 @@ static const struct subject_handler handles[] = {
     {SUBJECT_POLICY_SELECTED, on_selected, HANDLE_BATCH},
     {SUBJECT_FEEDBACK_STATS, on_stats, HANDLE_READ},
     {SUBJECT_FEEDBACK_BY_POLICY, on_by_policy, HANDLE_READ},
+    {SUBJECT_FEEDBACK_QUERY, on_query, HANDLE_READ},
     {SUBJECT_FEEDBACK_REPLAY, on_replay, HANDLE_BATCH},
     {SUBJECT_FEEDBACK_CLEANUP, on_cleanup, HANDLE_BATCH},
 };
@@ -362,6 +368,6 @@ extern const struct service feedback_service;
 const struct service feedback_service = {
     .name = "feedback", .what = "joins what is known of each call", .state_size = sizeof(struct feedback), .keys = keys, .key_count = COUNT_OF(keys),
     .metrics = metrics, .metric_count = COUNT_OF(metrics), .handles = handles, .handle_count = COUNT_OF(handles),
-    .migrations = feedback_migrations, .migration_count = 2, .database_path = offsetof(struct feedback, db_path), .needs_keys = true,
+    .migrations = feedback_migrations, .migration_count = FEEDBACK_MIGRATIONS, .database_path = offsetof(struct feedback, db_path), .needs_keys = true,
     .open = open_feedback, .close = close_feedback, .resume = resume, .tick = tick, .next_tick = next_tick, .flush = flush,
 };

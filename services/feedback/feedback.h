@@ -36,7 +36,8 @@ struct feedback {
     int64_t idle_since_us;                /* service time since which no decision was on its way; 0: one is */
     int64_t cleanup_deleted, cleanup_next_us; /* so far; when to look again */
     int32_t cleanup_before, cleanup_refused_day; /* calls first seen before this day go, 0: none; last day it was said */
-    bool cleanup_moves; /* the last chunk deleted something */
+    int64_t cleanup_cursor, cleanup_pass; /* last row looked at, 0: a pass begins; how many went in this pass */
+    bool cleanup_moves; /* there is more to do at once */
     int64_t replay_run, replay_from, replay_next, replay_last, replay_revision; /* run 0: none is going on */
 };
 
@@ -66,6 +67,12 @@ void calls_say_no_decision(struct outbox *out, const struct call *call);
 handler_fn on_stats, on_by_policy, on_replay;
 enum status replay_open(struct feedback *f) MUST_CHECK; /* at the start: what the last life did not finish begins anew */
 enum status replay_some(struct feedback *f, struct outbox *out) MUST_CHECK; /* as much as the outbox has room for */
+
+FeedbackStored *event_of(struct arena *arena, const struct call *call); /* what is said of a stored call */
+
+/* ---- query.c ---- */
+
+handler_fn on_query;
 
 /* ---- cleanup.c ---- */
 

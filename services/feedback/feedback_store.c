@@ -14,7 +14,7 @@
 enum { RECORD_LIMIT = 1 << 20 };
 
 /* States are numbered in join.h: 6 counts, 7 is retracted. */
-const char *const feedback_migrations[] = {
+const char *const feedback_migrations[FEEDBACK_MIGRATIONS] = {
     "CREATE TABLE call(id INTEGER PRIMARY KEY, day INTEGER NOT NULL, call_key BLOB NOT NULL, revision INTEGER NOT NULL, ts INTEGER NOT NULL,"
     " variant TEXT NOT NULL, state INTEGER NOT NULL, waiting_us INTEGER NOT NULL, record BLOB NOT NULL, UNIQUE(day, call_key));"
     "CREATE INDEX call_revision ON call(revision) WHERE revision > 0;"
@@ -26,62 +26,91 @@ const char *const feedback_migrations[] = {
     "CREATE TABLE replay(run INTEGER PRIMARY KEY, from_ts INTEGER NOT NULL, next_id INTEGER NOT NULL, last_id INTEGER NOT NULL,"
     " revision INTEGER NOT NULL);",
     "CREATE TABLE cleanup(id INTEGER PRIMARY KEY, before_day INTEGER NOT NULL, deleted INTEGER NOT NULL);",
+    /* Each is searched by its state, so that a million rows of the other kind cost nothing. */
+    "DROP INDEX call_waiting; DROP INDEX call_retracted;"
+    "CREATE INDEX call_waiting ON call(state, waiting_us) WHERE waiting_us > 0;"
+    "CREATE INDEX call_retracted ON call(state, ts) WHERE state = 7;",
+    "CREATE TABLE day(day INTEGER PRIMARY KEY, n INTEGER NOT NULL); INSERT INTO day SELECT day, count(*) FROM call GROUP BY day;",
 };
-const size_t feedback_migration_count = sizeof feedback_migrations / sizeof *feedback_migrations;
 
 /* ---- days ---------------------------------------------------------------------------------------------------------------------------------- */
 
-static bool has_day(const struct feedback_store *f, int32_t day)
-{
-    for (size_t i = f->day_count; i-- > 0 && f->days[i] >= day;)
-        if (f->days[i] == day)
-            return true;
-    return false;
-}
-
-static void note_day(struct feedback_store *f, int32_t day)
+/* The place of a day, or where it would go. */
+static size_t place_of(const struct feedback_store *f, int32_t day)
 {
     size_t at = f->day_count;
 
-    if (has_day(f, day))
-        return;
-    if (f->day_count == f->day_capacity) {
-        f->day_capacity = f->day_capacity ? f->day_capacity * 2 : 64;
-        f->days = xrealloc(f->days, f->day_capacity * sizeof *f->days);
-    }
-    for (; at > 0 && f->days[at - 1] > day; at--)
-        f->days[at] = f->days[at - 1];
-    f->days[at] = day;
-    f->day_count++;
+    while (at > 0 && f->days[at - 1].day >= day)
+        at--;
+    return at;
 }
 
-void feedback_store_drop_days(struct feedback_store *f, int32_t before)
+static void count_day(struct feedback_store *f, int32_t day, int64_t n)
 {
-    size_t gone = 0;
+    size_t at = place_of(f, day);
 
-    while (gone < f->day_count && f->days[gone] < before)
-        gone++;
+    if (at == f->day_count || f->days[at].day != day) {
+        if (f->day_count == f->day_capacity) {
+            f->day_capacity = f->day_capacity ? f->day_capacity * 2 : 64;
+            f->days = xrealloc(f->days, f->day_capacity * sizeof *f->days);
+        }
+        memmove(f->days + at + 1, f->days + at, (f->day_count++ - at) * sizeof *f->days);
+        f->days[at] = (struct day_count){.day = day};
+    }
+    f->days[at].n += n;
+    f->days[at].dirty = true;
+    assert(f->days[at].n >= 0);
+}
+
+int64_t feedback_store_calls(const struct feedback_store *f, int32_t before, int64_t *ret_all)
+{
+    int64_t older = 0;
+
+    *ret_all = 0;
+    for (size_t i = 0; i < f->day_count; i++) {
+        *ret_all += f->days[i].n;
+        older += f->days[i].day < before ? f->days[i].n : 0;
+    }
+    return older;
+}
+
+enum status feedback_store_drop_days(struct feedback_store *f, int32_t before)
+{
+    struct query *q = store_query(f->store, "DELETE FROM day WHERE day < ?");
+    size_t gone = place_of(f, before);
+
     f->day_count -= gone;
     if (f->day_count)
         memmove(f->days, f->days + gone, f->day_count * sizeof *f->days);
+    query_bind_int(q, 1, before);
+    return query_run(q, NULL);
 }
 
-/* From one day to the next by the index: never a scan. */
 static enum status load_days(struct feedback_store *f)
 {
-    int64_t day = INT32_MIN;
-    bool row = true;
+    struct query *q = store_query(f->store, "SELECT day, n FROM day ORDER BY day");
+    enum status status;
+    bool row;
+
+    while ((status = query_step(q, &row)) == STATUS_OK && row)
+        count_day(f, (int32_t)query_int(q, 0), query_int(q, 1));
+    for (size_t i = 0; i < f->day_count; i++)
+        f->days[i].dirty = false;
+    return status;
+}
+
+static enum status flush_days(struct feedback_store *f)
+{
     enum status status = STATUS_OK;
 
-    while (status == STATUS_OK && row) {
-        struct query *q = store_query(f->store, "SELECT day FROM call WHERE day > ? ORDER BY day LIMIT 1");
-        query_bind_int(q, 1, day);
-        status = query_step(q, &row);
-        if (status == STATUS_OK && row) {
-            day = query_int(q, 0);
-            note_day(f, (int32_t)day);
-            query_reset(q);
-        }
+    for (size_t i = f->day_count; i-- > 0 && status == STATUS_OK;) {
+        if (!f->days[i].dirty)
+            continue;
+        struct query *q = store_query(f->store, "INSERT OR REPLACE INTO day VALUES(?, ?)");
+        query_bind_int(q, 1, f->days[i].day);
+        query_bind_int(q, 2, f->days[i].n);
+        status = query_run(q, NULL);
+        f->days[i].dirty = false;
     }
     return status;
 }
@@ -146,7 +175,7 @@ static enum status load_tallies(struct feedback_store *f)
 
 enum status feedback_store_flush(struct feedback_store *f)
 {
-    enum status status = STATUS_OK;
+    enum status status = flush_days(f);
 
     for (size_t i = 0; i < f->tally_count && status == STATUS_OK; i++) {
         struct tally *t = &f->tallies[i];
@@ -184,6 +213,10 @@ enum status feedback_store_open(struct feedback_store *f, struct store *store)
     enum status status = load_tallies(f);
     if (status == STATUS_OK)
         status = load_days(f);
+    if (status == STATUS_OK)
+        status = feedback_store_number(f, "SELECT count(*) FROM call WHERE state IN (1, 2) AND waiting_us > 0", &f->waiting);
+    if (status == STATUS_OK)
+        status = feedback_store_number(f, "SELECT count(*) FROM call WHERE state = 7", &f->retracted);
     return status == STATUS_OK ? feedback_store_number(f, "SELECT max(revision) FROM call WHERE revision > 0", &f->last_revision) : status;
 }
 
@@ -198,6 +231,17 @@ int64_t feedback_store_next_revision(struct feedback_store *f, wall_time now)
 {
     f->last_revision = now.us > f->last_revision ? now.us : f->last_revision + 1;
     return f->last_revision;
+}
+
+/* The row counts as `c` says now; `there` false: it is gone. */
+static void count_row(struct feedback_store *f, struct call *c, bool there)
+{
+    bool waits = there && c->waiting_us > 0, retracted = there && c->state == CALL_RETRACTED;
+
+    f->waiting += waits - c->row_waits;
+    f->retracted += retracted - c->row_retracted;
+    c->row_waits = waits;
+    c->row_retracted = retracted;
 }
 
 enum status feedback_store_step(struct query *q, struct arena *arena, struct call **ret)
@@ -221,6 +265,8 @@ enum status feedback_store_step(struct query *q, struct arena *arena, struct cal
     c->revision = query_int(q, 3);
     c->state = (enum call_state)query_int(q, 4);
     c->waiting_us = query_int(q, 5);
+    c->row_waits = c->waiting_us > 0;
+    c->row_retracted = c->state == CALL_RETRACTED;
     const void *blob = query_blob(q, 6, &size);
     if (codec_decode(arena, &tom__rl__v1__call_record__descriptor, blob, size, RECORD_LIMIT, &json, &record, &reason) != STATUS_OK)
         return STATUS_CORRUPT;
@@ -236,10 +282,10 @@ enum status feedback_store_find(struct feedback_store *f, struct arena *arena, c
     enum status status = STATUS_OK;
 
     *ret = NULL;
-    for (size_t i = f->day_count; i-- > 0 && f->days[i] >= day - back && !*ret && status == STATUS_OK;) {
-        if (f->days[i] > day + 1)
+    for (size_t i = f->day_count; i-- > 0 && f->days[i].day >= day - back && !*ret && status == STATUS_OK;) {
+        if (f->days[i].day > day + 1)
             continue;
-        query_bind_int(q, 1, f->days[i]);
+        query_bind_int(q, 1, f->days[i].day);
         query_bind_blob(q, 2, key, CALL_KEY_BYTES);
         status = feedback_store_step(q, arena, ret);
         query_reset(q);
@@ -278,7 +324,22 @@ enum status feedback_store_put(struct feedback_store *f, struct arena *arena, st
     enum status status = query_run(q, NULL);
     if (status == STATUS_OK && !c->id) {
         c->id = store_last_id(f->store);
-        note_day(f, c->day);
+        count_day(f, c->day, +1);
     }
+    if (status == STATUS_OK)
+        count_row(f, c, true);
     return status;
+}
+
+enum status feedback_store_forget(struct feedback_store *f, struct call *c)
+{
+    struct query *q = store_query(f->store, "DELETE FROM call WHERE id = ?");
+
+    query_bind_int(q, 1, c->id);
+    enum status status = query_run(q, NULL);
+    if (status != STATUS_OK)
+        return status;
+    count_row(f, c, false);
+    count_day(f, c->day, -1);
+    return STATUS_OK;
 }

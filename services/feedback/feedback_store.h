@@ -10,8 +10,8 @@
 #include "pseudonym.h"
 #include "store.h"
 
-extern const char *const feedback_migrations[];
-extern const size_t feedback_migration_count;
+enum { FEEDBACK_MIGRATIONS = 4 };
+extern const char *const feedback_migrations[FEEDBACK_MIGRATIONS];
 
 /* One call of the open batch. */
 struct call {
@@ -23,6 +23,7 @@ struct call {
     enum call_state state;
     CallRecord *record;
     bool changed, gave_up; /* gave_up: this batch ended its wait for a decision */
+    bool row_waits, row_retracted; /* as the stored row counts in feedback_store */
     struct call *same_slot;
 };
 
@@ -32,12 +33,20 @@ struct tally {
     bool dirty;
 };
 
+/* A day on which calls were first seen. */
+struct day_count {
+    int32_t day;
+    int64_t n;
+    bool dirty;
+};
+
 struct feedback_store {
     struct store *store;
     int64_t last_revision;
+    int64_t waiting, retracted; /* rows */
     struct tally *tallies;
     size_t tally_count, tally_capacity;
-    int32_t *days; /* that have rows, ascending */
+    struct day_count *days; /* that have rows, ascending */
     size_t day_count, day_capacity;
 };
 
@@ -51,6 +60,9 @@ enum status feedback_store_find(struct feedback_store *f, struct arena *arena, c
 /* Writes the row.  The counts are the caller's: see feedback_store_count. */
 enum status feedback_store_put(struct feedback_store *f, struct arena *arena, struct call *call) MUST_CHECK;
 
+/* Deletes the row of a stored call. */
+enum status feedback_store_forget(struct feedback_store *f, struct call *call) MUST_CHECK;
+
 /* max(last + 1, now in microseconds): a restored database never says a number again that was already used. */
 int64_t feedback_store_next_revision(struct feedback_store *f, wall_time now);
 
@@ -61,8 +73,11 @@ enum status feedback_store_flush(struct feedback_store *f) MUST_CHECK;
 /* Unix seconds of the newest call that ever counted, a full hour; 0: none did. */
 int64_t feedback_store_latest_ts(const struct feedback_store *f);
 
+/* Calls first seen before this day, and of any day. */
+int64_t feedback_store_calls(const struct feedback_store *f, int32_t before, int64_t *ret_all);
+
 /* No row of a day before this one is left. */
-void feedback_store_drop_days(struct feedback_store *f, int32_t before);
+enum status feedback_store_drop_days(struct feedback_store *f, int32_t before) MUST_CHECK;
 
 /* Rows in order: `sql` selects the columns of FEEDBACK_COLUMNS; bind, then step until *ret is NULL. */
 #define FEEDBACK_COLUMNS "id, day, call_key, revision, state, waiting_us, record"

@@ -165,20 +165,29 @@ static int64_t known_at(bool told, double seconds, int64_t arrived_us)
     return told && seconds * 1e6 < (double)arrived_us ? (int64_t)(seconds * 1e6) : arrived_us;
 }
 
+static Source source_of(Source told) { return told == TOM__RL__V1__SOURCE__SOURCE_UNSPECIFIED ? TOM__RL__V1__SOURCE__SOURCE_TOOL : told; }
+
+/* The router's state machine concluded it: what the voice stack tells itself takes its place. */
+static bool concluded(const End *end) { return end->source == TOM__RL__V1__SOURCE__SOURCE_FSM; }
+
 unsigned join_end(struct arena *arena, CallRecord *r, const End *end, const CallEnded *m)
 {
     if (r->tombstone_us)
         return JOIN_NOTHING;
-    if (r->end)
-        return r->end->sequence == end->sequence ? JOIN_NOTHING : JOIN_DUPLICATE_END;
+    if (r->end && r->end->sequence == end->sequence)
+        return JOIN_NOTHING;
+    bool told_better = r->end && concluded(r->end) && !concluded(end);
+    if (r->end && !told_better)
+        return JOIN_DUPLICATE_END;
+    bool before = overridden(r);
     r->end = arena_copy(arena, end, sizeof *end);
-    learn_signals(arena, r, m->signals, TOM__RL__V1__SOURCE__SOURCE_TOOL, known_at(HAS(m, has_ts_case), m->ts, end->arrived_us));
-    return JOIN_CHANGED | (overridden(r) ? JOIN_OVERRIDDEN : 0u);
+    learn_signals(arena, r, m->signals, source_of(m->source), known_at(HAS(m, has_ts_case), m->ts, end->arrived_us));
+    return JOIN_CHANGED | (told_better ? JOIN_DUPLICATE_END : 0u) | (overridden(r) && !before ? JOIN_OVERRIDDEN : 0u);
 }
 
 unsigned join_amendment(struct arena *arena, CallRecord *r, const CallAmended *m, int64_t arrived_us)
 {
-    Source source = m->source == TOM__RL__V1__SOURCE__SOURCE_UNSPECIFIED ? TOM__RL__V1__SOURCE__SOURCE_TOOL : m->source;
+    Source source = source_of(m->source);
     int64_t at_us = known_at(HAS(m, has_at_case), m->at, arrived_us);
 
     if (r->tombstone_us)

@@ -3,7 +3,8 @@
  *
  * Decision, end and amendments may come in any order, any number of times; the record that results is the same.  Per field the last
  * `at` wins, then the source (human, user, judge, tool, fsm), then the larger value; `at` of an end is its ts, and nothing is known as
- * of later than it arrived.  The first end that was processed counts. */
+ * of later than it arrived.  The first end that was processed counts; but one that the router's state machine concluded (source FSM) gives way
+ * to one that the voice stack tells: the call counts once, and no signal is lost. */
 #ifndef RL_JOIN_H
 #define RL_JOIN_H
 

@@ -6,7 +6,7 @@
 #include "feedback.h"
 #include "log.h"
 
-enum { DEFAULT_LIMIT = 100, MAX_LIMIT = 1000 };
+enum { DEFAULT_LIMIT = 100, MAX_LIMIT = 1000, REPLAY_WINDOW = 20000 /* rows looked at in one turn */ };
 
 /* ---- feedback.stats -------------------------------------------------------------------------------------------------------------------------- */
 
@@ -40,12 +40,9 @@ enum status on_stats(void *state, const struct in_msg *in, struct outbox *out, s
     struct feedback *f = state;
     struct arena *arena = outbox_arena(out);
     FeedbackStatsReply *m = codec_new(arena, &tom__rl__v1__feedback_stats_reply__descriptor);
-    int64_t waiting = 0, retracted = 0, latest = 0;
-    enum status status = feedback_store_number(&f->store, "SELECT count(*) FROM call WHERE waiting_us > 0", &waiting);
+    int64_t latest = 0;
 
     (void)reason;
-    if (status == STATUS_OK)
-        status = feedback_store_number(&f->store, "SELECT count(*) FROM call WHERE state = 7", &retracted);
     m->policy_stats = arena_alloc(arena, f->store.tally_count * sizeof *m->policy_stats);
     m->profile_stats = arena_alloc(arena, f->store.tally_count * sizeof *m->profile_stats);
     for (size_t i = 0; i < f->store.tally_count; i++) {
@@ -61,15 +58,15 @@ enum status on_stats(void *state, const struct in_msg *in, struct outbox *out, s
         m->has_latest_event_ts_case = TOM__RL__V1__FEEDBACK_STATS_REPLY__HAS_LATEST_EVENT_TS_LATEST_EVENT_TS;
         m->latest_event_ts = latest;
     }
-    m->waiting = (uint64_t)waiting;
-    m->retracted = (uint64_t)retracted;
+    m->waiting = (uint64_t)f->store.waiting;
+    m->retracted = (uint64_t)f->store.retracted;
     outbox_reply(out, in, &m->base);
-    return status;
+    return STATUS_OK;
 }
 
 /* ---- feedback.by_policy ---------------------------------------------------------------------------------------------------------------------- */
 
-static FeedbackStored *event_of(struct arena *arena, const struct call *c)
+FeedbackStored *event_of(struct arena *arena, const struct call *c)
 {
     FeedbackStored *m = codec_new(arena, &tom__rl__v1__feedback_stored__descriptor);
     char key[CALL_KEY_TEXT];
@@ -159,13 +156,14 @@ static enum status store_replay(struct feedback *f, int64_t run, int64_t from, i
 static enum status say_chunk(struct feedback *f, struct outbox *out, int64_t limit, int64_t revision, int64_t *ret_said)
 {
     struct query *q = store_query(f->store.store, "SELECT " FEEDBACK_COLUMNS " FROM call WHERE id >= ? AND id <= ? AND ts >= ? AND state >= 6 ORDER BY id LIMIT ?");
+    int64_t last = f->replay_next + REPLAY_WINDOW < f->replay_last ? f->replay_next + REPLAY_WINDOW : f->replay_last;
     struct arena *arena = outbox_arena(out);
     struct call *row;
     char key[CALL_KEY_TEXT];
     enum status status;
 
     query_bind_int(q, 1, f->replay_next);
-    query_bind_int(q, 2, f->replay_last);
+    query_bind_int(q, 2, last);
     query_bind_int(q, 3, f->replay_from);
     query_bind_int(q, 4, limit);
     while ((status = feedback_store_step(q, arena, &row)) == STATUS_OK && row) {
@@ -175,6 +173,8 @@ static enum status say_chunk(struct feedback *f, struct outbox *out, int64_t lim
         f->replay_next = row->id + 1;
         ++*ret_said;
     }
+    if (*ret_said < limit)
+        f->replay_next = last + 1;
     query_reset(q);
     return status;
 }
@@ -191,17 +191,19 @@ enum status replay_some(struct feedback *f, struct outbox *out)
         return status;
     if (said)
         f->replay_revision = revision;
-    if (said < room) {
-        f->replay_next = f->replay_last + 1;
+    bool done = f->replay_next > f->replay_last;
+    if (done)
         log_info("replay.done", "run=%lld", (long long)f->replay_run);
-    }
     status = store_replay(f, f->replay_run, f->replay_from, f->replay_next, f->replay_last, f->replay_revision);
-    return status == STATUS_OK && said < room ? next_replay(f) : status;
+    return status == STATUS_OK && done ? next_replay(f) : status;
 }
 
+/* By the indexes: the table itself is not read. */
 static enum status count_replay(struct feedback *f, int64_t from, int64_t *ret_count, int64_t *ret_last)
 {
-    struct query *q = store_query(f->store.store, "SELECT count(*), coalesce(max(id), 0) FROM call WHERE ts >= ? AND state >= 6");
+    struct query *q = store_query(f->store.store, "SELECT (SELECT count(*) FROM call WHERE state = 7 AND ts >= ?1)"
+                                                  " + coalesce(sum((SELECT count(*) FROM call WHERE state = 6 AND variant = t.variant AND ts >= ?1)), 0),"
+                                                  " (SELECT coalesce(max(id), 0) FROM call) FROM (SELECT DISTINCT variant FROM tally) t");
     bool row;
 
     query_bind_int(q, 1, from);

@@ -84,7 +84,8 @@ enum status validate_call_ended(const struct validate_rules *rules, CallEnded *m
         status = call_id_check(&m->caller_key, "caller_key", reason);
     if (status == STATUS_OK)
         status = check_signals(rules, m->signals, ret_clamped, reason);
-    if (status == STATUS_OK && !rules->allow_unknown_resolution && (!m->signals || !HAS(m->signals, has_resolution_case)))
+    bool may_be_open = rules->allow_unknown_resolution || m->source == TOM__RL__V1__SOURCE__SOURCE_FSM;
+    if (status == STATUS_OK && !may_be_open && (!m->signals || !HAS(m->signals, has_resolution_case)))
         status = reason_set(reason, "signals.resolution", "missing; true or false is required");
     return status;
 }

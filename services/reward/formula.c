@@ -23,15 +23,26 @@ static double duration_part(const struct reward_rules *rules, double seconds)
     return 0;
 }
 
+/* What the parts of an unrated call are multiplied by: sum of all weights over the sum of those without the rating's.  The attainable range
+ * does not grow: s W / (W - r) <= s + r, because a sum s of parts is at most W - r. */
+static double unrated_scale(const struct reward_rules *rules)
+{
+    double others = fabs(rules->resolution_weight) + fabs(rules->barge_in_weight) + fabs(rules->repeat_weight) + fabs(rules->handover_weight)
+                    + (rules->duration_term == DURATION_NONE ? 0 : rules->duration_bound);
+
+    return rules->missing_rating == RATING_RENORMALISE && others > 0 ? (others + fabs(rules->rating_weight)) / others : 1;
+}
+
 void reward_compute(const struct reward_rules *rules, const struct signals *s, struct reward_parts *ret)
 {
+    double scale = s->user_rating ? 1 : unrated_scale(rules);
     struct reward_parts p = {
-        .resolution = s->resolution == TRI_TRUE ? rules->resolution_weight : 0,
+        .resolution = s->resolution == TRI_TRUE ? scale * rules->resolution_weight : 0,
         .rating = s->user_rating ? rules->rating_weight * (s->user_rating - 3) / 2.0 : 0,
-        .barge_in = 0 - rules->barge_in_weight * filled(s->barge_in_count, rules->barge_in_cap),
-        .repeats = 0 - rules->repeat_weight * filled(s->repeats, rules->repeat_cap),
-        .handover = s->handover == TRI_TRUE ? 0 - rules->handover_weight : 0,
-        .duration = duration_part(rules, s->duration_sec),
+        .barge_in = 0 - scale * rules->barge_in_weight * filled(s->barge_in_count, rules->barge_in_cap),
+        .repeats = 0 - scale * rules->repeat_weight * filled(s->repeats, rules->repeat_cap),
+        .handover = s->handover == TRI_TRUE ? 0 - scale * rules->handover_weight : 0,
+        .duration = scale * duration_part(rules, s->duration_sec),
     };
 
     p.total = clamp(p.resolution + p.rating + p.barge_in + p.repeats + p.handover + p.duration, -1, 1);

@@ -5,6 +5,10 @@
 
 #include "signals.h"
 
+/* A call without a rating: as if rated 3, or its other parts scaled so that together they weigh as much as those of a rated call.  Neutral
+ * pulls a variant whose callers rarely answer towards the middle. */
+enum missing_rating { RATING_NEUTRAL, RATING_RENORMALISE };
+
 enum duration_term { DURATION_LINEAR, DURATION_TENT, DURATION_NONE };
 
 /* The section `reward` of the configuration; the service's state begins with it. */
@@ -18,6 +22,7 @@ struct reward_rules {
     double duration_target_sec;       /* 180 */
     double duration_bound;            /* 0.2 */
     int duration_term;                /* enum duration_term */
+    int missing_rating;               /* enum missing_rating */
 };
 
 struct reward_parts {

@@ -17,6 +17,7 @@ struct reward {
 };
 
 static const char *const duration_terms[] = {"linear", "tent", "none", NULL};
+static const char *const missing_ratings[] = {"neutral", "renormalise", NULL};
 
 #define K(type, member, ...) CONFIG_##type(struct reward, member, __VA_ARGS__)
 
@@ -27,6 +28,8 @@ static const struct config_key keys[] = {
     K(DOUBLE, rules.duration_target_sec, "reward.duration_target_sec", "180", 1, 3600, NULL, "Length that counts as neutral (tent: best), seconds."),
     K(ENUM, rules.duration_term, "reward.duration_term", duration_terms, "linear", "How the length of a call counts; linear also pays for callers who hang up."),
     K(DOUBLE, rules.handover_weight, "reward.handover_weight", "0.1", 0, 1, NULL, "Taken off when a human had to take over."),
+    K(ENUM, rules.missing_rating, "reward.missing_rating", missing_ratings, "neutral",
+      "A call without a rating counts as if rated 3, or its other parts are scaled up to the weight of a rated call."),
     K(DOUBLE, rules.rating_weight, "reward.rating_weight", "0.2", 0, 1, NULL, "Given for a rating of 5, taken for a rating of 1."),
     K(INT, rules.repeat_cap, "reward.repeat_cap", "3", 1, 5, NULL, "Repetitions beyond this cost no more."),
     K(DOUBLE, rules.repeat_weight, "reward.repeat_weight", "0.1", 0, 1, NULL, "Taken off at repeat_cap repetitions, in proportion below."),

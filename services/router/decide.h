@@ -20,9 +20,10 @@ struct policy {
 struct limit_set {
     char version[32];
     bool eligible[MAX_VARIANTS];
-    uint8_t group[MAX_VARIANTS];
+    uint8_t group[MAX_VARIANTS], stage[MAX_VARIANTS];
     size_t group_count;
     double caps[MAX_GROUPS];
+    char group_names[MAX_GROUPS][16];
     double floor, base_share;
     bool frozen;
     size_t pin_count;
@@ -52,9 +53,14 @@ struct decide_output {
     size_t variant;
     DecisionSource source;
     bool holdback;
+    const double *w;  /* of the cell, in the policy; NULL: there was none */
+    const char *cell; /* whose w that is: in->cell or "*"; NULL: there was none */
     double p[MAX_VARIANTS];
 };
 
 void decide(const struct decide_input *in, struct decide_output *ret);
+
+/* What it was decided from, as it goes into the record; lives in the arena, texts stay where they are. */
+DecisionGrounds *decide_grounds(struct arena *arena, const struct decide_input *in, const struct decide_output *out);
 
 #endif

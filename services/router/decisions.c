@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "codec.h"
+
 enum { BUCKETS = 1 << 16 };
 
 struct decisions {
@@ -41,6 +43,7 @@ static void drop_oldest(struct decisions *d)
     if (!d->oldest)
         d->youngest = NULL;
     d->count--;
+    free(gone->grounds);
     free(gone);
 }
 
@@ -55,9 +58,9 @@ struct decisions *decisions_free(struct decisions *d)
     return NULL;
 }
 
-const struct held_decision *decisions_find(const struct decisions *d, const uint8_t key[static CALL_KEY_BYTES])
+struct held_decision *decisions_find(const struct decisions *d, const uint8_t key[static CALL_KEY_BYTES])
 {
-    const struct held_decision *h = *bucket_of(d, key);
+    struct held_decision *h = *bucket_of(d, key);
 
     while (h && memcmp(h->key, key, CALL_KEY_BYTES) != 0)
         h = h->same_bucket;
@@ -94,6 +97,30 @@ struct held_decision *decisions_add(struct decisions *d, const uint8_t key[stati
     *bucket = h;
     enqueue(d, h);
     return h;
+}
+
+void decisions_keep_grounds(struct held_decision *decision, struct arena *arena, const DecisionGrounds *grounds)
+{
+    const uint8_t *data;
+
+    decision->grounds_size = 0;
+    if (!grounds)
+        return;
+    codec_encode(arena, &grounds->base, false, &data, &decision->grounds_size);
+    decision->grounds = xrealloc(decision->grounds, decision->grounds_size);
+    memcpy(decision->grounds, data, decision->grounds_size);
+}
+
+DecisionGrounds *decisions_grounds(const struct held_decision *decision, struct arena *arena)
+{
+    ProtobufCMessage *m = NULL;
+    struct reason reason;
+    bool json;
+
+    if (!decision->grounds_size || codec_decode(arena, &tom__rl__v1__decision_grounds__descriptor, decision->grounds, decision->grounds_size,
+                                                decision->grounds_size, &json, &m, &reason) != STATUS_OK)
+        return NULL;
+    return (DecisionGrounds *)m;
 }
 
 void decisions_forget(struct decisions *d, int64_t before_us)

@@ -2,47 +2,37 @@
 /* router.c - which variant speaks in this call?
  *
  * policy.select -> answer, and policy.selected.  Answers inside the bus's thread from two snapshots in memory, so bandit and guard may
- * both be down; never waits for a disk or an acknowledgement.  Keeps no database: recent decisions are read back from the stream. */
-#include <pthread.h>
+ * both be down; never waits for a disk or an acknowledgement.  call.event -> a live call (calls.c), and call.ended at its end.  Keeps no
+ * database: recent decisions and live calls are read back from the streams.
+ *
+ * One router owns the live calls, for a call's events must come to one place in their order: its consumer has no group, and a second
+ * instance on the same bus is refused at its start. */
+#include "router.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "call_id.h"
-#include "decide.h"
-#include "decisions.h"
-#include "log.h"
-#include "service.h"
-
-enum { MEMORY_S = 7200 };
-
-struct router {
-    int64_t max_decisions;
-
-    const struct common_config *common;
-    const struct variants *variants;
-    struct metrics *metrics;
-    struct keyring *ring;
-    pthread_mutex_t lock; /* everything below: the bus's thread decides, the loop's thread takes snapshots */
-    struct policy *policy;
-    struct limit_set limits;
-    bool has_limits, locked;
-    wall_time policy_at, limits_at;
-    struct decisions *decisions;
-};
 
 static const struct config_key keys[] = {
     CONFIG_INT(struct router, max_decisions, "router.max_decisions", "200000", 1000, 10000000, NULL,
-               "Decisions kept for being asked again; each takes about 400 bytes, for two hours."),
+               "Decisions kept for being asked again; each takes about 700 bytes, for two hours."),
+    CONFIG_INT(struct router, max_sessions, "router.max_sessions", "50000", 100, 5000000, NULL,
+               "Live calls followed by their events; beyond that the one that began first is given up.  Each takes about 300 bytes."),
+    CONFIG_INT(struct router, session_limit_s, "router.session_limit_s", "7200", 60, MEMORY_S, NULL,
+               "A call whose end has not come so long after its beginning is given up, seconds."),
 };
 
-enum { PULLS, DECISIONS, HELD, POLICY_AGE, LIMITS_AGE };
-
 static const struct metric metrics[] = {
-    [PULLS] = {"rl_policy_pulls_total", METRIC_COUNTER, "Decisions served, once per call.", {"policy_variant"}},
-    [DECISIONS] = {"rl_decisions_total", METRIC_COUNTER, "Decisions by how they came about.", {"source"}},
-    [HELD] = {"rl_decisions_held", METRIC_GAUGE, "Decisions kept for being asked again.", {NULL}},
-    [POLICY_AGE] = {"rl_bandit_snapshot_age_seconds", METRIC_GAUGE, "Age of the bandit's snapshot; -1: none yet.", {NULL}},
-    [LIMITS_AGE] = {"rl_guard_snapshot_age_seconds", METRIC_GAUGE, "Age of the guard's snapshot; -1: none yet.", {NULL}},
+    [ROUTER_PULLS] = {"rl_policy_pulls_total", METRIC_COUNTER, "Decisions served, once per call.", {"policy_variant"}},
+    [ROUTER_DECISIONS] = {"rl_decisions_total", METRIC_COUNTER, "Decisions by how they came about.", {"source"}},
+    [ROUTER_HELD] = {"rl_decisions_held", METRIC_GAUGE, "Decisions kept for being asked again.", {NULL}},
+    [ROUTER_POLICY_AGE] = {"rl_bandit_snapshot_age_seconds", METRIC_GAUGE, "Age of the bandit's snapshot; -1: none yet.", {NULL}},
+    [ROUTER_LIMITS_AGE] = {"rl_guard_snapshot_age_seconds", METRIC_GAUGE, "Age of the guard's snapshot; -1: none yet.", {NULL}},
+    [ROUTER_SESSIONS] = {"rl_sessions", METRIC_GAUGE, "Calls by the state that their events brought them to.", {"state"}},
+    [ROUTER_EVENTS] = {"rl_call_events_total", METRIC_COUNTER, "Events of live calls that were taken.", {"event"}},
+    [ROUTER_REJECTED] = {"rl_call_events_rejected_total", METRIC_COUNTER, "Events that changed nothing, by why.", {"why"}},
+    [ROUTER_DROPPED] = {"rl_sessions_dropped_total", METRIC_COUNTER, "Live calls given up: too many (full) or for too long (expired).", {"why"}},
 };
 
 static const char *source_name(DecisionSource source)
@@ -80,12 +70,13 @@ static enum status read_request(const struct router *r, PolicySelectRequest *q, 
 
 /* ---- deciding ------------------------------------------------------------------------------------------------------------------------------ */
 
-static const struct held_decision *remembered(struct router *r, const char *call_id)
+struct held_decision *router_remembered(struct router *r, const char *call_id, const char **ret_key_id)
 {
     uint8_t key[CALL_KEY_BYTES];
-    const struct held_decision *h = NULL;
+    struct held_decision *h = NULL;
 
     for (size_t i = 0; keyring_id(r->ring, i) && !h; i++) {
+        *ret_key_id = keyring_id(r->ring, i);
         pseudonym(r->ring, i, DOMAIN_CALL, call_id, key);
         h = decisions_find(r->decisions, key);
     }
@@ -100,18 +91,19 @@ static double number_of(struct router *r, const char *domain, const char *call_i
     return pseudonym_uniform(key);
 }
 
-static void make(struct router *r, const PolicySelectRequest *q, const bool *mask, wall_time now, struct held_decision *ret)
+static DecisionGrounds *make(struct router *r, struct arena *arena, const PolicySelectRequest *q, const bool *mask, struct held_decision *ret)
 {
     uint8_t id[CALL_KEY_BYTES];
     char cell[CELL_SIZE];
     struct decide_output out;
 
     snprintf(ret->profile, sizeof ret->profile, "%s", context_profile(&r->common->profiles, q->profile[0] ? q->profile : "general"));
-    snprintf(ret->time_of_day, sizeof ret->time_of_day, "%s", q->time_of_day[0] ? q->time_of_day : clk_time_of_day(now.us / 1000000));
+    snprintf(ret->time_of_day, sizeof ret->time_of_day, "%s", q->time_of_day[0] ? q->time_of_day : clk_time_of_day(ret->at_us / 1000000));
     context_cell(ret->profile, ret->time_of_day, cell);
-    decide(&(struct decide_input){.variants = r->variants, .policy = r->policy, .limits = r->has_limits ? &r->limits : NULL,
-                                  .enabled = r->common->enabled, .cell = cell, .mask = mask, .draw = number_of(r, DOMAIN_DRAW, q->call_id),
-                                  .holdback = number_of(r, DOMAIN_HOLDBACK, q->call_id)}, &out);
+    struct decide_input in = {.variants = r->variants, .policy = r->policy, .limits = r->has_limits ? &r->limits : NULL,
+                              .enabled = r->common->enabled, .cell = cell, .mask = mask, .draw = number_of(r, DOMAIN_DRAW, q->call_id),
+                              .holdback = number_of(r, DOMAIN_HOLDBACK, q->call_id)};
+    decide(&in, &out);
     pseudonym(r->ring, 0, DOMAIN_DECISION, q->call_id, id);
     call_key_text(id, ret->decision_id);
     ret->variant = out.variant;
@@ -120,6 +112,7 @@ static void make(struct router *r, const PolicySelectRequest *q, const bool *mas
     memcpy(ret->p, out.p, r->variants->count * sizeof ret->p[0]);
     snprintf(ret->policy_version, sizeof ret->policy_version, "%s", r->policy ? r->policy->version : "");
     snprintf(ret->guard_version, sizeof ret->guard_version, "%s", r->has_limits ? r->limits.version : "");
+    return decide_grounds(arena, &in, &out);
 }
 
 /* ---- messages ---------------------------------------------------------------------------------------------------------------------------------- */
@@ -129,6 +122,8 @@ typedef Tom__Rl__V1__PolicySelectReply__ParametersEntry ReplyParametersEntry;
 typedef Tom__Rl__V1__PolicySelectReply__ProbabilitiesEntry ReplyProbabilitiesEntry;
 typedef Tom__Rl__V1__PolicySelected__ContextEntry SelectedContextEntry;
 typedef Tom__Rl__V1__PolicySelected__ProbabilitiesEntry SelectedProbabilitiesEntry;
+typedef Tom__Rl__V1__RouterSessionReply__VariantNamesEntry VariantNamesEntry;
+#define VariantNames_descriptor tom__rl__v1__router_session_reply__variant_names_entry__descriptor
 #define ReplyContext_descriptor tom__rl__v1__policy_select_reply__context_entry__descriptor
 #define ReplyParameters_descriptor tom__rl__v1__policy_select_reply__parameters_entry__descriptor
 #define ReplyProbabilities_descriptor tom__rl__v1__policy_select_reply__probabilities_entry__descriptor
@@ -159,15 +154,15 @@ static PolicySelectReply *reply_of(const struct router *r, struct arena *arena, 
     return m;
 }
 
-static void say_selected(const struct router *r, struct outbox *out, const struct held_decision *d, const char *traceparent)
+/* Its texts stay where they are. */
+static PolicySelected *record_of(const struct router *r, struct arena *arena, const struct held_decision *d, const char *key_id)
 {
-    struct arena *arena = outbox_arena(out);
-    PolicySelected *m = outbox_new(out, SUBJECT_POLICY_SELECTED);
+    PolicySelected *m = codec_new(arena, &tom__rl__v1__policy_selected__descriptor);
     char key[CALL_KEY_TEXT];
 
     call_key_text(d->key, key);
     m->call_key = arena_str(arena, key);
-    m->key_id = (char *)keyring_id(r->ring, 0);
+    m->key_id = (char *)key_id;
     m->decision_id = (char *)d->decision_id;
     m->policy_variant = (char *)r->variants->items[d->variant].id;
     m->propensity = d->p[d->variant];
@@ -186,27 +181,86 @@ static void say_selected(const struct router *r, struct outbox *out, const struc
     m->context = arena_alloc(arena, 2 * sizeof *m->context);
     MAP_ADD(arena, m, context, SelectedContext, "profile", (char *)d->profile);
     MAP_ADD(arena, m, context, SelectedContext, "time_of_day", (char *)d->time_of_day);
-    outbox_say(out, SUBJECT_POLICY_SELECTED, &m->base, arena_printf(arena, "policy.selected/%s", d->decision_id), 0, traceparent);
+    return m;
+}
+
+static PolicySelected *full_record(const struct router *r, struct arena *arena, const struct held_decision *d, const char *key_id)
+{
+    PolicySelected *m = record_of(r, arena, d, key_id);
+
+    m->grounds = decisions_grounds(d, arena);
+    return m;
+}
+
+static void say_selected(struct outbox *out, const PolicySelected *m, const char *traceparent)
+{
+    outbox_say(out, SUBJECT_POLICY_SELECTED, &m->base, arena_printf(outbox_arena(out), "policy.selected/%s", m->decision_id), 0, traceparent);
 }
 
 /* ---- handlers ---------------------------------------------------------------------------------------------------------------------------------- */
 
-static const struct held_decision *decide_anew(struct router *r, const PolicySelectRequest *q, const bool *mask, struct outbox *out, const char *traceparent)
+struct held_decision *router_decide(struct router *r, const PolicySelectRequest *q, const bool *mask, struct outbox *out, const char *traceparent)
 {
+    struct arena *arena = outbox_arena(out);
     wall_time now = outbox_now(out);
     uint8_t key[CALL_KEY_BYTES];
 
-    if (q->dry_run) {
-        struct held_decision *d = arena_alloc(outbox_arena(out), sizeof *d + r->variants->count * sizeof d->p[0]);
-        make(r, q, mask, now, d);
-        return d;
-    }
     pseudonym(r->ring, 0, DOMAIN_CALL, q->call_id, key);
     struct held_decision *d = decisions_add(r->decisions, key, now.us);
-    make(r, q, mask, now, d);
-    say_selected(r, out, d, traceparent);
-    metrics_add(r->metrics, METRIC_OWN(PULLS), 1, r->variants->items[d->variant].id, NULL, NULL);
-    metrics_add(r->metrics, METRIC_OWN(DECISIONS), 1, source_name(d->source), NULL, NULL);
+    DecisionGrounds *grounds = make(r, arena, q, mask, d);
+    PolicySelected *record = record_of(r, arena, d, keyring_id(r->ring, 0));
+    record->grounds = grounds;
+    decisions_keep_grounds(d, arena, grounds);
+    say_selected(out, record, traceparent);
+    metrics_add(r->metrics, METRIC_OWN(ROUTER_PULLS), 1, r->variants->items[d->variant].id, NULL, NULL);
+    metrics_add(r->metrics, METRIC_OWN(ROUTER_DECISIONS), 1, source_name(d->source), NULL, NULL);
+    return d;
+}
+
+static struct held_decision *try_out(struct router *r, const PolicySelectRequest *q, const bool *mask, struct outbox *out)
+{
+    struct held_decision *d = arena_alloc(outbox_arena(out), sizeof *d + r->variants->count * sizeof d->p[0]);
+
+    d->at_us = outbox_now(out).us;
+    make(r, outbox_arena(out), q, mask, d);
+    return d;
+}
+
+/* Newer decisions pushed that of a live call out of the memory: it keeps its variant, and what was recorded of it stands. */
+static const struct held_decision *keep_variant(struct router *r, const PolicySelectRequest *q, const bool *mask, struct outbox *out)
+{
+    uint8_t key[CALL_KEY_BYTES];
+
+    pseudonym(r->ring, 0, DOMAIN_CALL, q->call_id, key);
+    const struct session *s = sessions_find(r->sessions, key);
+    struct held_decision *d = s ? try_out(r, q, mask, out) : NULL;
+    if (d)
+        d->variant = s->variant;
+    return d;
+}
+
+/* What an event decided a moment ago is perhaps still on its way to the stream: it is said once more, for the record comes before the
+ * answer, and within the duplicate window it is stored once. */
+static bool perhaps_unrecorded(const struct held_decision *d, wall_time now)
+{
+    return !d->recorded && now.us - d->at_us < INT64_C(1000000) * DUPLICATE_WINDOW_S / 2;
+}
+
+static const struct held_decision *answer_of(struct router *r, const PolicySelectRequest *q, const bool *mask, struct outbox *out, const char *traceparent)
+{
+    const char *key_id;
+    struct held_decision *d = router_remembered(r, q->call_id, &key_id);
+    const struct held_decision *kept = d ? NULL : keep_variant(r, q, mask, out);
+
+    if (kept)
+        return kept;
+    if (q->dry_run)
+        return d ? d : try_out(r, q, mask, out);
+    if (d && perhaps_unrecorded(d, outbox_now(out)))
+        say_selected(out, full_record(r, outbox_arena(out), d, key_id), traceparent);
+    if (!d)
+        d = router_decide(r, q, mask, out, traceparent);
+    d->recorded = true;
     return d;
 }
 
@@ -221,39 +275,18 @@ static enum status on_select(void *state, const struct in_msg *in, struct outbox
     if (status != STATUS_OK)
         return status;
     pthread_mutex_lock(&r->lock);
-    const struct held_decision *d = remembered(r, q->call_id);
-    if (!d)
-        d = decide_anew(r, q, mask, out, in->traceparent);
+    const struct held_decision *d = answer_of(r, q, mask, out, in->traceparent);
     outbox_reply(out, in, &reply_of(r, outbox_arena(out), q->call_id, d)->base);
     pthread_mutex_unlock(&r->lock);
     return STATUS_OK;
 }
 
-static enum status on_session(void *state, const struct in_msg *in, struct outbox *out, struct reason *reason)
+void router_explain(const struct router *r, struct arena *arena, const struct held_decision *d, const char *key_id, RouterSessionReply *m)
 {
-    struct router *r = state;
-    RouterSessionRequest *q = (RouterSessionRequest *)in->body;
-    RouterSessionReply *m = codec_new(outbox_arena(out), &tom__rl__v1__router_session_reply__descriptor);
-    enum status status = STATUS_OK;
-
-    pthread_mutex_lock(&r->lock);
-    m->decisions = decisions_count(r->decisions);
-    if (q->call_id[0] && (status = call_id_check(&q->call_id, "call_id", reason)) == STATUS_OK) {
-        const struct held_decision *d = remembered(r, q->call_id);
-        if (d) {
-            m->call_id = q->call_id;
-            m->state = arena_str(outbox_arena(out), "decided");
-            m->policy_variant = (char *)r->variants->items[d->variant].id;
-            m->decision_id = arena_str(outbox_arena(out), d->decision_id);
-            m->source = d->source;
-        } else {
-            status = reason_fail(reason, STATUS_NOT_FOUND, "call_id", "no decision for this call in the last two hours");
-        }
-    }
-    pthread_mutex_unlock(&r->lock);
-    if (status == STATUS_OK)
-        outbox_reply(out, in, &m->base);
-    return status;
+    m->decision = full_record(r, arena, d, key_id);
+    m->variant_names = arena_alloc(arena, r->variants->count * sizeof *m->variant_names);
+    for (size_t i = 0; i < r->variants->count; i++)
+        MAP_ADD(arena, m, variant_names, VariantNames, r->variants->items[i].id, (char *)r->variants->items[i].name);
 }
 
 static enum status on_policy(void *state, const struct in_msg *in, struct outbox *out, struct reason *reason)
@@ -284,6 +317,16 @@ static enum status on_limits(void *state, const struct in_msg *in, struct outbox
     return STATUS_OK;
 }
 
+/* Grounds go by the number of a variant: they can only be kept while those are the same. */
+static bool same_variants(const struct variants *v, const PolicySelected *m)
+{
+    bool same = m->n_probabilities == v->count;
+
+    for (size_t i = 0; i < v->count && same; i++)
+        same = strcmp(m->probabilities[i]->key, v->items[i].id) == 0;
+    return same;
+}
+
 /* A decision of the last hours, read back after a start. */
 static enum status on_selected(void *state, const struct in_msg *in, struct outbox *out, struct reason *reason)
 {
@@ -292,15 +335,17 @@ static enum status on_selected(void *state, const struct in_msg *in, struct outb
     uint8_t key[CALL_KEY_BYTES];
     int variant = variants_find(r->variants, m->policy_variant);
 
-    (void)out;
     if (!call_key_parse(m->call_key, key) || variant < 0)
         return reason_set(reason, "policy_variant", "a decision that this router cannot repeat");
     pthread_mutex_lock(&r->lock);
-    if (!decisions_find(r->decisions, key)) {
-        struct held_decision *d = decisions_add(r->decisions, key, in->time_us);
+    struct held_decision *d = decisions_find(r->decisions, key);
+    if (!d || in->time_us < d->at_us) { /* what was answered while history was still being read gives way to what the caller heard */
+        d = d ? d : decisions_add(r->decisions, key, in->time_us);
+        decisions_keep_grounds(d, outbox_arena(out), same_variants(r->variants, m) ? m->grounds : NULL);
         d->variant = (size_t)variant;
         d->source = m->source;
         d->holdback = m->holdback;
+        d->recorded = true;
         snprintf(d->decision_id, sizeof d->decision_id, "%s", m->decision_id);
         snprintf(d->policy_version, sizeof d->policy_version, "%s", m->policy_version);
         snprintf(d->guard_version, sizeof d->guard_version, "%s", m->guard_version);
@@ -332,15 +377,17 @@ static enum status open_router(void *state, const struct service_env *env, struc
     r->variants = env->variants;
     r->metrics = env->metrics;
     r->decisions = decisions_new(env->variants->count, (size_t)r->max_decisions);
+    r->sessions = sessions_new((size_t)r->max_sessions);
     pthread_mutex_init(&r->lock, NULL);
     r->locked = true;
     for (size_t i = 0; i < env->variants->count; i++)
-        metrics_declare(env->metrics, METRIC_OWN(PULLS), env->variants->items[i].id, NULL, NULL);
+        metrics_declare(env->metrics, METRIC_OWN(ROUTER_PULLS), env->variants->items[i].id, NULL, NULL);
     for (size_t i = 0; i < COUNT_OF(sources); i++)
-        metrics_declare(env->metrics, METRIC_OWN(DECISIONS), source_name(sources[i]), NULL, NULL);
-    metrics_set(env->metrics, METRIC_OWN(HELD), 0, NULL, NULL, NULL);
-    metrics_set(env->metrics, METRIC_OWN(POLICY_AGE), -1, NULL, NULL, NULL);
-    metrics_set(env->metrics, METRIC_OWN(LIMITS_AGE), -1, NULL, NULL, NULL);
+        metrics_declare(env->metrics, METRIC_OWN(ROUTER_DECISIONS), source_name(sources[i]), NULL, NULL);
+    metrics_set(env->metrics, METRIC_OWN(ROUTER_HELD), 0, NULL, NULL, NULL);
+    metrics_set(env->metrics, METRIC_OWN(ROUTER_POLICY_AGE), -1, NULL, NULL, NULL);
+    metrics_set(env->metrics, METRIC_OWN(ROUTER_LIMITS_AGE), -1, NULL, NULL, NULL);
+    calls_declare(r);
     return STATUS_OK;
 }
 
@@ -350,6 +397,7 @@ static void close_router(void *state)
 
     r->policy = policy_free(r->policy);
     r->decisions = decisions_free(r->decisions);
+    r->sessions = sessions_free(r->sessions);
     r->ring = keyring_free(r->ring);
     if (r->locked)
         pthread_mutex_destroy(&r->lock);
@@ -363,20 +411,26 @@ static enum status tick(void *state, struct outbox *out)
     wall_time now = outbox_now(out);
 
     pthread_mutex_lock(&r->lock);
+    calls_tick(r, out);
     decisions_forget(r->decisions, now.us - (int64_t)MEMORY_S * 1000000);
-    metrics_set(r->metrics, METRIC_OWN(HELD), (double)decisions_count(r->decisions), NULL, NULL, NULL);
-    metrics_set(r->metrics, METRIC_OWN(POLICY_AGE), age(r->policy != NULL, r->policy_at, now), NULL, NULL, NULL);
-    metrics_set(r->metrics, METRIC_OWN(LIMITS_AGE), age(r->has_limits, r->limits_at, now), NULL, NULL, NULL);
+    metrics_set(r->metrics, METRIC_OWN(ROUTER_HELD), (double)decisions_count(r->decisions), NULL, NULL, NULL);
+    metrics_set(r->metrics, METRIC_OWN(ROUTER_POLICY_AGE), age(r->policy != NULL, r->policy_at, now), NULL, NULL, NULL);
+    metrics_set(r->metrics, METRIC_OWN(ROUTER_LIMITS_AGE), age(r->has_limits, r->limits_at, now), NULL, NULL, NULL);
     pthread_mutex_unlock(&r->lock);
     return STATUS_OK;
 }
 
+static void caught_up(void *state) { ((struct router *)state)->caught_up = true; }
+
+/* At a start decisions are read back before the calls that they belong to. */
 static const struct subject_handler handles[] = {
     {SUBJECT_POLICY_SELECT, on_select, HANDLE_IMMEDIATE},
     {SUBJECT_ROUTER_SESSION, on_session, HANDLE_READ},
     {SUBJECT_BANDIT_UPDATED, on_policy, HANDLE_BATCH},
     {SUBJECT_GUARD_UPDATED, on_limits, HANDLE_BATCH},
     {SUBJECT_POLICY_SELECTED, on_selected, HANDLE_BATCH},
+    {SUBJECT_CALL_EVENT, on_call_event, HANDLE_BATCH},
+    {SUBJECT_CALL_ENDED, on_call_ended, HANDLE_BATCH},
 };
 
 extern const struct service router_service;
@@ -384,5 +438,5 @@ const struct service router_service = {
     .name = "router", .what = "decides which policy variant speaks in a call", .state_size = sizeof(struct router),
     .keys = keys, .key_count = COUNT_OF(keys), .metrics = metrics, .metric_count = COUNT_OF(metrics),
     .handles = handles, .handle_count = COUNT_OF(handles), .history_s = MEMORY_S, .needs_keys = true,
-    .open = open_router, .close = close_router, .tick = tick,
+    .open = open_router, .close = close_router, .tick = tick, .caught_up = caught_up,
 };

@@ -5,10 +5,12 @@
 //
 // Needs build/release and `npm install` in this folder.  Prints failures, and last "N passed, N failed, N skipped"; 1 when one failed.
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { doctor } from './doctor.mjs';
+import { examples } from './examples.mjs';
 import { Stack, eventually, freePorts, message, root, run, services, stopAll } from './stack.mjs';
 
 const sentences = new Map();
@@ -187,7 +189,13 @@ const owned = {
 };
 
 test('e2e.prometheus.metrics_are_clean', () => withStack({ yaml: 'metrics:\n  legacy_names: false\n' }, async (stack) => {
+  const voice = await stack.client('voice');
   let checked = 0;
+  await voice.publish('call.ended', recent('c-clean')); // so that there is more to say than at the start
+  await voice.publish('call.ended', { call_id: 'c-unclean' });
+  await voice.ask('policy.select', { call_id: 'c-clean', profile: 'kfz' });
+  await eventually('a call is learned and one is refused', async () => /^rl_learned_total.* 1$/m.test((await stack.get('bandit', '/metrics')).text)
+    && /^rl_dead_letters_total.* 1$/m.test((await stack.get('feedback', '/metrics')).text));
   for (const service of services) {
     const { status, text } = await stack.get(service, '/metrics');
     assert.equal(status, 200, service);
@@ -201,6 +209,92 @@ test('e2e.prometheus.metrics_are_clean', () => withStack({ yaml: 'metrics:\n  le
     checked++;
   }
   if (!checked) throw new Skip('there is no promtool (Debian package prometheus): names were checked, their form was not');
+}));
+
+// Each variant with its value; NaN and infinite ones fail.
+const byVariant = (samples) => Object.fromEntries(samples.map(({ metric, value }) => {
+  assert.ok(Number.isFinite(Number(value[1])), `${metric.policy_variant} is ${value[1]}`);
+  return [metric.policy_variant, Number(value[1])];
+}));
+
+const hasPromtool = async () => (await run('promtool', ['--version'])).code === 0;
+
+test('e2e.prometheus.the_known_queries_return_data', async () => {
+  if (!(await hasPromtool())) throw new Skip('there is no prometheus (Debian package prometheus)');
+  await withStack({ prometheus: true }, async (stack) => {
+    const voice = await stack.client('voice');
+    const say = async (n) => {
+      await voice.publish('call.ended', recent(`c-good-${n}`, 'v1a'));
+      await voice.publish('call.ended', { ...recent(`c-bad-${n}`, 'v2b'), signals: { resolution: false, handover: true } });
+    };
+    const mean = async () => byVariant(await stack.query('avg(rl_reward_distribution) by (policy_variant)'));
+    const isKnown = (means) => Math.abs(means.v1a - 0.866667) < 0.002 && Math.abs(means.v2b + 0.1) < 0.002;
+    await say(1);
+    await eventually('both variants have their mean', async () => isKnown(await mean()));
+    for (let n = 2; n < 6; n++) await say(n);
+    await eventually('all calls are seen', async () => (await stack.query('sum(rl_feedback_total) == 10')).length);
+    await eventually('the mean stays', async () => isKnown(await mean()));
+    assert.deepEqual(Object.keys(await mean()).sort(), ['v1a', 'v2b'], 'a variant that was never heard has no mean');
+    await eventually('the success rate has a rate', async () =>
+      Object.keys(byVariant(await stack.query('rate(rl_policy_success_rate[24h])'))).length === 12);
+    assert.equal((await stack.query('rl_bandit_exploration_rate')).length, 1);
+    assert.equal((await stack.query('up{job="tom-rl"} == 1 and on (service) rl_service_up == 1')).length, 5);
+
+    await eventually('all rules are well and no alert is near', async () => {
+      const answer = await fetch(`http://127.0.0.1:${stack.prometheusPort}/api/v1/rules`);
+      const rules = (await answer.json()).data.groups.flatMap((g) => g.rules);
+      assert.deepEqual(rules.filter((r) => r.health !== 'ok').map((r) => `${r.name}: ${r.lastError}`), []);
+      assert.deepEqual(rules.filter((r) => r.state && r.state !== 'inactive').map((r) => r.name), []);
+      return rules.length > 5;
+    });
+
+    const victim = await stack.pid('prometheus');
+    process.kill(victim, 'SIGKILL');
+    await eventually('a killed Prometheus is back', async () => (await stack.pid('prometheus')) !== victim && (await mean()).v1a);
+    assert.match(await stack.rl('status'), new RegExp(`prometheus ready .*http://127.0.0.1:${stack.prometheusPort}`));
+    const last = await stack.pid('prometheus');
+    await stack.stop();
+    assert.throws(() => process.kill(last, 0), { code: 'ESRCH' });
+  });
+});
+
+test('e2e.sandbox.learns_beside_production_under_names_of_its_own', async () => {
+  await withStack({ prometheus: await hasPromtool() }, async (stack) => {
+    const pulls = async (...more) => JSON.parse(await stack.rl('req', 'bandit.stats', '{}', ...more)).variants.v3a.pulls;
+    const pids = () => Promise.all(services.map((s) => stack.pid(s)));
+    await stack.rl('end', 'c-1', '--variant', 'v3a', '--resolved');
+    await eventually('production learns', async () => (await pulls()) === 1);
+    const before = await pids();
+    const screen = await stack.rl('up', '-d', '--sandbox');
+    assert.match(screen, /user sandbox_voice/);
+    for (const id of ['c-1', 'c-2', 'c-3']) await stack.rl('end', id, '--variant', 'v3a', '--resolved', '--sandbox');
+    await eventually('the sandbox learns', async () => (await pulls('--sandbox')) === 3);
+    assert.equal(await pulls(), 1);
+    assert.deepEqual(await pids(), before);
+    const sandboxSays = await fetch(`http://127.0.0.1:${stack.sandboxPort + 2}/metrics`).then((r) => r.text());
+    assert.match(sandboxSays, /^rl_learned_total\{policy_variant="v3a"\} 3$/m);
+    assert.match((await stack.get('bandit', '/metrics')).text, /^rl_learned_total\{policy_variant="v3a"\} 1$/m);
+    if (await hasPromtool()) {
+      await eventually('Prometheus found the sandbox', async () => (await stack.query('sum(sandbox_rl_feedback_total) == 3')).length);
+      await eventually('what it counts is not production\'s', async () => (await stack.query('sum(rl_feedback_total) == 1')).length);
+    }
+    assert.equal((await stack.rl('status')).match(/ ready /g).length, (await hasPromtool()) ? 11 : 10);
+  });
+});
+
+test('e2e.sandbox.either_loop_runs_without_the_other', () => withStack({}, async (stack) => {
+  const select = (...more) => stack.rl('select', '--profile', 'kfz', '--json', ...more);
+  await stack.rl('up', '-d', '--sandbox');
+  process.kill(stack.supervisor); // and the bus with it, which the sandbox's supervisor takes over
+  await eventually('production is gone', async () => (await run('./rl', ['status'], { env: stack.env })).output.startsWith('Nothing runs'));
+  await eventually('the sandbox answers', () => select('--sandbox'), 20000);
+  await stack.rl('up', '-d');
+  stack.supervisor = await stack.pid('supervisor');
+  await select();
+  const output = await stack.rl('down', '--sandbox');
+  assert.match(output, /^Stopped; the data is in .*sandbox\.$/m);
+  await eventually('production answers', () => select(), 20000);
+  assert.equal((await run('./rl', ['stats', '--sandbox'], { env: stack.env })).code === 0, false);
 }));
 
 test('e2e.supervisor.a_killed_service_is_back', async () => {
@@ -255,6 +349,12 @@ test('e2e.demo.a_folder_that_no_demo_made_is_not_touched', () => withFolder(asyn
   assert.match(demo.output, /not made by a demo: not touched/);
   assert.equal(await readFile(join(folder, 'demo', 'mine'), 'utf8'), 'mine');
 }));
+
+// ---- the rest ----------------------------------------------------------------------------------------------------------------------
+
+const kit = { test, json, shared, withStack, withFolder, near, Skip };
+examples(kit);
+doctor(kit);
 
 // ---- the runner -------------------------------------------------------------------------------------------------------------------
 

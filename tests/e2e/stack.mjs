@@ -106,21 +106,24 @@ class Client {
 const bytesOf = (body) => (body instanceof Uint8Array ? body : new TextEncoder().encode(JSON.stringify(body)));
 
 export class Stack {
-  // `yaml`: settings instead of those of config/rl.yaml.
-  static async start({ yaml } = {}) {
+  // `yaml`: settings instead of those of config/rl.yaml; `prometheus`: with one that looks each second.
+  static async start({ yaml, prometheus } = {}) {
     const stack = new Stack();
     stack.dir = await mkdtemp(join(tmpdir(), 'rl-e2e-'));
     stack.port = await freePorts(1);
     stack.metricsPort = await freePorts(services.length);
+    stack.sandboxPort = await freePorts(services.length);
+    stack.prometheusPort = await freePorts(1);
     stack.clients = new Map();
     stack.env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(RL|PROMETHEUS)_/.test(name)));
-    Object.assign(stack.env, { RL_DATA_DIR: stack.dir, RL_NATS_PORT: `${stack.port}`, RL_METRICS_PORT_BASE: `${stack.metricsPort}` });
+    Object.assign(stack.env, { RL_DATA_DIR: stack.dir, RL_NATS_PORT: `${stack.port}`, RL_METRICS_PORT_BASE: `${stack.metricsPort}`,
+      RL_SANDBOX_METRICS_PORT_BASE: `${stack.sandboxPort}`, PROMETHEUS_PORT: `${stack.prometheusPort}`, PROMETHEUS_INTERVAL: '1s' });
     if (yaml) {
       stack.env.RL_CONFIG = join(stack.dir, 'rl.yaml');
       await writeFile(stack.env.RL_CONFIG, yaml);
     }
     running.add(stack);
-    const up = await run('./rl', ['up', '-d'], { env: stack.env });
+    const up = await run('./rl', ['up', '-d', ...(prometheus ? ['--prometheus'] : [])], { env: stack.env });
     if (up.code !== 0) {
       await stack.stop();
       throw new Error(`./rl up -d ended with ${up.code}:\n${up.output}`);
@@ -138,9 +141,24 @@ export class Stack {
       process.kill(this.supervisor);
       throw new Error(`${this.dir} was taken away while its stack ran; supervisor ${this.supervisor} was told to stop`);
     }
-    const metrics = await readlink(join(this.dir, 'run/metrics')).catch(() => undefined);
-    if (metrics) await rm(metrics, { recursive: true, force: true });
+    for (const loop of ['', 'sandbox']) {
+      const metrics = await readlink(join(this.dir, loop, 'run/metrics')).catch(() => undefined);
+      if (metrics) await rm(metrics, { recursive: true, force: true });
+    }
     await rm(this.dir, { recursive: true, force: true });
+  }
+
+  // A command of ./rl that must succeed; its output.
+  async rl(...args) {
+    const { code, output } = await run('./rl', args, { env: this.env });
+    if (code !== 0) throw new Error(`./rl ${args.join(' ')} ended with ${code}:\n${output}`);
+    return output;
+  }
+
+  // What Prometheus answers to a query: [{metric, value: [time, text]}].
+  async query(expression) {
+    const response = await fetch(`http://127.0.0.1:${this.prometheusPort}/api/v1/query?query=${encodeURIComponent(expression)}`);
+    return (await response.json()).data.result;
   }
 
   async client(user) {

@@ -394,32 +394,6 @@ TEST(integration_bus, a_snapshot_is_read_followed_and_read_again_after_a_restart
     server_stop(&s, SIGTERM);
 }
 
-TEST(integration_bus, history_comes_whole_and_then_it_is_said_that_it_has)
-{
-    static const enum subject subjects[] = {SUBJECT_POLICY_SELECT, SUBJECT_BANDIT_UPDATED};
-    struct server s;
-    struct bus_event e;
-    struct bus_setup setup = {.service = "router", .subjects = subjects, .subject_count = 2, .immediate = SUBJECT_COUNT,
-                              .history_s = 7200};
-    char text[32];
-
-    CHECK(streams(&s));
-    struct bus *bus = start(&s, &setup);
-    CHECK(next(bus, BUS_CAUGHT_UP, 3000, &e)); /* an empty stream has no history */
-    bus_nats_free(bus);
-    pub_many(&s, "past", 0, 300);
-    bus = start(&s, &setup);
-    for (int i = 0; i < 300 && !test_failed(); i++) {
-        snprintf(text, sizeof text, "past-%d", i);
-        CHECK(bus->ops->take(bus, in_ms(3000), true, &e, 1) == 1 && e.type == BUS_HISTORY && says(&e, text) &&
-              e.sequence == (uint64_t)i + 1);
-        bus->ops->release(bus, &e, 1);
-    }
-    CHECK(bus->ops->take(bus, in_ms(3000), true, &e, 1) == 1 && e.type == BUS_CAUGHT_UP);
-    bus_nats_free(bus);
-    server_stop(&s, SIGTERM);
-}
-
 /* As the service's loop does: what has no ack after a while is said again. */
 static void put_until_acked(struct bus *bus, int first, int count)
 {

@@ -2,6 +2,7 @@
 /* loop.c - one call through five real services, and what happens when they are killed, stopped, or fed rubbish. */
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "stack.h"
@@ -165,6 +166,58 @@ TEST(integration_router, sticky_after_kill9)
     stack_free(s);
 }
 
+/* The exit code of rlctl; its output lies in rlctl.txt. */
+static int rlctl(struct stack *s, const char *arguments)
+{
+    char command[700];
+
+    snprintf(command, sizeof command, "%s/bin/rlctl %s >%s/rlctl.txt 2>&1", RL_BINARY_DIR, arguments, s->dir);
+    return WEXITSTATUS(system(command));
+}
+
+static bool rlctl_said(struct stack *s, const char *words)
+{
+    char command[700];
+
+    snprintf(command, sizeof command, "grep -qF -- '%s' %s/rlctl.txt", words, s->dir);
+    return system(command) == 0;
+}
+
+TEST(integration_rlctl, a_decision_is_explained_also_by_a_router_that_was_killed)
+{
+    struct stack *s = stack_new("");
+
+    if (!s)
+        return;
+    EVENTUALLY(rlctl(s, "select --profile kfz") == 0 && rlctl_said(s, "LEARNED"), 10000);
+    CHECK_INT(rlctl(s, "select c-1 --profile kfz"), 0);
+    CHECK_INT(rlctl(s, "explain c-1"), 0);
+    CHECK(rlctl_said(s, "LEARNED: drawn from what was learned"));
+    CHECK(rlctl_said(s, "new 10 %"));
+    CHECK(rlctl_said(s, "of the cumulated p"));
+    stack_end(s, "router", SIGKILL);
+    stack_start(s, "router");
+    EVENTUALLY(rlctl(s, "explain c-1") == 0 && rlctl_said(s, "of the cumulated p"), 15000);
+    CHECK_INT(rlctl(s, "explain c-2"), 1);
+    CHECK(rlctl_said(s, "error: call_id: no decision is held for this call"));
+    stack_free(s);
+}
+
+TEST(integration_rlctl, a_reward_is_shown_with_its_parts_and_the_version_of_its_formula)
+{
+    struct stack *s = stack_new("");
+
+    if (!s)
+        return;
+    CHECK_INT(rlctl(s, "reward --resolved --rating 4 --barge-in 1 --duration 120"), 0);
+    CHECK(rlctl_said(s, "  rating       +0.1000"));
+    CHECK(rlctl_said(s, "reward +0.8667   formula v1"));
+    CHECK_INT(rlctl(s, "reward"), 2);
+    CHECK_INT(rlctl(s, "reward --rating 9"), 1);
+    CHECK(rlctl_said(s, "signals.user_rating: 9 is outside of 1 .. 5"));
+    stack_free(s);
+}
+
 TEST(integration_dlq, replay_is_learned_once)
 {
     struct stack *s = stack_new("");
@@ -286,11 +339,11 @@ TEST(integration_loop, a_lost_jetstream_directory_is_made_good_by_a_replay)
     await_stored(s, 0, 500);
     EVENTUALLY(pulls(s, "v1b") == 500, 10000);
     double sum = stack_number(s, "bandit.stats", "{}", "variants.v1b.total_reward");
-    snprintf(command, sizeof command, "rm -rf %s/nats/jetstream", s->dir);
-    CHECK_INT(system(command), 0);
     for (int i = 0; i < 5; i++)
         stack_end(s, all[i], SIGKILL);
     stack_end_nats(s, SIGKILL);
+    snprintf(command, sizeof command, "rm -rf %s/nats/jetstream", s->dir);
+    CHECK_INT(system(command), 0);
     stack_start_nats(s);
     snprintf(command, sizeof command, "%s/bin/rl-init streams >>%s/init.log 2>&1", RL_BINARY_DIR, s->dir);
     CHECK_INT(system(command), 0);

@@ -17,6 +17,7 @@
 
 #include "log.h"
 #include "test.h"
+#include "wiring.h"
 
 enum { NAP_MS = 20, READY_MS = 30000 };
 
@@ -67,12 +68,23 @@ static int free_ports(int count)
     }
 }
 
+static void environment(struct stack *s)
+{
+    setenv("RL_DATA_DIR", s->dir, 1);
+    setenv("RL_NATS_PORT", arena_printf(&s->arena, "%d", s->port), 1);
+    setenv("RL_METRICS_PORT_BASE", arena_printf(&s->arena, "%d", s->metrics_port), 1);
+    setenv("RL_CONFIG", arena_printf(&s->arena, "%s/rl.yaml", s->dir), 1);
+    setenv("RL_VARIANTS_PATH", RL_SOURCE_DIR "/docs/policies/prompt_variants.yaml", 1);
+    setenv("RL_SUBJECT_PREFIX", s->prefix, 1);
+}
+
 static void become(struct stack *s, const char *log, const char *const *argv)
 {
     char path[600];
     int fd;
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    environment(s);
     snprintf(path, sizeof path, "%s/%s.log", s->dir, log);
     fd = open(path, O_WRONLY | O_CREAT | O_APPEND, 0640);
     dup2(fd, STDOUT_FILENO);
@@ -178,27 +190,27 @@ static struct stack *prepare(void)
     struct stack *s = xcalloc(1, sizeof *s);
 
     snprintf(s->dir, sizeof s->dir, "%s", test_dir());
+    s->prefix = "";
     s->port = free_ports(1);
     s->metrics_port = free_ports(5);
     log_setup("test", LOG_ERROR);
     stack_config(s, "");
-    setenv("RL_DATA_DIR", s->dir, 1);
-    setenv("RL_NATS_PORT", arena_printf(&s->arena, "%d", s->port), 1);
-    setenv("RL_METRICS_PORT_BASE", arena_printf(&s->arena, "%d", s->metrics_port), 1);
-    setenv("RL_CONFIG", arena_printf(&s->arena, "%s/rl.yaml", s->dir), 1);
-    setenv("RL_VARIANTS_PATH", RL_SOURCE_DIR "/docs/policies/prompt_variants.yaml", 1);
+    environment(s); /* for programs that a test starts by itself */
     run(s, "rl-init", "keys");
     run(s, "rl-init", "conf");
     return s;
 }
 
-struct client *stack_client(struct stack *s, const char *user)
+struct client *stack_client_saying(struct stack *s, const char *user, const char *prefix)
 {
-    struct client_options options = {.url = arena_printf(&s->arena, "nats://127.0.0.1:%d", s->port), .user = user, .prefix = "", .name = "test",
-                                     .password_file = arena_printf(&s->arena, "%s/secrets/%s.password", s->dir, user)};
+    char wire[64];
+    struct client_options options = {.url = arena_printf(&s->arena, "nats://127.0.0.1:%d", s->port), .user = wire, .prefix = prefix,
+                                     .name = "test"};
     struct client *client = NULL;
     struct reason reason;
 
+    wire_user(s->prefix, user, wire);
+    options.password_file = arena_printf(&s->arena, "%s/secrets/%s.password", s->dir, wire);
     for (int i = 0; i < 200 && !client; i++)
         if (client_connect(&options, &client, &reason) != STATUS_OK)
             test_nap();
@@ -206,6 +218,8 @@ struct client *stack_client(struct stack *s, const char *user)
         test_fail(__FILE__, __LINE__, "no connection as %s: %s", user, reason.text);
     return client;
 }
+
+struct client *stack_client(struct stack *s, const char *user) { return stack_client_saying(s, user, s->prefix); }
 
 static bool answers(struct stack *s, const char *subject)
 {
@@ -250,16 +264,36 @@ struct stack *stack_new_bare(void)
     return s;
 }
 
-struct stack *stack_new(const char *config)
+struct stack *stack_new_sandbox_bare(struct stack *beside)
 {
-    struct stack *s = stack_new_bare();
+    struct stack *s = xcalloc(1, sizeof *s);
 
+    snprintf(s->dir, sizeof s->dir, "%.200s/" SANDBOX_FOLDER, beside->dir);
+    s->prefix = SANDBOX_PREFIX;
+    s->port = beside->port;
+    s->metrics_port = free_ports(5);
+    mkdir(s->dir, 0750);
+    stack_config(s, "");
+    run(s, "rl-init", "keys");
+    run(beside, "rl-init", "conf");
+    kill(beside->nats, SIGHUP);
+    client_free(stack_client(s, "init")); /* waits until the server has read it */
+    run(s, "rl-init", "streams");
+    return s;
+}
+
+static struct stack *populate(struct stack *s, const char *config)
+{
     stack_config(s, config);
     for (int i = 0; i < STACK_SERVICES; i++)
         stack_start(s, names[i]);
     wait_ready(s);
     return test_failed() ? stack_free(s) : s;
 }
+
+struct stack *stack_new(const char *config) { return populate(stack_new_bare(), config); }
+
+struct stack *stack_new_sandbox(struct stack *beside, const char *config) { return populate(stack_new_sandbox_bare(beside), config); }
 
 struct stack *stack_new_supervised(void)
 {

@@ -15,6 +15,7 @@ enum { STACK_SERVICES = 5 };
 struct stack {
     char dir[256];
     int port, metrics_port;
+    const char *prefix; /* of its subjects and users; "" none */
     pid_t nats, supervisor;
     pid_t services[STACK_SERVICES]; /* 0: not running */
     struct client *operator, *voice;
@@ -27,6 +28,9 @@ struct stack *stack_new(const char *config);
 struct stack *stack_new_supervised(void);
 /* Keys, configuration, server and streams, but no service. */
 struct stack *stack_new_bare(void);
+/* A second loop on the bus of the first, which must be freed after it: data in <dir>/sandbox, the server's configuration read again. */
+struct stack *stack_new_sandbox(struct stack *beside, const char *config);
+struct stack *stack_new_sandbox_bare(struct stack *beside);
 struct stack *stack_free(struct stack *s);
 
 void stack_config(struct stack *s, const char *config); /* for services started from now on */
@@ -38,6 +42,7 @@ void stack_end_nats(struct stack *s, int signal);
 pid_t stack_pid(struct stack *s, const char *service); /* by its pid file */
 
 struct client *stack_client(struct stack *s, const char *user);
+struct client *stack_client_saying(struct stack *s, const char *user, const char *prefix); /* another prefix before subjects than its loop's */
 
 /* Asks as operator; the answer as JSON (a new reference), with its error if it is one.  NULL: none came. */
 json_t *stack_ask(struct stack *s, const char *subject, const char *json);

@@ -32,6 +32,8 @@ struct unacked {
 
 struct consumer {
     size_t next; /* index in the stream of the first never delivered */
+    size_t arrived;        /* in order: index behind the last that arrived */
+    int64_t last_due_us;   /* in order: nothing overtakes */
     struct unacked *open;
     size_t open_count, open_capacity;
 };
@@ -91,6 +93,9 @@ struct sim {
         }                                                                   \
     } while (0)
 
+/* bus.h promises the order of the stream to a consumer with one owner; only the state machine needs it, and only it gets it here. */
+static bool in_order(size_t consumer) { return consumer_table[consumer].subject == SUBJECT_CALL_EVENT; }
+
 static bool happens(struct sim *sim, double p) { return p > 0 && rng_uniform(&sim->rng) < p; }
 
 static int64_t delay(struct sim *sim) { return sim->chaos.delay_us ? (int64_t)rng_below(&sim->rng, (uint64_t)sim->chaos.delay_us + 1) : 0; }
@@ -102,6 +107,10 @@ static void fly(struct sim *sim, struct flight flight)
     for (int copies = happens(sim, sim->chaos.repeat) ? 2 : 1; copies; copies--) {
         GROW(sim->flights, sim->flight_count, sim->flight_capacity);
         flight.due_us = sim->now_us + delay(sim);
+        if (flight.type == FLY_EVENT && flight.event.type == BUS_MESSAGE && in_order((size_t)flight.event.consumer)) {
+            struct consumer *con = &sim->consumers[flight.event.consumer];
+            flight.due_us = con->last_due_us = flight.due_us > con->last_due_us ? flight.due_us : con->last_due_us;
+        }
         flight.order = sim->order++;
         sim->flights[sim->flight_count++] = flight;
     }
@@ -182,6 +191,7 @@ static void deliver(struct sim *sim, size_t c, struct unacked *u)
     u->again_us = sim->now_us + (int64_t)ACK_WAIT_S * 1000000;
     event.consumer = (int)c;
     event.deliveries = u->deliveries;
+    event.token = u->index;
     event.reply = arena_printf(&sim->arena, "%zu %zu", c, u->index);
     fly(sim, (struct flight){.type = FLY_EVENT, .to = owner_of(sim, c), .event = event});
 }
@@ -214,6 +224,39 @@ static void acked(struct consumer *con, size_t index)
         }
 }
 
+static size_t floor_of(const struct consumer *con)
+{
+    size_t floor = con->next;
+
+    for (size_t i = 0; i < con->open_count; i++)
+        floor = con->open[i].index < floor ? con->open[i].index : floor;
+    return floor;
+}
+
+/* Made again, to begin at an index. */
+static void begin_at(struct consumer *con, size_t index)
+{
+    con->next = con->arrived = index;
+    con->open_count = 0;
+}
+
+/* One that overtook, or whose predecessor was lost, is dropped, and the consumer made again behind the last that came. */
+static bool arrives(struct sim *sim, const struct bus_event *e)
+{
+    struct consumer *con = &sim->consumers[e->type == BUS_MESSAGE ? e->consumer : 0];
+    const struct stored_list *s = &sim->streams[subject_table[e->subject == SUBJECT_COUNT ? 0 : e->subject].stream];
+
+    if (e->type != BUS_MESSAGE || !in_order((size_t)e->consumer) || e->token < con->arrived)
+        return true;
+    for (size_t i = con->arrived; i < e->token; i++)
+        if (s->items[i].subject == e->subject) {
+            begin_at(con, i);
+            return false;
+        }
+    con->arrived = e->token + 1;
+    return true;
+}
+
 /* ---- time -------------------------------------------------------------------------------------------------------------------------------- */
 
 static void land(struct sim *sim, struct flight *f)
@@ -225,7 +268,7 @@ static void land(struct sim *sim, struct flight *f)
                                  .event = {.type = BUS_PUBACK, .token = f->message.token, .status = STATUS_OK, .error = ""}});
         return;
     case FLY_EVENT:
-        if (f->to && !(f->to->drained && f->event.type != BUS_PUBACK))
+        if (f->to && !(f->to->drained && f->event.type != BUS_PUBACK) && arrives(sim, &f->event))
             enqueue(f->to, &f->event);
         return;
     case FLY_ACK:
@@ -289,6 +332,39 @@ struct clk sim_clk(struct sim *sim) { return (struct clk){.wall = sim_wall, .mon
 
 /* ---- the interface -------------------------------------------------------------------------------------------------------------------------- */
 
+/* A service's consumer of a subject, or NULL. */
+static struct consumer *own_consumer(struct sim_bus *bus, enum subject subject)
+{
+    for (size_t c = 0; c < CONSUMER_COUNT; c++)
+        if (consumer_table[c].subject == subject && strcmp(consumer_table[c].service, bus->setup.service) == 0)
+            return &bus->sim->consumers[c];
+    return NULL;
+}
+
+static bool first_of_stream(const struct sim_bus *bus, size_t i)
+{
+    const enum subject *all = bus->setup.subjects;
+    bool first = subject_table[all[i]].kind == KIND_STREAM;
+
+    for (size_t k = 0; k < i; k++)
+        first &= subject_table[all[k]].stream != subject_table[all[i]].stream;
+    return first;
+}
+
+/* Up to where the consumers of its subjects begin. */
+static void history_of(struct sim_bus *bus, enum stream stream)
+{
+    struct sim *sim = bus->sim;
+    const struct stored_list *s = &sim->streams[stream];
+
+    for (size_t i = 0; i < s->count; i++) {
+        struct bus_event event = event_of(&s->items[i], BUS_HISTORY);
+        const struct consumer *con = own_consumer(bus, event.subject);
+        if (event.time_us >= sim->now_us - bus->setup.history_s * 1000000 && handles(bus, event.subject) && (!con || i < con->next))
+            enqueue(bus, &event);
+    }
+}
+
 static void first_words(struct sim_bus *bus)
 {
     struct sim *sim = bus->sim;
@@ -302,14 +378,11 @@ static void first_words(struct sim_bus *bus)
             enqueue(bus, &event);
         }
     }
-    const struct stored_list *d = &sim->streams[STREAM_DECISIONS];
-    for (size_t i = 0; bus->setup.history_s && i < d->count; i++) {
-        struct bus_event event = event_of(&d->items[i], BUS_HISTORY);
-        if (d->items[i].time_us >= sim->now_us - bus->setup.history_s * 1000000)
-            enqueue(bus, &event);
-    }
+    for (size_t i = 0; bus->setup.history_s && i < bus->setup.subject_count; i++)
+        if (first_of_stream(bus, i))
+            history_of(bus, subject_table[bus->setup.subjects[i]].stream);
     if (bus->setup.history_s)
-        enqueue(bus, &(struct bus_event){.type = BUS_CAUGHT_UP, .subject = SUBJECT_POLICY_SELECTED, .error = ""});
+        enqueue(bus, &(struct bus_event){.type = BUS_CAUGHT_UP, .subject = SUBJECT_COUNT, .error = ""});
 }
 
 static enum status bus_start(struct bus *base, const struct bus_setup *setup, struct reason *reason)
@@ -321,6 +394,9 @@ static enum status bus_start(struct bus *base, const struct bus_setup *setup, st
     enum subject *subjects = arena_copy(&bus->sim->arena, setup->subjects, setup->subject_count * sizeof *subjects);
     bus->setup.subjects = subjects;
     bus->bound = true;
+    for (size_t c = 0; c < CONSUMER_COUNT; c++)
+        if (in_order(c) && strcmp(consumer_table[c].service, setup->service) == 0)
+            begin_at(&bus->sim->consumers[c], floor_of(&bus->sim->consumers[c]));
     first_words(bus);
     return STATUS_OK;
 }
@@ -498,7 +574,7 @@ void sim_lose_streams(struct sim *sim)
     for (size_t i = 0; i < STREAM_COUNT; i++)
         sim->streams[i].count = 0;
     for (size_t c = 0; c < CONSUMER_COUNT; c++)
-        sim->consumers[c].next = sim->consumers[c].open_count = 0;
+        begin_at(&sim->consumers[c], 0);
     sim->flight_count = 0;
 }
 

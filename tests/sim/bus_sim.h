@@ -2,7 +2,8 @@
 /* bus_sim.h - a bus in memory and virtual time that loses, repeats, delays and reorders by a seed: the only fake in the project.
  *
  * It behaves as JetStream does where it matters: streams with sequences, durable consumers with explicit acks and redelivery after
- * ACK_WAIT_S, the duplicate window, PubAcks, last-only subjects, requests to whoever is there. */
+ * ACK_WAIT_S, the duplicate window, PubAcks, last-only subjects, requests to whoever is there.  Only call.event keeps the order that bus.h
+ * promises, for a state machine needs it; everybody else is held to do without. */
 #ifndef RL_BUS_SIM_H
 #define RL_BUS_SIM_H
 

@@ -90,6 +90,8 @@ static void check_counts(struct world *w, int64_t expected)
     if (!r)
         return;
     CHECK_INT(r->total_events, expected);
+    CHECK_INT(r->waiting, number(w, "SELECT count(*) FROM call WHERE waiting_us > 0"));
+    CHECK_INT(r->retracted, number(w, "SELECT count(*) FROM call WHERE state = 7"));
     for (size_t i = 0; i < r->n_profile_stats; i++)
         sum += (int64_t)r->profile_stats[i]->value;
     CHECK_INT(sum, expected);
@@ -135,6 +137,23 @@ TEST(sim_cleanup, old_calls_go_young_ones_stay_and_a_second_run_deletes_nothing)
     check_counts(w, 100);
     CHECK_INT(number(w, "SELECT count(*) FROM call WHERE state = 7"), 0);
     check_deleted(cleanup(w, 9, false), 0);
+    world_free(w);
+}
+
+TEST(sim_cleanup, calls_with_long_gaps_between_them_go_as_well)
+{
+    struct world *w = world_new(21);
+
+    end_calls(w, 0, 10);
+    CHECK_INT(query_run(store_query(w->keepers[WORLD_FEEDBACK], "UPDATE call SET id = -id"), NULL), STATUS_OK);
+    CHECK_INT(query_run(store_query(w->keepers[WORLD_FEEDBACK], "UPDATE call SET id = -id * 30000"), NULL), STATUS_OK);
+    days_pass(w, 10);
+    end_calls(w, 10, 90);
+    check_deleted(cleanup(w, 9, false), 10);
+    world_run(w, 5000000);
+    check_counts(w, 80);
+    CHECK_INT(number(w, "SELECT count(*) FROM cleanup"), 0);
+    CHECK_INT(number(w, "SELECT sum(n) FROM day"), 80);
     world_free(w);
 }
 

@@ -119,6 +119,24 @@ TEST(sim_feedback, a_finished_replay_is_not_said_again_after_a_restart)
     world_free(w);
 }
 
+/* A turn looks at so many rows and no more, whether it finds calls to say or not. */
+TEST(sim_feedback, a_replay_goes_on_across_a_long_stretch_without_a_call)
+{
+    struct world *w = world_new(112);
+    FeedbackReplayRequest ask = TOM__RL__V1__FEEDBACK_REPLAY_REQUEST__INIT;
+
+    for (int i = 0; i < 3; i++)
+        end_call(w, i == 0 ? "c-1" : i == 1 ? "c-2" : "c-3", 0, 4, 0);
+    CHECK_INT(query_run(store_query(w->keepers[WORLD_FEEDBACK], "UPDATE call SET id = id * 40000"), NULL), STATUS_OK);
+    size_t before = sim_stored(w->sim, SUBJECT_FEEDBACK_STORED);
+    const FeedbackReplayReply *r = (const FeedbackReplayReply *)world_ask(w, SUBJECT_FEEDBACK_REPLAY, &ask.base);
+    CHECK_INT(r ? r->replayed : 0, 3);
+    world_run(w, 10 * SECOND_US);
+    CHECK_INT(sim_stored(w->sim, SUBJECT_FEEDBACK_STORED), before + 3);
+    CHECK_INT(calls_said(w, before), 3);
+    world_free(w);
+}
+
 /* Time that nobody works in. */
 static void sleep_days(struct world *w, int days)
 {

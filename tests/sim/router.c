@@ -3,9 +3,10 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "allocate.h"
 #include "bus_sim.h"
 #include "log.h"
-#include "service.h"
+#include "router.h"
 #include "test.h"
 
 extern const struct service router_service;
@@ -22,6 +23,7 @@ struct desk {
     struct bus *bus;
     void *state;
     struct running *running;
+    int64_t max_decisions; /* 0: the default */
 };
 
 static void write_keys(struct desk *d, const char *keys)
@@ -43,6 +45,8 @@ static void start(struct desk *d)
     bool enabled = d->common.enabled || !d->bus; /* the second start keeps what a test has set */
     CHECK_INT(config_load(&d->arena, tables, 2, NULL, &reason), STATUS_OK);
     d->common.enabled = enabled;
+    if (d->max_decisions)
+        ((struct router *)d->state)->max_decisions = d->max_decisions;
     d->bus = sim_bus_new(d->sim);
     struct running_setup setup = {.service = &router_service, .state = d->state, .common = &d->common, .variants = &d->variants,
                                   .key_file = d->key_file, .bus = d->bus, .clk = sim_clk(d->sim)};
@@ -193,6 +197,37 @@ TEST(sim_router, it_is_still_the_same_after_a_kill_and_after_a_new_key)
     close_desk(&d);
 }
 
+TEST(sim_router, what_was_answered_before_history_was_read_gives_way_to_what_the_caller_heard_first)
+{
+    const PolicySelectReply *first[20];
+    struct desk d;
+    char text[64];
+    int base = 0;
+
+    open_desk(&d);
+    snapshots(&d);
+    for (int i = 0; i < 20; i++) {
+        snprintf(text, sizeof text, "{\"call_id\":\"call-%d\"}", i);
+        first[i] = choose(&d, text);
+    }
+    stop(&d);
+    start(&d);
+    for (int i = 0; i < 20; i++) { /* each is answered at once, before the first turn */
+        snprintf(text, sizeof text, "{\"call_id\":\"call-%d\"}", i);
+        uint64_t number = sim_request(d.sim, SUBJECT_POLICY_SELECT, parse(&d, subject_table[SUBJECT_POLICY_SELECT].message, text));
+        sim_advance(d.sim, sim_now_us(d.sim) + 1000);
+        const PolicySelectReply *meanwhile = (const PolicySelectReply *)sim_reply(d.sim, number);
+        base += meanwhile && meanwhile->source == TOM__RL__V1__DECISION_SOURCE__DECISION_SOURCE_FALLBACK;
+    }
+    CHECK_INT(base, 20); /* nothing was known yet */
+    run(&d, 2000000);
+    for (int i = 0; i < 20; i++) {
+        snprintf(text, sizeof text, "{\"call_id\":\"call-%d\"}", i);
+        same_answer(first[i], choose(&d, text));
+    }
+    close_desk(&d);
+}
+
 TEST(sim_router, the_record_says_what_the_answer_said_and_never_the_call_id)
 {
     struct desk d;
@@ -232,6 +267,43 @@ TEST(sim_router, a_dry_run_leaves_no_trace)
     CHECK_STR(s->state, "decided");
     CHECK_STR(s->decision_id, dry->decision_id);
     CHECK_INT(((const RouterSessionReply *)ask(&d, SUBJECT_ROUTER_SESSION, "{}"))->decisions, 1);
+    close_desk(&d);
+}
+
+static char *explanation(struct desk *d, const char *text)
+{
+    const RouterSessionReply *r = ask(d, SUBJECT_ROUTER_SESSION, text);
+
+    CHECK(!r->error && r->decision && r->decision->grounds);
+    return r->decision ? codec_pretty(&d->arena, &r->decision->base) : NULL;
+}
+
+TEST(sim_router, the_record_explains_the_draw_also_after_a_kill_and_under_a_new_key)
+{
+    struct desk d;
+
+    open_desk(&d);
+    snapshots(&d);
+    const PolicySelectReply *a = choose(&d, "{\"call_id\":\"c-1\",\"exclude\":[\"v2a\"]}");
+    const PolicySelected *m = (const PolicySelected *)sim_message(d.sim, SUBJECT_POLICY_SELECTED, 0);
+    double p[MAX_VARIANTS];
+    for (size_t i = 0; i < d.variants.count; i++)
+        p[i] = m->probabilities[i]->value;
+    CHECK_STR(d.variants.items[allocate_draw(p, d.variants.count, m->grounds->draw)].id, a->policy_variant);
+    CHECK_STR(m->grounds->cell, "*");
+    CHECK_INT(m->grounds->n_w, 12);
+    CHECK_NEAR(m->grounds->w[3], 1 / 12.0, 1e-12);
+    CHECK_INT(m->grounds->stages[5], TOM__RL__V1__STAGE__STAGE_BLACKLISTED);
+    CHECK_INT(m->grounds->n_masked, 1);
+    CHECK_INT(m->grounds->masked[0], 2);
+    char *first = explanation(&d, "{\"call_id\":\"c-1\",\"explain\":true}");
+    CHECK_STR(first, codec_pretty(&d.arena, &m->base));
+    stop(&d);
+    write_keys(&d, KEY_2 KEY_1);
+    start(&d);
+    run(&d, 2000000);
+    CHECK_STR(explanation(&d, "{\"call_id\":\"c-1\",\"explain\":true}"), first);
+    CHECK(!((const RouterSessionReply *)ask(&d, SUBJECT_ROUTER_SESSION, "{\"call_id\":\"c-1\"}"))->decision);
     close_desk(&d);
 }
 
@@ -287,5 +359,29 @@ TEST(sim_router, a_decision_is_forgotten_after_two_hours)
     sim_advance(d.sim, sim_now_us(d.sim) + 7200LL * 1000000);
     run(&d, 2000000);
     CHECK_INT(((const RouterSessionReply *)ask(&d, SUBJECT_ROUTER_SESSION, "{}"))->decisions, 0);
+    close_desk(&d);
+}
+
+TEST(sim_router, a_live_call_keeps_its_variant_also_when_its_decision_was_pushed_out_of_the_memory)
+{
+    static const char begins[] = "{\"call_id\":\"live\",\"event\":\"incoming_call\"}";
+    struct desk d;
+    int others = 0;
+
+    open_desk(&d);
+    stop(&d);
+    d.max_decisions = 8;
+    start(&d);
+    sim_publish(d.sim, SUBJECT_CALL_EVENT, parse(&d, subject_table[SUBJECT_CALL_EVENT].message, begins), "");
+    run(&d, 1000000);
+    CHECK_STR(choose(&d, "{\"call_id\":\"live\"}")->policy_variant, "v1a"); /* base: there was no snapshot */
+    snapshots(&d);
+    for (int i = 0; i < 40; i++)
+        others += strcmp(choose(&d, arena_printf(&d.arena, "{\"call_id\":\"other-%d\"}", i))->policy_variant, "v1a") != 0;
+    CHECK(others > 20);
+    CHECK_INT(((const RouterSessionReply *)ask(&d, SUBJECT_ROUTER_SESSION, "{}"))->decisions, 8);
+    for (int i = 0; i < 3; i++)
+        CHECK_STR(choose(&d, "{\"call_id\":\"live\",\"profile\":\"kfz\",\"exclude\":[\"v2a\"]}")->policy_variant, "v1a");
+    CHECK_INT(sim_stored(d.sim, SUBJECT_POLICY_SELECTED), 41);
     close_desk(&d);
 }

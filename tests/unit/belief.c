@@ -2,6 +2,8 @@
 /* belief.c - the three models against numbers that were computed another way, and what must not matter. */
 #include "belief.h"
 
+#include "best.h"
+#include "explore.h"
 #include "rng.h"
 #include "test.h"
 
@@ -50,7 +52,7 @@ TEST(unit_belief, gaussian_is_what_the_formula_says)
 
     CHECK_NEAR(belief_variance(&s, &small), pooled, 1e-12);
     CHECK_NEAR(b[0].mean, (0.2 + 3) / 12, 1e-12);
-    CHECK_NEAR(b[0].sd, sqrt((1.6 + 8 * pooled) / 18 / 12), 1e-12);
+    CHECK_NEAR(b[0].sd, sqrt((1.6 + 20.0 / 12 * 0.04 + 8 * pooled) / 18 / 12), 1e-12); /* 0.3 is 0.2 away from 0.1 */
     CHECK_NEAR(b[2].mean, 0.1, 1e-12);
     CHECK_NEAR(b[2].sd, sqrt(pooled / 2), 1e-12);
     CHECK(b[6].mean == b[2].mean && b[6].sd == b[2].sd && b[0].sd_apart == b[0].sd && b[0].n_borrowed == 0);
@@ -205,7 +207,7 @@ TEST(unit_belief, overall_is_the_mean_over_the_cells_and_surer_than_one_of_them)
 enum { CELLS = 20, VARIANTS = 12, EACH = 300 };
 
 /* A world with known deviations: context 0.08, variant 0.15, variant in its profile 0.06, nothing else. */
-static struct belief_data world(struct moments *cells, int *levels, struct arena *arena)
+static struct belief_data world(struct moments *cells, int *levels)
 {
     struct rng rng = rng_seed(3);
     double profile[5], variant[VARIANTS], both[5][VARIANTS];
@@ -225,7 +227,6 @@ static struct belief_data world(struct moments *cells, int *levels, struct arena
             cells[c * VARIANTS + v] = (struct moments){EACH, EACH * mean, EACH * (mean * mean + 0.16)};
         }
     }
-    (void)arena;
     return (struct belief_data){.cells = CELLS, .variants = VARIANTS, .fields = 2, .own = cells, .context = levels};
 }
 
@@ -234,7 +235,7 @@ TEST(unit_belief, group_deviations_are_found_from_the_data)
     struct arena arena = {0};
     struct moments *cells = arena_alloc(&arena, CELLS * VARIANTS * sizeof *cells);
     int *levels = arena_alloc(&arena, 2 * CELLS * sizeof *levels);
-    struct belief_data d = world(cells, levels, &arena);
+    struct belief_data d = world(cells, levels);
     struct belief_settings s = settings(MODEL_LINEAR);
     struct belief_fit fit = {0};
 
@@ -255,7 +256,7 @@ TEST(unit_belief, beliefs_are_calibrated_when_the_world_is_as_modelled)
     struct arena arena = {0};
     struct moments *cells = arena_alloc(&arena, CELLS * VARIANTS * sizeof *cells), *few;
     int *levels = arena_alloc(&arena, 2 * CELLS * sizeof *levels), covered = 0;
-    struct belief_data d = world(cells, levels, &arena), d_few = d;
+    struct belief_data d = world(cells, levels), d_few = d;
     struct belief_settings s = settings(MODEL_LINEAR);
     struct belief_fit fit = {0};
     struct rng rng = rng_seed(8);
@@ -281,6 +282,35 @@ TEST(unit_belief, a_fit_is_due_often_at_first_and_seldom_later)
     CHECK(!belief_fit_due(&(struct belief_fit){.calls = 100}, 124) && belief_fit_due(&(struct belief_fit){.calls = 100}, 125));
     CHECK(!belief_fit_due(&(struct belief_fit){.calls = 4000}, 4249) && belief_fit_due(&(struct belief_fit){.calls = 4000}, 4250));
     CHECK(!belief_fit_due(&(struct belief_fit){.calls = 1e6}, 1.04e6) && belief_fit_due(&(struct belief_fit){.calls = 1e6}, 1.06e6));
+}
+
+/* statistics.md 3: marginals less the mean covariance are within 4.8e-2 of the joint posterior. */
+TEST(unit_belief, marginals_less_the_mean_covariance_choose_nearly_as_the_joint_posterior_does)
+{
+    struct arena arena = {0};
+    struct moments *cells = arena_alloc(&arena, CELLS * VARIANTS * sizeof *cells);
+    int *levels = arena_alloc(&arena, 2 * CELLS * sizeof *levels);
+    struct belief_data d = world(cells, levels);
+    struct belief_settings s = settings(MODEL_LINEAR);
+
+    for (int i = 0; i < CELLS * VARIANTS; i++) { /* unequal counts: 2 .. 41 */
+        double n = 2 + i * 7 % 40, mean = cells[i].sum / EACH;
+        cells[i] = (struct moments){n, n * mean, n * (mean * mean + 0.16)};
+    }
+    for (size_t c = 0; c <= CELLS; c += 5) {
+        double mean[VARIANTS], apart[VARIANTS], joint[VARIANTS];
+        const struct belief *b = belief_compute(&s, &d, NULL, &arena) + c * VARIANTS;
+        const double *cov = belief_covariance(&s, &d, NULL, c, &arena);
+        for (int v = 0; v < VARIANTS; v++) {
+            mean[v] = b[v].mean;
+            CHECK_NEAR(cov[v * VARIANTS + v], b[v].sd * b[v].sd, 1e-12);
+        }
+        best_joint(mean, cov, VARIANTS, 8192, joint);
+        explore_best(MODEL_LINEAR, b, VARIANTS, apart);
+        for (int v = 0; v < VARIANTS; v++)
+            CHECK_NEAR(apart[v], joint[v], 0.05);
+    }
+    arena_done(&arena);
 }
 
 /* --- too many pairs: the hierarchy ------------------------------------------------------------------------------------------------------- */

@@ -170,6 +170,48 @@ TEST(unit_best, two_normal_arms_agree_with_the_closed_form)
     }
 }
 
+/* Normal arms the slow way: trapezoidal rule, a tenth of the smallest deviation a step, distribution functions by erfc. */
+static void reference_normal(const double *mean, const double *sd, size_t count, double *w)
+{
+    double low = -INFINITY, high = -INFINITY, least = INFINITY;
+
+    for (size_t i = 0; i < count; i++) {
+        low = fmax(low, mean[i] - 8 * sd[i]);
+        high = fmax(high, mean[i] + 8 * sd[i]);
+        least = fmin(least, sd[i]);
+        w[i] = 0;
+    }
+    double step = fmax(least / 10, (high - low) / 400000);
+    for (double x = low; x <= high; x += step)
+        for (size_t i = 0; i < count; i++) {
+            double z = (x - mean[i]) / sd[i], product = step * exp(-z * z / 2) / (sd[i] * sqrt(2 * M_PI));
+            for (size_t j = 0; j < count && product > 1e-14; j++)
+                product *= j == i ? 1 : 0.5 * erfc((mean[j] - x) / sd[j] / sqrt(2));
+            w[i] += product;
+        }
+}
+
+/* The counts of statistics.md 3, in which Gauss-Hermite fails: comparable, 2 .. 2,000, and base with 1e5 calls beside others with 1 to 1e4. */
+TEST(unit_best, normal_arms_of_any_counts_stay_within_1e_4)
+{
+    static const double ranges[][2] = {{200, 400}, {2, 2000}, {1, 1e4}};
+    struct rng rng = rng_seed(6);
+    double mean[12], sd[12], w[12], expected[12];
+
+    for (int run = 0; run < 12; run++) {
+        const double *range = ranges[run % 3];
+        for (int i = 0; i < 12; i++) {
+            double n = run % 3 == 2 && i == 0 ? 1e5 : range[0] * exp(rng_uniform(&rng) * log(range[1] / range[0]));
+            sd[i] = 0.46 / sqrt(n + 2);
+            mean[i] = 0.2 + 0.08 * rng_normal(&rng);
+        }
+        best_normal(mean, sd, 12, w);
+        reference_normal(mean, sd, 12, expected);
+        for (int i = 0; i < 12; i++)
+            CHECK_NEAR(w[i], expected[i], 1e-4);
+    }
+}
+
 TEST(unit_best, shares_of_draws_equal_the_probabilities)
 {
     enum { DRAWS = 40000 };
@@ -186,4 +228,36 @@ TEST(unit_best, shares_of_draws_equal_the_probabilities)
     }
     for (int k = 0; k < 3; k++)
         CHECK_NEAR((double)won[k] / DRAWS, w[k], 4 * 0.5 / sqrt(DRAWS));
+}
+
+TEST(unit_best, a_joint_posterior_without_covariance_is_the_independent_one)
+{
+    double mean[12], cov[144] = {0}, sd[12], w[12], joint[12];
+    struct rng rng = rng_seed(12);
+
+    for (int i = 0; i < 12; i++) {
+        mean[i] = 0.1 * rng_normal(&rng);
+        sd[i] = 0.02 + 0.1 * rng_uniform(&rng);
+        cov[13 * i] = sd[i] * sd[i];
+    }
+    double largest = best_normal(mean, sd, 12, w), same = best_joint(mean, cov, 12, 8192, joint);
+    CHECK_NEAR(largest, same, 2e-3);
+    for (int i = 0; i < 12; i++)
+        CHECK_NEAR(joint[i], w[i], 5e-3);
+}
+
+/* Two arms: P(first) = Phi((m - m') / sqrt(v + v' - 2 c)); what is common to all of three changes nothing. */
+TEST(unit_best, covariance_counts_and_what_is_common_does_not)
+{
+    double mean[] = {0.1, 0}, cov[] = {0.04, 0.03, 0.03, 0.04}, w[2], sd[] = {0.1, 0.12, 0.2}, three[] = {0.1, 0.05, 0}, apart[3], joint[3],
+           shared[9];
+
+    best_joint(mean, cov, 2, 8192, w);
+    CHECK_NEAR(w[0], 0.5 * erfc(-0.1 / sqrt(0.02) / sqrt(2)), 5e-3);
+    for (int i = 0; i < 9; i++)
+        shared[i] = 0.25 + (i % 4 == 0 ? sd[i / 4] * sd[i / 4] : 0);
+    best_normal(three, sd, 3, apart);
+    best_joint(three, shared, 3, 8192, joint);
+    for (int i = 0; i < 3; i++)
+        CHECK_NEAR(joint[i], apart[i], 5e-3);
 }

@@ -157,10 +157,10 @@ TEST(unit_config, a_subject_prefix_must_end_in_a_dot)
 
 TEST(unit_config, what_is_no_yaml_is_refused_with_its_line)
 {
-    refused("rl:\n  enabled: [true\n", "test.yaml:3: did not find expected ',' or ']', while parsing a flow sequence");
+    refused("rl:\n  enabled: [true\n", "test.yaml:2: enabled: did not find expected ',' or ']', while parsing a flow sequence");
     refused("- a\n- b\n", "test.yaml:1: a file consists of \"key: value\" lines");
     refused("bandit: &a\n  x: *a\n", "test.yaml:2: x: holds itself");
-    refused("rl: {}\n---\nrl: {}\n", "test.yaml: more than one document");
+    refused("rl: {}\n---\nrl: {}\n", "test.yaml:3: a second document; a file holds one");
 }
 
 TEST(unit_config, a_missing_file_is_an_error)

@@ -289,3 +289,34 @@ TEST(unit_decide, with_a_holdback_they_still_do_and_base_gets_its_share_on_top)
     CHECK_INT(out.variant, 0);
     scene_close(&s);
 }
+
+TEST(unit_decide, the_grounds_are_what_was_decided_from)
+{
+    struct scene s;
+
+    scene_open(&s);
+    learn(&s, "{\"cells\":[{\"cell\":\"*\"},{\"cell\":\"kfz/morning\",\"variants\":[{\"policy_variant\":\"v2b\",\"w\":0.75}]}]}");
+    limit(&s, "{\"floor\":0.002,\"base_share\":0.01," STAGES "," GROUPS "}");
+    s.mask[1] = false;
+    struct decide_output out = decided(&s, 0.25);
+    const DecisionGrounds *g = decide_grounds(&s.arena, &s.in, &out);
+    CHECK_STR(g->cell, "kfz/morning");
+    CHECK_NEAR(g->w[at(&s, "v2b")], 0.75, 0);
+    CHECK_INT(g->n_stages, 12);
+    CHECK_INT(g->stages[0], TOM__RL__V1__STAGE__STAGE_BASE);
+    CHECK_INT(g->stages[4], TOM__RL__V1__STAGE__STAGE_NEW);
+    CHECK_INT(g->groups[0], 0);
+    CHECK_INT(g->groups[11], 1);
+    CHECK_INT(g->n_caps, 1);
+    CHECK_STR(g->caps[0]->name, "new");
+    CHECK_NEAR(g->caps[0]->cap, 0.1, 0);
+    CHECK_NEAR(g->base_share, 0.01, 0);
+    CHECK_NEAR(g->draw, 0.25, 0);
+    CHECK(g->n_masked == 1 && g->masked[0] == 1);
+    s.in.policy = NULL;
+    s.in.limits = NULL;
+    out = decided(&s, 0.25);
+    g = decide_grounds(&s.arena, &s.in, &out);
+    CHECK(g->n_w == 0 && g->n_stages == 0 && !g->cell[0]);
+    scene_close(&s);
+}

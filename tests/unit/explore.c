@@ -51,16 +51,20 @@ TEST(unit_explore, without_sharpening_thompson_serves_by_the_probability_of_bein
     }
 }
 
-/* s^2 = .01 .0225 .16; mean precision (100 + 44.4 + 6.25) / 3 = 50.231; L = 0, .1224, 2.0840; n_eff 40, 9, 1. */
+/* n_eff = 40, 9 (of which 2 borrowed), 1; (N + 1) / K = 17: L = 0, ln(17/9), ln 17. */
 TEST(unit_explore, deviations_are_what_the_formula_says)
 {
     struct explore_settings s = with(STRATEGY_THOMPSON, 0.4, 0.5);
+    struct belief lent[3];
     double sd[3];
 
-    explore_deviations(&s, three, 3, sd);
+    memcpy(lent, three, sizeof lent);
+    lent[1].n -= 2;
+    lent[1].n_borrowed = 2;
+    explore_deviations(&s, lent, 3, sd);
     CHECK_NEAR(sd[0], 0.4 * 0.1, 1e-12);
-    CHECK_NEAR(sd[1], 0.4 * 0.15 * sqrt(1 + 0.5 * log(0.0225 * (100 + 1 / 0.0225 + 6.25) / 3) * (1 + 5.0 / 9)), 1e-12);
-    CHECK_NEAR(sd[2], 0.4 * 0.4 * sqrt(1 + 0.5 * log(0.16 * (100 + 1 / 0.0225 + 6.25) / 3) * 6), 1e-12);
+    CHECK_NEAR(sd[1], 0.4 * 0.15 * sqrt(1 + 0.5 * log(17.0 / 9) * (1 + 3.0 / 9)), 1e-12);
+    CHECK_NEAR(sd[2], 0.4 * 0.4 * sqrt(1 + 0.5 * log(17) * 4), 1e-12);
 }
 
 TEST(unit_explore, only_differences_of_means_and_ratios_of_deviations_count)

@@ -27,7 +27,7 @@ static struct bench bench_open(void)
     struct reason reason = {0};
 
     arena_init(&b.arena);
-    if (store_open(database(), feedback_migrations, feedback_migration_count, &store, &reason) != STATUS_OK)
+    if (store_open(database(), feedback_migrations, FEEDBACK_MIGRATIONS, &store, &reason) != STATUS_OK)
         test_fail(__FILE__, __LINE__, "%s", reason.text);
     CHECK_INT(feedback_store_open(&b.store, store), STATUS_OK);
     return b;
@@ -106,8 +106,11 @@ TEST(unit_feedback_store, a_row_gives_back_what_was_put_also_after_it_changed_an
     c->record->end = codec_new(&b.arena, &tom__rl__v1__end__descriptor);
     c->record->end->sequence = 12;
     CHECK_INT(feedback_store_put(&b.store, &b.arena, c), STATUS_OK);
+    CHECK_INT(feedback_store_flush(&b.store), STATUS_OK);
+    CHECK_INT(b.store.waiting, 1);
     bench_close(&b);
     b = bench_open();
+    CHECK_INT(b.store.waiting, 1);
     CHECK_INT(feedback_store_find(&b.store, &b.arena, new_call(&b, 1, TODAY)->key, TODAY, 0, &found), STATUS_OK);
     CHECK(found != NULL);
     if (found) {
@@ -137,6 +140,61 @@ TEST(unit_feedback_store, a_revision_rises_when_the_clock_stands_still_or_goes_b
     b = bench_open();
     CHECK_INT(feedback_store_next_revision(&b.store, (wall_time){5}), 1003);
     CHECK_INT(feedback_store_next_revision(&b.store, (wall_time){2000}), 2000);
+    bench_close(&b);
+}
+
+static int64_t calls_before(const struct bench *b, int32_t day, int64_t all)
+{
+    int64_t n, older = feedback_store_calls(&b->store, day, &n);
+
+    CHECK_INT(n, all);
+    return older;
+}
+
+TEST(unit_feedback_store, calls_are_counted_by_day_and_by_what_they_wait_for_as_they_come_and_go)
+{
+    struct bench b = bench_open();
+    struct call *a = new_call(&b, 1, TODAY - 2), *c = new_call(&b, 2, TODAY), *d = new_call(&b, 3, TODAY);
+
+    c->state = CALL_WAITING_OUTCOME;
+    c->waiting_us = 5;
+    d->state = CALL_RETRACTED;
+    CHECK_INT(feedback_store_put(&b.store, &b.arena, c), STATUS_OK);
+    CHECK_INT(feedback_store_put(&b.store, &b.arena, a), STATUS_OK);
+    CHECK_INT(feedback_store_put(&b.store, &b.arena, d), STATUS_OK);
+    CHECK_INT(calls_before(&b, TODAY, 3), 1);
+    CHECK_INT(calls_before(&b, TODAY - 2, 3), 0);
+    CHECK(b.store.waiting == 1 && b.store.retracted == 1);
+    c->state = CALL_STORED;
+    c->waiting_us = 0;
+    CHECK_INT(feedback_store_put(&b.store, &b.arena, c), STATUS_OK);
+    CHECK(b.store.waiting == 0 && b.store.retracted == 1);
+    CHECK_INT(feedback_store_forget(&b.store, d), STATUS_OK);
+    CHECK_INT(feedback_store_forget(&b.store, a), STATUS_OK);
+    CHECK(b.store.waiting == 0 && b.store.retracted == 0);
+    CHECK_INT(calls_before(&b, TODAY, 1), 0);
+    CHECK_INT(feedback_store_drop_days(&b.store, TODAY), STATUS_OK);
+    CHECK_INT(feedback_store_flush(&b.store), STATUS_OK);
+    bench_close(&b);
+    b = bench_open();
+    CHECK_INT(b.store.day_count, 1);
+    CHECK_INT(calls_before(&b, TODAY + 1, 1), 1);
+    bench_close(&b);
+}
+
+TEST(unit_feedback_store, an_older_database_learns_its_days)
+{
+    struct store *store = NULL;
+    struct reason reason = {0};
+
+    CHECK_INT(store_open(database(), feedback_migrations, 2, &store, &reason), STATUS_OK);
+    struct query *q = store_query(store, "INSERT INTO call VALUES(1, ?, x'00112233445566778899aabbccddeeff', 1, 0, 'v1a', 7, 0, x'')");
+    query_bind_int(q, 1, TODAY);
+    CHECK_INT(query_run(q, NULL), STATUS_OK);
+    store_close(store);
+    struct bench b = bench_open();
+    CHECK_INT(calls_before(&b, TODAY + 1, 1), 1);
+    CHECK_INT(b.store.retracted, 1);
     bench_close(&b);
 }
 

@@ -190,6 +190,7 @@ static struct reward_rules random_rules(struct rng *rng)
     r.handover_weight = rng_uniform(rng) - 0.5;
     r.duration_term = (int)rng_below(rng, 3);
     r.duration_bound = rng_uniform(rng) / 2;
+    r.missing_rating = (int)rng_below(rng, 2);
     return r;
 }
 
@@ -213,4 +214,28 @@ TEST(unit_formula, no_call_leaves_the_range_whatever_the_weights)
         reward_compute(&rules, &s, &p);
         CHECK(p.total >= least - 1e-12 && p.total <= greatest + 1e-12);
     }
+}
+
+TEST(unit_formula, an_unrated_call_is_scaled_to_the_weight_of_a_rated_one_when_asked)
+{
+    struct reward_rules rules = v1();
+    struct signals s = known_call();
+    double rated = total(&rules, s);
+
+    rules.missing_rating = RATING_RENORMALISE;
+    CHECK_NEAR(total(&rules, s), rated, 0);
+    s.user_rating = 0; /* 0.6 - 0.1/3 + 0.2 of 1.1 become so much of 1.3 */
+    CHECK_NEAR(total(&rules, s), (0.6 - 0.1 / 3 + 0.2) * 1.3 / 1.1, 1e-12);
+    rules.missing_rating = RATING_NEUTRAL;
+    CHECK_NEAR(total(&rules, s), 0.6 - 0.1 / 3 + 0.2, 1e-12);
+}
+
+TEST(unit_formula, when_only_the_rating_weighs_an_unrated_call_earns_nothing)
+{
+    struct reward_rules rules = {.rating_weight = 1, .barge_in_cap = 1, .repeat_cap = 1, .duration_target_sec = 180, .duration_term = DURATION_NONE,
+                                 .missing_rating = RATING_RENORMALISE};
+    struct signals s = SIGNALS_NONE;
+
+    s.resolution = TRI_TRUE;
+    CHECK_NEAR(total(&rules, s), 0, 0);
 }

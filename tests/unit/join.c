@@ -61,6 +61,7 @@ static unsigned ended(struct bench *b, const char *json, uint64_t sequence, int6
     e->time_of_day = arena_str(&b->arena, "afternoon");
     e->arrived_us = arrived_us;
     e->sequence = sequence;
+    e->source = m->source;
     return settle(b, join_end(&b->arena, b->record, e, m));
 }
 
@@ -331,4 +332,41 @@ TEST(unit_join, after_a_tombstone_no_message_brings_anything_back)
     CHECK_INT(b.state, CALL_TOMBSTONE);
     CHECK(!b.record->decision && !b.record->end && b.record->n_known == 0);
     arena_done(&b.arena);
+}
+
+#define CONCLUDED "{\"call_id\":\"c\",\"policy_variant\":\"v1a\",\"source\":\"FSM\",\"signals\":{\"barge_in_count\":2,\"duration_sec\":80}}"
+#define TOLD "{\"call_id\":\"c\",\"policy_variant\":\"v2b\",\"signals\":{\"resolution\":true,\"duration_sec\":75}}"
+
+TEST(unit_join, an_end_that_the_router_concluded_waits_for_its_outcome_and_an_amendment_completes_it)
+{
+    struct bench b = bench_new();
+
+    CHECK_INT(ended(&b, CONCLUDED, 7, NOON_US), JOIN_CHANGED);
+    CHECK_INT(b.state, CALL_WAITING_OUTCOME);
+    CHECK_INT(amended(&b, "{\"call_id\":\"c\",\"signals\":{\"resolution\":true}}", NOON_US - SECOND), JOIN_CHANGED);
+    CHECK_INT(b.state, CALL_STORED);
+    CHECK_INT(ended(&b, CONCLUDED, 9, NOON_US + SECOND), JOIN_DUPLICATE_END);
+    CHECK_INT(said(&b)->signals->barge_in_count, 2);
+    arena_done(&b.arena);
+}
+
+/* The stack that tells events and the end: none of its words is lost to the conclusion that came first. */
+TEST(unit_join, an_end_that_the_voice_stack_tells_takes_the_place_of_a_concluded_one_and_never_the_other_way)
+{
+    struct bench b = bench_new(), other = bench_new();
+
+    ended(&b, CONCLUDED, 7, NOON_US);
+    CHECK_INT(ended(&b, TOLD, 8, NOON_US + SECOND), JOIN_CHANGED | JOIN_DUPLICATE_END);
+    CHECK_INT(b.state, CALL_STORED);
+    CHECK_STR(said(&b)->policy_variant, "v2b");
+    CHECK_NEAR(known(&b, FIELD(DURATION_SEC)), 75, 0);
+    CHECK_NEAR(known(&b, FIELD(BARGE_IN_COUNT)), 2, 0);
+    CHECK_INT(ended(&b, TOLD, 8, NOON_US + SECOND), JOIN_NOTHING);
+    CHECK_INT(ended(&b, CONCLUDED, 7, NOON_US), JOIN_DUPLICATE_END);
+    CHECK_INT(ended(&b, TOLD, 10, NOON_US + 2 * SECOND), JOIN_DUPLICATE_END);
+    ended(&other, TOLD, 8, NOON_US);
+    CHECK_INT(ended(&other, CONCLUDED, 9, NOON_US + SECOND), JOIN_DUPLICATE_END);
+    CHECK_STR(said(&other)->policy_variant, "v2b");
+    arena_done(&b.arena);
+    arena_done(&other.arena);
 }

@@ -173,6 +173,23 @@ static struct call random_call(struct rng *rng)
     return c;
 }
 
+TEST(unit_ledger, a_replay_under_new_reward_rules_scores_the_call_again)
+{
+    struct fixture f = open_at(file());
+    struct call c = call_number(1);
+
+    CHECK_INT(learn(&f, c), LEARNED_NEW);
+    c.version = "v2";
+    c.reward = 100000;
+    CHECK_INT(learn(&f, c), LEARNED_AMENDED);
+    CHECK_INT(learn(&f, c), LEARNED_STALE);
+    CHECK_INT(everything(&f).n, 1);
+    CHECK_INT(everything(&f).reward, 100000);
+    commit(&f);
+    check_exact(&f, 1);
+    done(&f);
+}
+
 TEST(unit_ledger, any_sequence_equals_the_fold_of_its_newest_rows)
 {
     struct call newest[60] = {0};

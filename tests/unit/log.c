@@ -32,8 +32,8 @@ TEST(unit_log, a_line_has_time_program_level_event_and_values)
     char line[4096];
 
     printed(LOG_INFO, LOG_INFO, "3", line, sizeof line);
-    CHECK(line[2] == ':' && line[5] == ':' && line[8] == '.' && line[12] == ' ');
-    CHECK_STR(line + 13, "feedback  info     test.event  value=3\n");
+    CHECK(line[4] == '-' && line[7] == '-' && line[10] == 'T' && line[13] == ':' && line[19] == '.' && line[23] == 'Z' && line[24] == ' ');
+    CHECK_STR(line + 25, "feedback  info     test.event  value=3\n");
 }
 
 TEST(unit_log, what_is_below_the_level_is_silent)

@@ -37,6 +37,7 @@ TEST(unit_rlctl, options_fill_the_fields_that_they_name_and_no_other)
     arena_init(&arena);
     CHECK_STR(AMENDED(&arena, "c-1", "--unresolved", "--rating=4", "--satisfaction", "-0.5", "--source", "human"),
               "{\"call_id\":\"\",\"source\":\"HUMAN\",\"signals\":{\"resolution\":false,\"user_rating\":4,\"satisfaction\":-0.5}}");
+    CHECK_STR(AMENDED(&arena, "c-1", "--unres", "--rati=2"), "{\"call_id\":\"\",\"source\":\"UNSPECIFIED\",\"signals\":{\"resolution\":false,\"user_rating\":2}}");
     CHECK_STR(AMENDED(&arena, "c-1", "--retract"), "{\"call_id\":\"\",\"source\":\"UNSPECIFIED\",\"retracted\":true}");
     arena_done(&arena);
 }
@@ -53,6 +54,7 @@ TEST(unit_rlctl, what_cannot_be_meant_is_refused_by_name)
     CHECK_STR(AMENDED(&arena, "--rating"), "--rating: needs a value: N");
     CHECK_STR(AMENDED(&arena, "--resolved=no"), "--resolved=no: takes no value");
     CHECK_STR(AMENDED(&arena, "--colour"), "--colour: is no option of this verb");
+    CHECK_STR(AMENDED(&arena, "--re"), "--re: is no option of this verb"); /* --resolved or --retract? */
     CHECK_STR(AMENDED(&arena, "--resolved", "--unresolved"), "--unresolved: contradicts --resolved");
     CHECK_STR(AMENDED(&arena, "--retract", "--retract"), "--retract: is given twice");
     arena_done(&arena);

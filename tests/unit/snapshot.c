@@ -158,6 +158,31 @@ TEST(unit_snapshot, one_filter_adds_up_the_cells_that_match)
     done(&f);
 }
 
+TEST(unit_snapshot, believed_figures_mean_the_same_under_every_model)
+{
+    for (enum belief_model model = MODEL_BETA; model <= MODEL_LINEAR; model++) {
+        char path[64];
+        snprintf(path, sizeof path, "file:/model%d?vfs=memdb", (int)model);
+        struct fixture f = fixture(path);
+        f.model.belief.model = model;
+        for (int i = 0; i < 90; i++)
+            learn(&f, i, i % 2 ? "kfz/morning" : "it/night", three[i % 3].id, (i % 3 == 1 ? 0.6 : 0.1) + (i % 7 - 3) / 10.0);
+        BanditStatsReply *cell = stats(&f, "kfz", "morning"), *all = stats(&f, "", "");
+        CHECK_STR(cell->model, model_names[model]);
+        for (size_t v = 0; v < 3; v++) {
+            const BanditArmStats *a = cell->variants[v]->value, *b = all->variants[v]->value;
+            CHECK(a->interval[0] < a->posterior_mean && a->posterior_mean < a->interval[1] && a->expected_loss >= 0);
+            CHECK(b->interval[0] < b->posterior_mean && b->posterior_mean < b->interval[1] && b->n_eff >= b->pulls);
+            CHECK_NEAR(a->n_eff, 15 + a->n_borrowed, 1e-9);
+            CHECK_NEAR(a->alpha, 1 + (15 + a->total_reward) / 2, 1e-9); /* the reference, whatever is believed */
+        }
+        CHECK(all->variants[1]->value->probability_best > 0.9 && all->variants[1]->value->expected_loss < 0.03);
+        CHECK(all->variants[1]->value->w >= all->variants[1]->value->probability_best - 1e-6);
+        CHECK(all->variants[0]->value->expected_loss > 0.2);
+        done(&f);
+    }
+}
+
 TEST(unit_snapshot, a_database_reopened_says_the_same_to_the_byte)
 {
     char path[512];

@@ -114,3 +114,19 @@ TEST(unit_utf8, clean_replaces_the_control_characters_above_ascii_too)
     check_clean("\xc2\x80\xc2\x85\xc2\x9f", "??????");
     check_clean("\xc2\xa0\xc3\x80", "\xc2\xa0\xc3\x80"); /* a space that does not break, an A with an accent */
 }
+
+TEST(unit_utf8, columns_are_those_of_a_terminal_and_no_character_is_cut)
+{
+    size_t bytes = 0;
+
+    CHECK_INT(utf8_columns("Standard Höflich", 40, &bytes), 16);
+    CHECK_INT(bytes, 17);
+    CHECK_INT(utf8_columns("Ho\xcc\x88" "flich", 40, &bytes), 7); /* o and a combining diaeresis */
+    CHECK_INT(utf8_columns("Höflich", 2, &bytes), 2);
+    CHECK_INT(bytes, 3);
+    CHECK_INT(utf8_columns("日本語", 5, &bytes), 4);
+    CHECK_INT(bytes, 6);
+    CHECK_INT(utf8_columns("\xf0\x9f\x98\x80!", 9, &bytes), 3);
+    CHECK_INT(utf8_columns("", 5, &bytes), 0);
+    CHECK_INT(bytes, 0);
+}

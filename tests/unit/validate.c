@@ -126,6 +126,21 @@ TEST(unit_validate, an_unknown_resolution_is_taken_where_the_operator_allows_it)
     arena_done(&arena);
 }
 
+TEST(unit_validate, the_routers_own_end_may_lack_the_resolution_and_nobody_elses)
+{
+    struct validate_rules rules = rules_with(OUT_OF_RANGE_REJECT);
+    struct arena arena = {0};
+    struct reason reason = {0};
+    CallEnded *m;
+
+    CHECK_INT(ended(&rules, &arena, "{\"call_id\":\"c\",\"source\":\"FSM\"}", &m, &reason), STATUS_OK);
+    CHECK_INT(ended(&rules, &arena, "{\"call_id\":\"c\",\"source\":\"FSM\",\"signals\":{\"user_rating\":7}}", &m, &reason), STATUS_INVALID);
+    CHECK_STR(reason.field, "signals.user_rating");
+    CHECK_INT(ended(&rules, &arena, "{\"call_id\":\"c\",\"source\":\"TOOL\"}", &m, &reason), STATUS_INVALID);
+    CHECK_STR(reason.field, "signals.resolution");
+    arena_done(&arena);
+}
+
 TEST(unit_validate, an_amendment_says_something_about_a_call)
 {
     static const struct { const char *json, *field; } cases[] = {

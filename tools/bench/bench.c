@@ -12,6 +12,8 @@
 static const char usage[] =
     "usage: rl-bench load   [--calls N] [--window N]     complete calls: select, end, until they are learned\n"
     "       rl-bench select [--calls N]                  latency of policy.select, one at a time\n"
+    "       rl-bench fill [--calls N]                    a feedback.db of N calls, beside bare SQLite doing the same\n"
+    "       rl-bench feedback                            statistics, pages and a cleanup of a running rl-feedback\n"
     "       rl-bench relay SERVICE [--record N] [--reply N] [--stored N] [--computed N] [--no-record]\n"
     "                                                    moves messages of these sizes in place of a service\n"
     "The bus is found as every program finds it: RL_NATS_PORT, RL_DATA_DIR, RL_SUBJECT_PREFIX.\n";
@@ -23,6 +25,8 @@ double bench_now(void)
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
+
+void bench_nap(long us) { nanosleep(&(struct timespec){.tv_nsec = us * 1000}, NULL); }
 
 struct client *bench_connect(struct bench *b, const char *user)
 {
@@ -75,6 +79,10 @@ int main(int argc, char **argv)
         code = bench_load(&b);
     else if (strcmp(verb, "select") == 0)
         code = bench_select(&b);
+    else if (strcmp(verb, "fill") == 0)
+        code = bench_fill(&b);
+    else if (strcmp(verb, "feedback") == 0)
+        code = bench_feedback(&b);
     else if (strcmp(verb, "relay") == 0)
         code = bench_relay(&b, service);
     else

@@ -17,9 +17,12 @@ struct bench {
 
 struct client *bench_connect(struct bench *b, const char *user); /* or ends the program */
 double bench_now(void);                                          /* seconds, monotonic */
+void bench_nap(long us);
 
 int bench_load(struct bench *b);   /* complete calls through the loop, and how many a second */
 int bench_select(struct bench *b); /* latency of policy.select, one at a time */
+int bench_fill(struct bench *b);   /* a feedback.db of so many calls, beside bare SQLite */
+int bench_feedback(struct bench *b); /* what a running rl-feedback takes to answer and to clean up */
 int bench_relay(struct bench *b, const char *service); /* a service that only moves messages, until SIGTERM */
 
 #endif

@@ -1,5 +1,6 @@
 #!/bin/sh
-# bench.sh - the whole loop, and a decision, beside a relay that only moves the same messages.  Called by ./rl bench [loop|select].
+# bench.sh - the whole loop, and a decision, beside a relay that only moves the same messages; feedback with a million calls beside bare
+# SQLite.  Called by ./rl bench [loop|select|feedback].
 #
 # Both sides run in one call on one machine: ours (five services with their databases) and the floor (five relays: same bus code, same
 # subjects, streams and message sizes; no decoding, no store).  Rounds alternate; the best of each side counts.
@@ -8,6 +9,7 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 bin=$root/build/release/bin
 what=${1:-all}
 calls=${RL_BENCH_CALLS:-40000}
+rows=${RL_BENCH_ROWS:-1000000}
 rounds=${RL_BENCH_ROUNDS:-3}
 dir=$(mktemp -d "${TMPDIR:-/tmp}/rl-bench.XXXXXX")
 pids=
@@ -105,9 +107,35 @@ best_select() {
   awk -v a="$1" -v b="$2" -v c="$3" -v d="$4" 'BEGIN { printf "ratio select p50 %.2f p99 %.2f\n", a / c, b / d }'
 }
 
+# A database of so many calls, and a rl-feedback on it that is asked.
+ask_feedback() { # NAME ROWS
+  start_bus "$1"
+  "$bin/rl-bench" fill --calls "$2"
+  cd "$root"
+  start "$bin/rl-feedback" -c config/rl.yaml
+  ready feedback.stats
+  "$bin/rl-bench" feedback
+  stop_all
+  rm -rf "${dir:?}/$1"
+}
+
+row() { sed -n "s/^$1 //p" "$2"; }
+
+best_feedback() {
+  ask_feedback few 20000 >"$dir/few.txt"
+  ask_feedback many "$rows" >"$dir/many.txt"
+  for f in few many; do sed "s/^/$(printf '%-5s' $f)/" "$dir/$f.txt"; done
+  set -- "$(row fill "$dir/many.txt" | figure ours)" "$(row fill "$dir/many.txt" | figure bare)" "$(row stats "$dir/many.txt" | figure p50)" \
+    "$(row stats "$dir/few.txt" | figure p50)" "$(row page "$dir/many.txt" | figure p50)" "$(row page "$dir/few.txt" | figure p50)" \
+    "$(row cleanup "$dir/many.txt" | figure chunk)" "$(row fill "$dir/many.txt" | figure chunk)"
+  awk -v a="$1" -v b="$2" -v c="$3" -v d="$4" -v e="$5" -v f="$6" -v g="$7" -v h="$8" 'BEGIN {
+    printf "ratio feedback insert/bare %.2f  stats many/few %.2f  page many/few %.2f  cleanup chunk/bare %.2f\n", a / b, c / d, e / f, g / h }'
+}
+
 case $what in
+feedback) best_feedback ;;
 loop) best_loop ;;
 select) best_select ;;
-all) best_select; best_loop ;;
-*) echo "usage: ./rl bench [loop|select|learning]" >&2; exit 64 ;;
+all) best_select; best_loop; best_feedback ;;
+*) echo "usage: ./rl bench [loop|select|feedback|learning]" >&2; exit 64 ;;
 esac

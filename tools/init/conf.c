@@ -7,12 +7,15 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #include "atomic_file.h"
 #include "init.h"
 #include "wiring.h"
 
-enum { MAX_STORE_MB = 10240, MIN_STORE_MB = 256 };
+enum { MAX_STORE_MB = 10240, MIN_STORE_MB = 256, SANDBOX_STORE_MB = 256 };
+
+#define LIMITS "    jetstream: { max_mem: 64MB, max_file: "
 
 struct writer {
     FILE *f;
@@ -39,6 +42,14 @@ static void subject(struct writer *w, enum subject s, const char *queue)
 
     wire_subject(w->prefix, s, name);
     item(w, "%s%s%s", name, queue ? " " : "", queue ? queue : "");
+}
+
+static void inbox(struct writer *w, const char *user)
+{
+    char name[64];
+
+    wire_user(w->prefix, user, name);
+    item(w, "_INBOX_%s.>", name);
 }
 
 static void stream_api(struct writer *w, const char *call, enum stream s, const char *rest)
@@ -93,13 +104,12 @@ static void publish_streams(struct writer *w, const char *service)
             stream_api(w, "$JS.API.STREAM.MSG.GET", subject_table[s].stream, "");
 }
 
-/* The router reads recent decisions back through a consumer that lives for a moment. */
-static void publish_history(struct writer *w)
+/* The router reads recent decisions and live calls back through a consumer that lives for a moment. */
+static void publish_history(struct writer *w, enum stream s)
 {
-    stream_api(w, "$JS.API.CONSUMER.CREATE", STREAM_DECISIONS, "");
-    stream_api(w, "$JS.API.CONSUMER.DELETE", STREAM_DECISIONS, ".*");
-    stream_api(w, "$JS.API.STREAM.INFO", STREAM_DECISIONS, "");
-    stream_api(w, "$JS.FC", STREAM_DECISIONS, ".>");
+    stream_api(w, "$JS.API.CONSUMER.CREATE", s, "");
+    stream_api(w, "$JS.API.CONSUMER.DELETE", s, ".*");
+    stream_api(w, "$JS.FC", s, ".>");
 }
 
 static void service_publish(struct writer *w, const char *service)
@@ -114,17 +124,19 @@ static void service_publish(struct writer *w, const char *service)
         answers_voice |= info->kind == KIND_REQUEST && is(info->service, service) && info->voice;
     }
     publish_streams(w, service);
-    if (is(service, "router"))
-        publish_history(w);
+    if (is(service, "router")) {
+        publish_history(w, STREAM_DECISIONS);
+        publish_history(w, STREAM_CALLS);
+    }
     if (answers)
-        item(w, "_INBOX_operator.>");
+        inbox(w, "operator");
     if (answers_voice)
-        item(w, "_INBOX_voice.>");
+        inbox(w, "voice");
 }
 
 static void service_subscribe(struct writer *w, const char *service)
 {
-    item(w, "_INBOX_%s.>", service);
+    inbox(w, service);
     for (enum subject s = 0; s < SUBJECT_COUNT; s++) {
         if (reads(service, s))
             subject(w, s, NULL);
@@ -154,7 +166,7 @@ static void operator_publish(struct writer *w)
 
 static void operator_subscribe(struct writer *w)
 {
-    item(w, "_INBOX_operator.>");
+    inbox(w, "operator");
     for (enum subject s = 0; s < SUBJECT_COUNT; s++)
         if (subject_table[s].kind != KIND_REQUEST)
             subject(w, s, NULL);
@@ -179,8 +191,12 @@ static void init_publish(struct writer *w)
 
 static void begin(struct writer *w, const char *user, const char *password, const char *list)
 {
-    if (user)
-        fprintf(w->f, "      { user: %s, password: \"%s\", permissions: {\n", user, password);
+    char name[64];
+
+    if (user) {
+        wire_user(w->prefix, user, name);
+        fprintf(w->f, "      { user: %s, password: \"%s\", permissions: {\n", name, password);
+    }
     fprintf(w->f, "          %s: { allow: [", list);
     w->first = true;
 }
@@ -201,15 +217,14 @@ static void write_user(struct writer *w, const char *user, const char *password)
     if (is(user, "operator"))
         operator_subscribe(w);
     else if (is(user, "voice") || is(user, "init"))
-        item(w, "_INBOX_%s.>", user);
+        inbox(w, user);
     else
         service_subscribe(w, user);
     fputs("] } } }\n", w->f);
 }
 
-static enum status password_of(struct init *init, const char *user, char ret[static 128], struct reason *reason)
+static enum status password_of(const char *path, char ret[static 128], struct reason *reason)
 {
-    const char *path = arena_printf(&init->arena, "%s/secrets/%s.password", init->common.data_dir, user);
     FILE *f = fopen(path, "re");
 
     if (!f || !fgets(ret, 128, f)) {
@@ -228,37 +243,56 @@ static enum status password_of(struct init *init, const char *user, char ret[sta
 static long store_mb(const char *folder, const char *old_conf)
 {
     struct statvfs fs;
-    double free_mb = statvfs(folder, &fs) == 0 ? (double)fs.f_bavail * (double)fs.f_frsize / 1048576 * 0.7 : MIN_STORE_MB;
+    double free_mb = statvfs(folder, &fs) == 0 ? (double)fs.f_bavail * (double)fs.f_frsize / 1048576 * 0.7 - SANDBOX_STORE_MB : MIN_STORE_MB;
     long mb = free_mb > MAX_STORE_MB ? MAX_STORE_MB : free_mb < MIN_STORE_MB ? MIN_STORE_MB : (long)free_mb, before = 0;
     char line[512];
     FILE *f = fopen(old_conf, "re");
 
     while (f && !before && fgets(line, sizeof line, f)) {
-        const char *at = strstr(line, "max_file: ");
-        before = at ? atol(at + strlen("max_file: ")) : 0;
+        before = strncmp(line, LIMITS, strlen(LIMITS)) == 0 ? atol(line + strlen(LIMITS)) : 0;
     }
     if (f)
         fclose(f);
     return before > mb ? before : mb;
 }
 
-static enum status write_conf(struct init *init, FILE *f, const char *store, long mb, struct reason *reason)
+/* Accounts do not see each other: neither a subject, nor a stream, nor a full store goes from one to the other. */
+static enum status write_account(struct init *init, struct writer *w, const char *data, long mb, struct reason *reason)
 {
-    struct writer w = {.f = f, .prefix = init->common.subject_prefix};
     char password[128];
     enum status status = STATUS_OK;
 
+    fprintf(w->f, "  %s {\n" LIMITS "%ldMB }\n    users = [\n", is(w->prefix, SANDBOX_PREFIX) ? "SANDBOX" : "RL", mb);
+    for (size_t i = 0; init_users[i] && status == STATUS_OK; i++) {
+        if (is(init_users[i], "sys"))
+            continue;
+        status = password_of(init_password_path(init, data, w->prefix, init_users[i]), password, reason);
+        if (status == STATUS_OK)
+            write_user(w, init_users[i], password);
+    }
+    fputs("    ]\n  }\n", w->f);
+    return status;
+}
+
+/* The server's store has room for the sandbox from the start: its size cannot be changed while it runs. */
+static enum status write_conf(struct init *init, FILE *f, const char *store, long mb, struct reason *reason)
+{
+    const struct common_config *c = &init->common;
+    struct writer own = {.f = f, .prefix = c->subject_prefix}, sandbox = {.f = f, .prefix = SANDBOX_PREFIX};
+    const char *sandbox_data = arena_printf(&init->arena, "%s/" SANDBOX_FOLDER, c->data_dir);
+    bool has_sandbox = access(init_password_path(init, sandbox_data, SANDBOX_PREFIX, "init"), F_OK) == 0;
+    char password[128] = "";
+
     fprintf(f, "# Made by rl-init conf; changes here are overwritten.\n"
                "listen: \"%s:%lld\"\nserver_name: \"rl_%lld\"\nmax_payload: 1MB\nmax_control_line: 4KB\n"
-               "jetstream { store_dir: \"%s\", max_mem: 64MB, max_file: %ldMB }\n"
-               "accounts {\n  RL {\n    jetstream: { max_mem: 64MB, max_file: %ldMB }\n    users = [\n",
-            init->listen, (long long)init->common.nats_port, (long long)init->common.nats_port, store, mb, mb);
-    for (size_t i = 0; init_users[i] && status == STATUS_OK; i++) {
-        status = password_of(init, init_users[i], password, reason);
-        if (status == STATUS_OK && !is(init_users[i], "sys"))
-            write_user(&w, init_users[i], password);
-    }
-    fprintf(f, "    ]\n  }\n  SYS { users = [ { user: sys, password: \"%s\" } ] }\n}\nsystem_account: SYS\n", password);
+               "jetstream { store_dir: \"%s\", max_mem: 128MB, max_file: %ldMB }\naccounts {\n",
+            init->listen, (long long)c->nats_port, (long long)c->nats_port, store, mb + SANDBOX_STORE_MB);
+    enum status status = write_account(init, &own, c->data_dir, mb, reason);
+    if (status == STATUS_OK && has_sandbox)
+        status = write_account(init, &sandbox, sandbox_data, SANDBOX_STORE_MB, reason);
+    if (status == STATUS_OK)
+        status = password_of(init_password_path(init, c->data_dir, "", "sys"), password, reason);
+    fprintf(f, "  SYS { users = [ { user: sys, password: \"%s\" } ] }\n}\nsystem_account: SYS\n", password);
     return status;
 }
 

@@ -16,6 +16,7 @@ static const char usage[] =
     "       rl-init conf [--listen A] [--store DIR]\n"
     "                                  nats.conf with one user a service and what each may do\n"
     "       rl-init streams [--watch]  streams and consumers; --watch makes again what is lost\n"
+    "       rl-init wiring             prints subjects, streams and consumers as Markdown\n"
     "Settings: config/rl.yaml or RL_CONFIG; RL_DATA_DIR, RL_NATS_PORT, RL_SUBJECT_PREFIX and the rest of the environment win.\n";
 
 static bool parse(struct init *init, int argc, char **argv)
@@ -47,6 +48,8 @@ int main(int argc, char **argv)
         config = "config/rl.yaml";
     if (argc < 2 || !parse(&init, argc - 1, argv + 1))
         return fputs(usage, stderr), EX_USAGE;
+    if (strcmp(verb, "wiring") == 0)
+        return init_page(), 0;
     enum status status = config_load(&init.arena, &table, 1, config, &reason);
     if (status == STATUS_OK && strcmp(verb, "keys") == 0)
         status = init_keys(&init, &reason);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "init.h"
+#include "wiring.h"
 
 const char *const init_users[] = {"init", "voice", "operator", "feedback", "reward", "bandit", "guard", "router", "sys", NULL};
 
@@ -46,6 +47,15 @@ static enum status make_secret(const char *path, const char *text, bool *ret_mad
     return reason_fail(reason, STATUS_STORE, "", "%s: %s", path, strerror(why));
 }
 
+/* The server's own account has one user, whatever loops there are. */
+const char *init_password_path(struct init *init, const char *data, const char *prefix, const char *user)
+{
+    char name[64];
+
+    wire_user(strcmp(user, "sys") == 0 ? "" : prefix, user, name);
+    return arena_printf(&init->arena, "%s/secrets/%s.password", data, name);
+}
+
 static enum status make_folders(struct init *init, struct reason *reason)
 {
     const char *data = init->common.data_dir, *secrets = arena_printf(&init->arena, "%s/secrets", data);
@@ -66,7 +76,9 @@ enum status init_keys(struct init *init, struct reason *reason)
 
     for (size_t i = 0; init_users[i] && status == STATUS_OK; i++, users++) {
         bool one = false;
-        const char *path = arena_printf(&init->arena, "%s/secrets/%s.password", init->common.data_dir, init_users[i]);
+        if (strcmp(init_users[i], "sys") == 0 && strcmp(init->common.subject_prefix, SANDBOX_PREFIX) == 0)
+            break; /* it comes last; the server's own account is production's */
+        const char *path = init_password_path(init, init->common.data_dir, init->common.subject_prefix, init_users[i]);
         status = random_hex(PASSWORD_BYTES, text, reason);
         if (status == STATUS_OK)
             status = make_secret(path, text, &one, reason);

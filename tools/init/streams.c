@@ -104,7 +104,7 @@ static enum status keep_consumer(struct maker *m, size_t c, struct reason *reaso
 {
     const struct consumer_info *info = &consumer_table[c];
     const char *prefix = m->init->common.subject_prefix;
-    char stream[64];
+    char stream[64], user[64];
     json_t *answer = NULL;
     int code = 0;
 
@@ -113,7 +113,8 @@ static enum status keep_consumer(struct maker *m, size_t c, struct reason *reaso
     json_decref(answer);
     answer = NULL;
     if (status == STATUS_OK && code == NOT_FOUND_CONSUMER) {
-        json_t *body = consumer_request(prefix, info->service, c, 0, 0);
+        wire_user(prefix, info->service, user);
+        json_t *body = consumer_request(prefix, user, c, 0, 0);
         status = api(m, arena_printf(&m->arena, "$JS.API.CONSUMER.DURABLE.CREATE.%s.%s", stream, info->durable), body, &answer, &code, reason);
         json_decref(body);
         if (status == STATUS_OK && code == 0)
@@ -156,12 +157,14 @@ static enum status keep_all(struct maker *m, bool consumers, struct reason *reas
 static enum status connect_patiently(struct maker *m, struct reason *reason)
 {
     const struct common_config *c = &m->init->common;
-    struct client_options options = {.user = "init", .prefix = "", .name = "rl-init",
+    char user[64];
+    struct client_options options = {.user = user, .prefix = "", .name = "rl-init",
                                      .url = c->nats_url[0] ? c->nats_url
                                                            : arena_printf(&m->init->arena, "nats://127.0.0.1:%lld", (long long)c->nats_port),
-                                     .password_file = arena_printf(&m->init->arena, "%s/secrets/init.password", c->data_dir)};
+                                     .password_file = init_password_path(m->init, c->data_dir, c->subject_prefix, "init")};
     enum status status = STATUS_UNAVAILABLE;
 
+    wire_user(c->subject_prefix, "init", user);
     for (int i = 0; i < PATIENCE_S * 10 && status == STATUS_UNAVAILABLE; i++) {
         status = client_connect(&options, &m->client, reason);
         if (status == STATUS_UNAVAILABLE)

@@ -16,12 +16,21 @@ static const struct option common_options[] = {{"--json", NULL, "", NULL, NULL},
 
 /* --- arguments ------------------------------------------------------------------------------------------------------------------------ */
 
+/* By its name, or by the beginning of one and no other, as getopt_long does. */
 static const struct option *option_find(const struct option *options, const char *name, size_t length)
 {
-    for (; options->name; options++)
-        if (strlen(options->name) == length && memcmp(options->name, name, length) == 0)
+    const struct option *found = NULL;
+    size_t count = 0;
+
+    for (; options->name; options++) {
+        if (strncmp(options->name, name, length) != 0)
+            continue;
+        if (!options->name[length])
             return options;
-    return NULL;
+        found = options;
+        count++;
+    }
+    return count == 1 && length > strlen("--x") ? found : NULL;
 }
 
 static enum status store_option(struct args *ret, const struct option *row, const char *value, struct reason *reason)

@@ -43,6 +43,15 @@ static const struct option amend_options[] = {SIGNAL_OPTIONS,
                                               {"--restore", NULL, "put it back", "retracted", "false"},
                                               {"--source", "S", "human, user, judge, tool, fsm", "source", NULL},
                                               {"--at", "T", "unix seconds at which this was known", "at", NULL}, END};
+static const struct option event_options[] = {{"--profile", "P", "profile of the caller, with incoming_call", "data.profile", NULL},
+                                              {"--resolved", NULL, "the problem was solved", "data.resolution", "true"},
+                                              {"--unresolved", NULL, "it was not", "data.resolution", "false"},
+                                              {"--rating", "N", "1 to 5, what the caller said", "data.user_rating", NULL},
+                                              {"--repeats", "N", "how often something had to be said again, so far", "data.repeat_count", NULL},
+                                              {"--handover", NULL, "given to a human", "data.handover", "true"},
+                                              {"--barred", NULL, "the caller is on a block list", "data.barred", "true"},
+                                              {"--ts", "T", "unix seconds of the event", "ts", NULL}, END};
+static const struct option reward_options[] = {SIGNAL_OPTIONS, END};
 static const struct option stats_options[] = {CONTEXT_OPTIONS, END};
 static const struct option replay_options[] = {{"--from", "T", "only calls that ended at or after these unix seconds", "from", NULL},
                                                {"--reward-version", "V", "score them by these rules", "reward_version", NULL}, END};
@@ -52,6 +61,18 @@ static const struct option guard_options[] = {{"--cell", "C", "pin, unpin: kfz/m
 static const struct option dlq_options[] = {{"--service", "S", "only what this service refused", NULL, NULL},
                                             {"-n", "N", "list: how many (20)", NULL, NULL},
                                             {"--all", NULL, "replay: all that is there", NULL, NULL}, END};
+static const struct option query_options[] = {{"--variant", "V", "only this variant", "policy_variant", NULL},
+                                              {"--profile", "P", "only this profile", "profile", NULL},
+                                              {"--from", "T", "ended at or after these unix seconds", "from", NULL},
+                                              {"--to", "T", "ended before these", "to", NULL},
+                                              {"--limit", "N", "how many (20)", NULL, NULL},
+                                              {"--all", NULL, "all that match", NULL, NULL},
+                                              {"--csv", NULL, "as CSV; --json: JSON lines that import takes again", NULL, NULL}, END};
+static const struct option import_options[] = {{"--feedback-db", "F", "tom3: its calls", NULL, NULL},
+                                               {"--bandit-state", "F", "tom3: bandit_state.json, to compare with", NULL, NULL},
+                                               {"--deploy-state", "F", "tom3: its blacklist and active variants", NULL, NULL},
+                                               {"--variants", "F", "tom3: its variants file, to check", NULL, NULL},
+                                               {"--dry-run", NULL, "say what would happen", NULL, NULL}, END};
 static const struct option watch_options[] = {{"--ids", NULL, "show call ids", NULL, NULL}, END};
 
 static const struct verb {
@@ -61,8 +82,13 @@ static const struct verb {
     int (*run)(struct ctl *ctl);
 } verbs[] = {
     {"select", "[CALL]", "what would the next caller hear, and why; with CALL the decision is recorded", select_options, 0, 1, verb_select},
+    {"explain", "CALL", "why this call heard what it heard: w, caps, p and the draw; for two hours", no_options, 1, 1, verb_explain},
+    {"event", "CALL EVENT", "tell one step of a live call: incoming_call, call_answered, audio_start, ... call_ended",
+     event_options, 2, 2, verb_event},
+    {"session", "[CALL]", "where a live call is and what is known of it; without CALL how many there are", no_options, 0, 1, verb_session},
     {"end", "CALL", "tell how a call went", end_options, 1, 1, verb_end},
     {"amend", "CALL", "tell what became known of a call later", amend_options, 1, 1, verb_amend},
+    {"reward", "", "what a call would earn, and for what", reward_options, 0, 0, verb_reward},
     {"stats", "", "what has been learned", stats_options, 0, 0, verb_stats},
     {"watch", "[SUBJECT ...]", "follow what happens; Ctrl-C ends", watch_options, 0, WORDS_MAX, verb_watch},
     {"req", "SUBJECT [JSON|-]", "ask a service anything", no_options, 1, 2, verb_req},
@@ -71,6 +97,9 @@ static const struct verb {
      verb_guard},
     {"dlq", "list | show SEQ | replay SEQ|--all", "messages that were refused, and why", dlq_options, 1, 2, verb_dlq},
     {"replay", "", "say all stored calls again; harmless at any time", replay_options, 0, 0, verb_replay},
+    {"query", "", "stored calls, newest first; --csv and --json write all of them out", query_options, 0, 0, verb_query},
+    {"import", "tom3 | csv FILE | jsonl FILE", "take over calls from elsewhere; again and again is once", import_options, 1, 2, verb_import},
+    {"password", "USER", "what a client of this name needs to connect", no_options, 1, 1, verb_password},
     {"bandit", "rebuild --check", "fold the ledger again and compare it with the live sums", bandit_options, 1, 1, verb_bandit},
 };
 
@@ -80,7 +109,7 @@ static void help_all(FILE *out)
 {
     fputs("usage: rlctl VERB [ARGUMENTS] [--json] [--as USER]\n\n", out);
     for (size_t i = 0; i < VERB_COUNT; i++)
-        fprintf(out, "  %-7s %-36s %s\n", verbs[i].name, verbs[i].words, verbs[i].help);
+        fprintf(out, "  %-8s %-36s %s\n", verbs[i].name, verbs[i].words, verbs[i].help);
     fputs("\n  rlctl VERB -h says more.  Settings: config/rl.yaml or RL_CONFIG, and RL_NATS_URL, RL_SUBJECT_PREFIX, ...\n", out);
 }
 
@@ -115,10 +144,12 @@ int ctl_fail(const struct ctl *ctl, enum status status, const struct reason *rea
 int ctl_connect(struct ctl *ctl)
 {
     const struct common_config *config = &ctl->config;
-    const char *user = ctl->args.as ? ctl->args.as : config->nats_user[0] ? config->nats_user : "operator";
     bool own_file = config->nats_password_file[0] && !ctl->args.as;
     struct reason reason = {0};
+    char wire[64];
 
+    wire_user(config->subject_prefix, ctl->args.as ? ctl->args.as : "operator", wire);
+    const char *user = config->nats_user[0] && !ctl->args.as ? config->nats_user : arena_str(&ctl->arena, wire);
     ctl->user = user;
     ctl->url = config->nats_url[0] ? config->nats_url : arena_printf(&ctl->arena, "nats://127.0.0.1:%lld", (long long)config->nats_port);
     struct client_options options = {

@@ -38,13 +38,20 @@ const char *ctl_bar(struct ctl *ctl, double share);
 int verb_req(struct ctl *ctl);
 int verb_pub(struct ctl *ctl);
 int verb_select(struct ctl *ctl);
+int verb_event(struct ctl *ctl);
+int verb_session(struct ctl *ctl);
 int verb_end(struct ctl *ctl);
 int verb_amend(struct ctl *ctl);
 int verb_stats(struct ctl *ctl);
 int verb_replay(struct ctl *ctl);
 int verb_bandit(struct ctl *ctl);
+int verb_explain(struct ctl *ctl);
+int verb_reward(struct ctl *ctl);
 int verb_guard(struct ctl *ctl);
 int verb_dlq(struct ctl *ctl);
 int verb_watch(struct ctl *ctl);
+int verb_password(struct ctl *ctl);
+int verb_query(struct ctl *ctl);
+int verb_import(struct ctl *ctl);
 
 #endif

@@ -14,8 +14,8 @@ static const struct view {
     enum subject subject;
     const char *fields; /* names, separated by blanks */
 } views[] = {
-    {SUBJECT_CALL_EVENT, "call_id event"},
-    {SUBJECT_CALL_ENDED, "call_id profile policy_variant signals"},
+    {SUBJECT_CALL_EVENT, "call_id event data"},
+    {SUBJECT_CALL_ENDED, "call_id source profile policy_variant signals"},
     {SUBJECT_CALL_AMENDED, "call_id source signals retracted"},
     {SUBJECT_POLICY_SELECTED, "policy_variant propensity source context holdback"},
     {SUBJECT_FEEDBACK_STORED, "policy_variant context signals retracted"},

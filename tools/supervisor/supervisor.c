@@ -2,7 +2,8 @@
 /* supervisor.c - rl-supervisor: starts the bus, rl-init, five services and their sidecars, and starts again what dies.
  *
  * Children write to data/log/<program>.log and are told to stop when this process is gone, however it went.  SIGTERM stops services
- * first, then everything else, the bus last. */
+ * first, then everything else, the bus last.  Two loops may share a bus: whichever supervisor holds the lock in the bus's folder runs it,
+ * and when it goes the other one takes over.  Prometheus runs while there is a run/prometheus.sh, which ./rl writes. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +24,7 @@
 #include "config.h"
 #include "log.h"
 
-enum { MAX_ARGS = 10, CHILDREN = 12, SECOND = 1000000, FIRST_DELAY = 100000, LONGEST_DELAY = 2 * SECOND, STEADY = 5 * SECOND, PROBE = 5 * SECOND,
+enum { MAX_ARGS = 10, CHILDREN = 13, SECOND = 1000000, FIRST_DELAY = 100000, LONGEST_DELAY = 2 * SECOND, STEADY = 5 * SECOND, PROBE = 5 * SECOND,
        SILENT_LIMIT = 30 * SECOND, LOCK_TRIES = 50 };
 enum stage { STAGE_SERVICE, STAGE_HELPER, STAGE_BUS }; /* in the order of stopping */
 
@@ -31,6 +32,8 @@ struct child {
     const char *name;
     enum stage stage;
     const char *argv[MAX_ARGS];
+    const char *needs; /* a file without which it does not run; NULL: none */
+    const char *lock;  /* taken before it starts and held as long as it lives, by whoever is its parent; NULL: none */
     pid_t pid; /* 0: dead */
     int64_t started, again, delay;
 };
@@ -57,14 +60,18 @@ static struct child *add(struct supervisor *s, const char *name, enum stage stag
     return c;
 }
 
-static void list_children(struct supervisor *s)
+static void list_children(struct supervisor *s, const char *bus_folder)
 {
     static const char *const services[] = {"feedback", "reward", "bandit", "guard", "router"};
     struct child *bus = add(s, "nats", STAGE_BUS, "nats-server"), *init = add(s, "init", STAGE_HELPER, "rl-init");
+    struct child *prometheus = add(s, "prometheus", STAGE_HELPER, "prometheus");
 
     bus->argv[0] = "nats-server";
     bus->argv[1] = "-c";
-    bus->argv[2] = path(s, "nats/nats.conf");
+    bus->argv[2] = arena_printf(&s->arena, "%s/nats.conf", bus_folder);
+    bus->lock = arena_printf(&s->arena, "%s/nats.pid", bus_folder);
+    prometheus->argv[0] = "/bin/sh";
+    prometheus->argv[1] = prometheus->needs = path(s, "run/prometheus.sh");
     init->argv[1] = "streams";
     init->argv[2] = "--watch";
     for (size_t i = 0; i < sizeof services / sizeof *services; i++) {
@@ -104,8 +111,31 @@ static void note_pid(struct supervisor *s, const struct child *c)
     fclose(f);
 }
 
+/* The lock is inherited: it lives as long as the child.  -1: another one has it. */
+static int take_lock(const char *file)
+{
+    int fd = open(file, O_RDWR | O_CREAT, 0640);
+
+    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+        return fd;
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+static void sign_lock(int fd, pid_t pid)
+{
+    if (ftruncate(fd, 0) != 0 || dprintf(fd, "%d\n", (int)pid) < 0)
+        log_warning("child.lock", "pid=%d error=\"%s\"", (int)pid, strerror(errno));
+    close(fd);
+}
+
 static void start(struct supervisor *s, struct child *c)
 {
+    int lock_fd = c->lock ? take_lock(c->lock) : -1;
+
+    if ((c->lock && lock_fd < 0) || (c->needs && access(c->needs, F_OK) != 0))
+        return;
     c->started = now();
     c->pid = fork();
     if (c->pid == 0)
@@ -114,9 +144,11 @@ static void start(struct supervisor *s, struct child *c)
         log_error("child.fork", "program=%s error=\"%s\"", c->name, strerror(errno));
         c->pid = 0;
         c->again = now() + LONGEST_DELAY;
-        return;
+    } else {
+        note_pid(s, c);
     }
-    note_pid(s, c);
+    if (lock_fd >= 0)
+        sign_lock(lock_fd, c->pid);
 }
 
 static void describe(int status, char ret[static 64])
@@ -229,7 +261,7 @@ static void supervise(struct supervisor *s)
     }
     log_info("supervisor.stop", "signal=%d", got);
     stop_stage(s, STAGE_SERVICE, 9 * SECOND);
-    stop_stage(s, STAGE_HELPER, 2 * SECOND);
+    stop_stage(s, STAGE_HELPER, 5 * SECOND); /* Prometheus writes what it has */
     stop_stage(s, STAGE_BUS, 3 * SECOND);
 }
 
@@ -265,7 +297,8 @@ static enum status own(struct supervisor *s, int *ret_fd, struct reason *reason)
     return STATUS_OK;
 }
 
-int main(void)
+/* usage: rl-supervisor [FOLDER], where nats.conf of the bus is; its own when there is none. */
+int main(int argc, char **argv)
 {
     struct supervisor *s = xcalloc(1, sizeof *s);
     const struct config_table table = {common_keys, common_key_count, &s->common};
@@ -283,7 +316,7 @@ int main(void)
         sigaddset(&s->signals, SIGINT);
         sigaddset(&s->signals, SIGCHLD);
         sigprocmask(SIG_BLOCK, &s->signals, NULL);
-        list_children(s);
+        list_children(s, argc > 1 ? argv[1] : path(s, "nats"));
         supervise(s);
     } else {
         log_error("supervisor.failed", "%s", reason.text);

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* feedback_plans.c - no statement of feedback reads the table of calls from end to end, so that a million rows cost what a thousand do. */
+#include "feedback.h"
+#include "test.h"
+#include "world.h"
+
+static void end_call(struct world *w, const char *id, bool resolved)
+{
+    CallEnded m = TOM__RL__V1__CALL_ENDED__INIT;
+    Signals s = TOM__RL__V1__SIGNALS__INIT;
+
+    m.call_id = (char *)id;
+    m.has_policy_variant_case = TOM__RL__V1__CALL_ENDED__HAS_POLICY_VARIANT_POLICY_VARIANT;
+    m.policy_variant = (char *)"v1a";
+    s.has_resolution_case = TOM__RL__V1__SIGNALS__HAS_RESOLUTION_RESOLUTION;
+    s.resolution = resolved;
+    m.signals = &s;
+    sim_publish(w->sim, SUBJECT_CALL_ENDED, &m.base, "");
+}
+
+struct seen {
+    bool by_policy, query, cleanup, replay, waiting;
+};
+
+static void note(void *ctx, const char *sql, const char *step)
+{
+    struct seen *seen = ctx;
+
+    seen->by_policy |= strstr(sql, "ORDER BY ts DESC") != NULL;
+    seen->query |= strstr(sql, "ts < ? AND ts >= ?") != NULL;
+    seen->cleanup |= strstr(sql, "DELETE FROM call") != NULL;
+    seen->replay |= strstr(sql, "id <= ? AND ts >=") != NULL;
+    seen->waiting |= strstr(sql, "waiting_us < ?") != NULL;
+    if (strncmp(step, "SCAN call", 9) == 0)
+        test_fail(__FILE__, __LINE__, "%s: %s", sql, step);
+    if (strstr(step, "TEMP B-TREE") && !strstr(sql, "DISTINCT variant FROM tally"))
+        test_fail(__FILE__, __LINE__, "%s: %s", sql, step);
+}
+
+TEST(sim_plans, no_statement_of_feedback_reads_all_calls)
+{
+    struct world *w = world_new(1);
+    FeedbackByPolicyRequest page = TOM__RL__V1__FEEDBACK_BY_POLICY_REQUEST__INIT;
+    FeedbackQueryRequest query = TOM__RL__V1__FEEDBACK_QUERY_REQUEST__INIT;
+    FeedbackStatsRequest stats = TOM__RL__V1__FEEDBACK_STATS_REQUEST__INIT;
+    FeedbackReplayRequest replay = TOM__RL__V1__FEEDBACK_REPLAY_REQUEST__INIT;
+    FeedbackCleanupRequest cleanup = TOM__RL__V1__FEEDBACK_CLEANUP_REQUEST__INIT;
+    struct seen seen = {0};
+
+    page.policy_variant = (char *)"v1a";
+    cleanup.older_than_days = 5;
+    cleanup.force = true;
+    end_call(w, "c-1", true);
+    world_run(w, 3000000);
+    world_ask(w, SUBJECT_FEEDBACK_STATS, &stats.base);
+    world_ask(w, SUBJECT_FEEDBACK_BY_POLICY, &page.base);
+    world_ask(w, SUBJECT_FEEDBACK_QUERY, &query.base);
+    world_ask(w, SUBJECT_FEEDBACK_REPLAY, &replay.base);
+    world_run(w, 3000000);
+    for (int64_t end = sim_now_us(w->sim) + 10 * INT64_C(86400000000); sim_now_us(w->sim) < end;)
+        sim_advance(w->sim, end);
+    end_call(w, "c-2", true);
+    world_run(w, 3000000);
+    world_ask(w, SUBJECT_FEEDBACK_CLEANUP, &cleanup.base);
+    world_run(w, 3000000);
+    struct feedback *f = w->lives[WORLD_FEEDBACK].state;
+    store_each_plan(f->store.store, note, &seen);
+    CHECK(seen.by_policy);
+    CHECK(seen.query);
+    CHECK(seen.cleanup);
+    CHECK(seen.replay);
+    CHECK(seen.waiting);
+    world_free(w);
+}

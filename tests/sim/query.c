@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* query.c - feedback.query gives every stored call once, newest first, whatever the size of its pages. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "test.h"
+#include "world.h"
+
+enum { CALLS = 60, HOUR_S = 3600 };
+
+static const char *const variants[] = {"v1a", "v2b", "v6a"}, *const profiles[] = {"kfz", "it"};
+
+/* Several calls an hour, of three variants and two profiles; their rating tells when they ended. */
+static void end_calls(struct world *w)
+{
+    double now = (double)sim_now_us(w->sim) / 1e6;
+
+    for (int i = 0; i < CALLS; i++) {
+        CallEnded m = TOM__RL__V1__CALL_ENDED__INIT;
+        Signals s = TOM__RL__V1__SIGNALS__INIT;
+        char id[24];
+        snprintf(id, sizeof id, "query-%d", i);
+        m.call_id = id;
+        m.has_ts_case = TOM__RL__V1__CALL_ENDED__HAS_TS_TS;
+        m.ts = now - HOUR_S * (i * 7 % 10);
+        m.has_policy_variant_case = TOM__RL__V1__CALL_ENDED__HAS_POLICY_VARIANT_POLICY_VARIANT;
+        m.policy_variant = (char *)variants[i % 3];
+        m.has_profile_case = TOM__RL__V1__CALL_ENDED__HAS_PROFILE_PROFILE;
+        m.profile = (char *)profiles[i % 2];
+        s.has_resolution_case = TOM__RL__V1__SIGNALS__HAS_RESOLUTION_RESOLUTION;
+        s.has_duration_sec_case = TOM__RL__V1__SIGNALS__HAS_DURATION_SEC_DURATION_SEC;
+        s.duration_sec = i;
+        m.signals = &s;
+        sim_publish(w->sim, SUBJECT_CALL_ENDED, &m.base, "");
+    }
+    world_run(w, 5000000);
+}
+
+/* Pages through all that match; how many calls came, each once and in order. */
+static int page_through(struct world *w, FeedbackQueryRequest q)
+{
+    bool seen[CALLS] = {false};
+    char after[64] = "";
+    int64_t last = INT64_MAX;
+    int count = 0;
+
+    for (int pages = 0; pages <= 2 * CALLS; pages++) {
+        q.after = after;
+        const FeedbackQueryReply *r = (const FeedbackQueryReply *)world_ask(w, SUBJECT_FEEDBACK_QUERY, &q.base);
+        CHECK(r && !r->error);
+        for (size_t i = 0; r && i < r->n_events; i++) {
+            int number = (int)r->events[i]->signals->duration_sec;
+            CHECK(!seen[number] && r->events[i]->ts <= last);
+            CHECK(!q.profile[0] || strcmp(r->events[i]->profile, q.profile) == 0);
+            CHECK(!q.policy_variant[0] || strcmp(r->events[i]->policy_variant, q.policy_variant) == 0);
+            seen[number] = true;
+            last = r->events[i]->ts;
+            count++;
+        }
+        if (!r || !r->next[0])
+            return count;
+        snprintf(after, sizeof after, "%s", r->next);
+    }
+    test_fail(__FILE__, __LINE__, "the pages have no end");
+    return count;
+}
+
+TEST(sim_query, every_call_comes_once_and_in_order_whatever_the_page)
+{
+    struct world *w = world_new(201);
+    static const uint32_t limits[] = {1, 2, 7, 59, 60, 61, 1000};
+
+    end_calls(w);
+    for (size_t i = 0; i < sizeof limits / sizeof *limits && !test_failed(); i++) {
+        FeedbackQueryRequest q = TOM__RL__V1__FEEDBACK_QUERY_REQUEST__INIT;
+        q.limit = limits[i];
+        CHECK_INT(page_through(w, q), CALLS);
+        q.policy_variant = (char *)"v2b";
+        CHECK_INT(page_through(w, q), CALLS / 3);
+        q.profile = (char *)"it";
+        CHECK_INT(page_through(w, q), CALLS / 6);
+    }
+    world_free(w);
+}
+
+TEST(sim_query, times_bound_what_comes_and_a_wrong_question_is_named)
+{
+    struct world *w = world_new(202);
+    FeedbackQueryRequest q = TOM__RL__V1__FEEDBACK_QUERY_REQUEST__INIT;
+    static const struct {
+        const char *after, *variant;
+        double from;
+        const char *field;
+    } wrong[] = {{"yesterday", "", 0, "after"}, {"12.3x", "", 0, "after"}, {"", "version 1", 0, "policy_variant"}, {"", "", -1, "from"}};
+
+    end_calls(w);
+    int64_t hour = sim_now_us(w->sim) / 1000000 / HOUR_S * HOUR_S;
+    q.from = (double)(hour - 3 * HOUR_S);
+    q.to = (double)(hour - HOUR_S);
+    CHECK_INT(page_through(w, q), 2 * CALLS / 10);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        FeedbackQueryRequest bad = TOM__RL__V1__FEEDBACK_QUERY_REQUEST__INIT;
+        bad.after = (char *)wrong[i].after;
+        bad.policy_variant = (char *)wrong[i].variant;
+        bad.from = wrong[i].from;
+        const FeedbackQueryReply *r = (const FeedbackQueryReply *)world_ask(w, SUBJECT_FEEDBACK_QUERY, &bad.base);
+        CHECK_STR(r && r->error ? r->error->field : "", wrong[i].field);
+    }
+    world_free(w);
+}

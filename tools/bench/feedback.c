@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* feedback.c - what a running rl-feedback takes to answer, and how long a cleanup keeps others waiting. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench.h"
+#include "codec.h"
+#include "msg.h"
+
+enum { TIMES = 500, PATIENCE_MS = 60000, CHUNK = 200, KEEP_DAYS = 30, NAP_US = 200 };
+
+struct asker {
+    struct client *client;
+    struct arena arena;
+};
+
+/* Seconds; *ret (may be NULL) the reply, until the next question. */
+static double ask(struct asker *a, const char *subject, const ProtobufCMessage *m, const ProtobufCMessageDescriptor *type, ProtobufCMessage **ret)
+{
+    struct client_message reply;
+    struct reason reason = {0};
+    const uint8_t *data;
+    size_t size;
+    bool json;
+
+    arena_reset(&a->arena);
+    codec_encode(&a->arena, m, false, &data, &size);
+    double start = bench_now();
+    enum status status = client_request(a->client, &a->arena, subject, data, size, PATIENCE_MS, &reply, &reason);
+    double took = bench_now() - start;
+    if (status == STATUS_OK && ret)
+        status = codec_decode(&a->arena, type, reply.data, reply.size, 1 << 20, &json, ret, &reason);
+    if (status != STATUS_OK) {
+        fprintf(stderr, "rl-bench: %s: %s\n", subject, reason.text);
+        exit(1);
+    }
+    return took;
+}
+
+static double ask_stats(struct asker *a, uint64_t *ret_total)
+{
+    FeedbackStatsRequest m = TOM__RL__V1__FEEDBACK_STATS_REQUEST__INIT;
+    ProtobufCMessage *reply;
+    double took = ask(a, "feedback.stats", &m.base, &tom__rl__v1__feedback_stats_reply__descriptor, &reply);
+
+    *ret_total = ((FeedbackStatsReply *)reply)->total_events;
+    return took;
+}
+
+static double ask_page(struct asker *a, int number)
+{
+    FeedbackByPolicyRequest m = TOM__RL__V1__FEEDBACK_BY_POLICY_REQUEST__INIT;
+
+    m.policy_variant = (char *)(number % 2 ? "v1a" : "v4b");
+    return ask(a, "feedback.by_policy", &m.base, NULL, NULL);
+}
+
+static int by_size(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+static void print_latency(const char *name, double *took)
+{
+    qsort(took, TIMES, sizeof *took, by_size);
+    printf("%s p50 %.1f us p99 %.1f us\n", name, took[TIMES / 2] * 1e6, took[TIMES * 99 / 100] * 1e6);
+}
+
+/* Asks for statistics all the while: whoever asks waits at most as long as a chunk takes. */
+static void clean(struct asker *a)
+{
+    FeedbackCleanupRequest m = TOM__RL__V1__FEEDBACK_CLEANUP_REQUEST__INIT;
+    double slowest = 0, start = bench_now();
+    ProtobufCMessage *reply;
+    uint64_t before, now;
+
+    m.older_than_days = KEEP_DAYS;
+    m.force = true;
+    ask_stats(a, &before);
+    double plan = ask(a, "feedback.cleanup", &m.base, &tom__rl__v1__feedback_cleanup_reply__descriptor, &reply);
+    uint64_t deleted = ((FeedbackCleanupReply *)reply)->deleted;
+    do {
+        double took = ask_stats(a, &now);
+        slowest = took > slowest ? took : slowest;
+        bench_nap(NAP_US);
+    } while (before - now < deleted);
+    double took = bench_now() - start;
+    printf("cleanup deleted %llu in %.2f s plan %.1f ms chunk %.2f ms slowest %.2f ms\n", (unsigned long long)deleted, took, plan * 1e3,
+           deleted ? took * 1e3 / ((double)deleted / CHUNK) : 0, slowest * 1e3);
+}
+
+int bench_feedback(struct bench *b)
+{
+    struct asker a = {.client = bench_connect(b, "operator")};
+    double took[TIMES];
+    uint64_t total;
+
+    for (int i = 0; i < TIMES; i++)
+        took[i] = ask_stats(&a, &total);
+    printf("rows %llu\n", (unsigned long long)total);
+    print_latency("stats", took);
+    for (int i = 0; i < TIMES; i++)
+        took[i] = ask_page(&a, i);
+    print_latency("page", took);
+    clean(&a);
+    client_free(a.client);
+    arena_done(&a.arena);
+    return 0;
+}
