@@ -162,7 +162,7 @@ TEST(unit_laboratory, draws_and_quadrature_give_the_same_shares)
     double w[4], shares[4] = {0};
     int draws = 200000;
 
-    for (enum model model = MODEL_BETA; model <= MODEL_LINEAR; model++) {
+    for (enum belief_model model = MODEL_BETA; model <= MODEL_LINEAR; model++) {
         memset(shares, 0, sizeof shares);
         explore_weights(&settings, model, beliefs, 4, w);
         for (int i = 0; i < draws; i++)
