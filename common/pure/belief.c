@@ -138,12 +138,13 @@ struct belief *belief_compute(const struct belief_settings *s, const struct beli
 
 double *belief_covariance(const struct belief_settings *s, const struct belief_data *d, const struct belief_fit *fit, size_t cell, struct arena *arena)
 {
-    double *ret = arena_alloc(arena, d->variants * d->variants * sizeof *ret);
+    double *ret = s->model == MODEL_LINEAR ? linear_covariance(s, d, fit, cell, arena) : NULL;
 
     assert(cell <= d->cells);
-    if (s->model == MODEL_LINEAR && linear_covariance(s, d, fit, cell, ret, arena))
+    if (ret)
         return ret;
     const struct belief *beliefs = belief_compute(s, d, fit, arena) + cell * d->variants;
+    ret = arena_alloc(arena, d->variants * d->variants * sizeof *ret);
     for (size_t v = 0; v < d->variants; v++)
         ret[v * d->variants + v] = beliefs[v].sd * beliefs[v].sd;
     return ret;

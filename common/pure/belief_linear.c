@@ -171,23 +171,23 @@ bool linear_compute(const struct belief_settings *s, const struct belief_data *d
     return true;
 }
 
-bool linear_covariance(const struct belief_settings *s, const struct belief_data *d, const struct belief_fit *fit, size_t cell, double *ret,
-                       struct arena *arena)
+double *linear_covariance(const struct belief_settings *s, const struct belief_data *d, const struct belief_fit *fit, size_t cell,
+                          struct arena *arena)
 {
     struct kin k = kin_of(s, d, arena);
     struct belief *beliefs = arena_alloc(arena, d->variants * sizeof *beliefs);
-    double sd[BELIEF_GROUPS];
+    double sd[BELIEF_GROUPS], *ret = arena_alloc(arena, d->variants * d->variants * sizeof *ret);
 
     if ((d->cells <= 1 && !kin_alike(&k)) || pairs_with_data(d) > BELIEF_PAIRS)
-        return false;
+        return NULL;
     kin_deviations(&k, fit, sd);
     struct posterior p = posterior_make(s, &k, sd, arena);
     size_t n = p.observed->count, count = d->variants;
     believe_row(&p, cell, beliefs, arena);
     for (size_t i = 0; i < count; i++)
-        for (size_t j = 0; j <= i; j++)
-            ret[i * count + j] = ret[j * count + i] =
-                i == j ? p.spread[i]
-                       : covariance(p.cov, (struct pair){cell, i}, (struct pair){cell, j}) - dense_dot(p.reach + i * n, p.reach + j * n, n);
-    return true;
+        for (size_t j = 0; j < count; j++) {
+            double prior = covariance(p.cov, (struct pair){cell, i}, (struct pair){cell, j});
+            ret[i * count + j] = i == j ? p.spread[i] : prior - dense_dot(p.reach + i * n, p.reach + j * n, n);
+        }
+    return ret;
 }

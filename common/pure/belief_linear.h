@@ -19,8 +19,8 @@ bool linear_compute(const struct belief_settings *settings, const struct belief_
                     struct arena *arena) MUST_CHECK;
 void linear_fit(const struct belief_settings *settings, const struct belief_data *data, struct belief_fit *fit, struct arena *arena);
 
-/* False: as above, or too many pairs. */
-bool linear_covariance(const struct belief_settings *settings, const struct belief_data *data, const struct belief_fit *fit, size_t cell, double *ret,
-                       struct arena *arena) MUST_CHECK;
+/* NULL: one cell whose variants share nothing, or too many pairs. */
+double *linear_covariance(const struct belief_settings *settings, const struct belief_data *data, const struct belief_fit *fit, size_t cell,
+                          struct arena *arena);
 
 #endif

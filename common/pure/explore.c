@@ -9,7 +9,7 @@
 #include "allocate.h"
 #include "best.h"
 
-enum { EXPLORE_DOUBT = 3 }; /* calls below which learned variances and normal tails are not to be trusted */
+enum { EXPLORE_DOUBT = 2 }; /* calls below which learned variances and normal tails are not to be trusted */
 
 const char *const strategy_names[] = {"thompson", "top_two", "epsilon_greedy", "greedy", "uniform", NULL};
 

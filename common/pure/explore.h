@@ -23,7 +23,7 @@ struct explore_settings {
 #define EXPLORE_DEFAULTS \
     ((struct explore_settings){.strategy = STRATEGY_THOMPSON, .sharpness = 0.45, .widening = 0.5, .epsilon = 0.1, .runner_up = 0.5})
 
-/* The standard deviations that thompson draws with: sd_apart times sharpness sqrt(1 + widening L (1 + 3 min(n, 1 / n))), n the variant's effective
+/* The standard deviations that thompson draws with: sd_apart times sharpness sqrt(1 + widening L (1 + 2 min(n, 1 / n))), n the variant's effective
  * calls (n_eff), L = ln+((N + 1) / (K max(1, n))) with N the sum over the K variants: how seldom this one was heard.  The last factor is there for
  * the tail of regret: after a few calls neither a learned variance nor a normal tail can be trusted, and an unlucky start must not shut out the
  * best variant.  A variant without calls has only its prior, and needs no such doubt. */

@@ -31,7 +31,9 @@ struct bandit {
     struct store *store;
     struct ledger *ledger;
     struct belief_fit fit; /* as stored */
-    struct arena arena;    /* of the path */
+    struct restarts restarts;
+    int64_t looked;     /* unix hour of the last look for a change */
+    struct arena arena; /* of the path */
 
     bool started;             /* a first snapshot was said */
     int64_t said, exported;   /* ledger_changes of the last snapshot and state file; exported -1: none yet */
@@ -44,6 +46,8 @@ struct bandit {
 #define K(type, member, ...) CONFIG_##type(struct bandit, member, __VA_ARGS__)
 
 static const struct config_key keys[] = {
+    K(DOUBLE, model.change_delta, "bandit.change_delta", "0.01", 0, 0.5, NULL,
+      "Detector of changes: probability of a false alarm per series; 0: it does not look."),
     K(DOUBLE, model.half_life_days, "bandit.half_life_days", "0", 0, 3650, NULL, "A call of this age counts half; 0: nothing is forgotten."),
     K(ENUM, model.belief.model, "bandit.model", model_names, "linear", "What is believed of variants: reference, each cell by itself, or all together."),
     K(INT, publish_interval_ms, "bandit.publish_interval_ms", "100", 1, 10000, NULL, "Least time between two snapshots, milliseconds."),
@@ -58,7 +62,7 @@ static const struct config_key keys[] = {
     K(DOUBLE, model.explore.widening, "exploration.widening", "0.5", 0, 10, NULL, "How much of that is given back to variants of which less is known."),
 };
 
-enum { EXPLORATION, LEARNED, AMENDED, STALE, CLOSED, ROWS, BUCKETS, SNAPSHOTS, SNAPSHOT_SECONDS };
+enum { EXPLORATION, LEARNED, AMENDED, STALE, CLOSED, ROWS, BUCKETS, SNAPSHOTS, SNAPSHOT_SECONDS, RESTARTS };
 
 static const struct metric metrics[] = {
     [EXPLORATION] = {"rl_bandit_exploration_rate", METRIC_GAUGE, "Traffic-weighted mean over cells of 1 - w of the leading variant.", {0}},
@@ -71,6 +75,7 @@ static const struct metric metrics[] = {
     [SNAPSHOTS] = {"rl_snapshots_published_total", METRIC_COUNTER, "Publications of bandit.updated.", {0}},
     [SNAPSHOT_SECONDS] = {"rl_snapshot_compute_seconds", METRIC_HISTOGRAM, "Time to compute a snapshot.", {0},
                           .bounds = {1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3}, .bound_count = 8},
+    [RESTARTS] = {"rl_bandit_restarts_total", METRIC_COUNTER, "Changes of the world that were found; what came before no longer counts.", {"level"}},
 };
 
 static const char *label(const struct bandit *b, const char *variant)
@@ -87,10 +92,11 @@ static struct grid grid_of(const struct bandit *b, struct arena *arena)
 static struct grid learned_grid(const struct bandit *b, int64_t now, struct arena *arena)
 {
     struct grid grid = grid_of(b, arena);
+    struct forgetting forgetting = {.half_life = b->model.half_life_days * HOURS_PER_DAY, .now = now / SECONDS_PER_HOUR,
+                                    .from = restarts_from(&b->restarts, &grid, arena)};
 
-    if (b->model.half_life_days > 0)
-        ledger_forget(b->ledger, b->model.reward_version, b->model.variants, b->model.half_life_days * HOURS_PER_DAY, now / SECONDS_PER_HOUR, &grid,
-                      arena);
+    if (forgetting.half_life > 0 || forgetting.from)
+        ledger_forget(b->ledger, &forgetting, &grid, arena);
     return grid;
 }
 
@@ -165,7 +171,7 @@ static void publish(struct bandit *b, struct outbox *out)
     struct estimates e = estimate(&b->model, &grid, &b->fit, arena);
 
     snapshot_message(&e, outbox_now(out), arena, m);
-    m->policy_version = (char *)policy_version(&b->model, &b->fit, ledger_changes(b->ledger), outbox_now(out).us / US, arena);
+    m->policy_version = (char *)policy_version(&b->model, facts_hash(&b->fit, &b->restarts), ledger_changes(b->ledger), outbox_now(out).us / US, arena);
     outbox_say(out, SUBJECT_BANDIT_UPDATED, &m->base, "", 0, "");
     metrics_observe(b->metrics, METRIC_OWN(SNAPSHOT_SECONDS), (double)(b->clk.mono(b->clk.ctx).us - before) / US, NULL, NULL, NULL);
     metrics_add(b->metrics, METRIC_OWN(SNAPSHOTS), 1, NULL, NULL, NULL);
@@ -200,12 +206,35 @@ static enum status refit(struct bandit *b, int64_t now, struct arena *arena)
     return model_fit(&b->model, &grid, &b->fit, arena) ? fit_save(b->store, b->model.hash, &b->fit) : STATUS_OK;
 }
 
+static enum status restart(struct bandit *b, const struct restart *r, int64_t now)
+{
+    log_warning("change.found", "level=%s cell=\"%s\" variant=\"%s\" since_hour=%lld before=%.3f after=%.3f evidence=%.2f", detect_level_names[r->level],
+                r->cell, r->variant, (long long)r->from, r->before, r->after, r->evidence);
+    metrics_add(b->metrics, METRIC_OWN(RESTARTS), 1, detect_level_names[r->level], NULL, NULL);
+    return restarts_add(b->store, b->model.reward_version, r, now, &b->restarts);
+}
+
+/* Once an hour, because what it looks at are hours. */
+static enum status look(struct bandit *b, int64_t now, struct arena *arena)
+{
+    struct grid grid = grid_of(b, arena);
+    struct detect_settings settings = {.delta = b->model.change_delta, .variance = model_variance(&b->model, &grid, arena)};
+    struct restart found;
+
+    if (b->looked == now / SECONDS_PER_HOUR || !(b->model.change_delta > 0))
+        return STATUS_OK;
+    b->looked = now / SECONDS_PER_HOUR;
+    return restarts_find(b->ledger, &grid, &b->restarts, &settings, &found) ? restart(b, &found, now) : STATUS_OK;
+}
+
 static enum status flush(void *state, struct outbox *out)
 {
     struct bandit *b = state;
     bool due = snapshot_at(b, outbox_mono(out)).us <= outbox_mono(out).us;
     enum status status = ledger_flush(b->ledger);
 
+    if (status == STATUS_OK && due)
+        status = look(b, outbox_now(out).us / US, outbox_arena(out));
     if (status == STATUS_OK && due)
         status = refit(b, outbox_now(out).us / US, outbox_arena(out));
     if (status != STATUS_OK)
@@ -274,7 +303,7 @@ static enum status on_stats(void *state, const struct in_msg *in, struct outbox 
     struct grid grid = learned_grid(b, outbox_now(out).us / US, arena);
     struct estimates e = estimate(&b->model, &grid, &b->fit, arena);
     snapshot_stats(&e, q, arena, m);
-    m->version = (char *)policy_version(&b->model, &b->fit, ledger_changes(b->ledger), outbox_now(out).us / US, arena);
+    m->version = (char *)policy_version(&b->model, facts_hash(&b->fit, &b->restarts), ledger_changes(b->ledger), outbox_now(out).us / US, arena);
     outbox_reply(out, in, &m->base);
     return STATUS_OK;
 }
@@ -388,8 +417,10 @@ static void declare_series(struct bandit *b)
     for (size_t v = 0; v < b->model.variants->count; v++)
         metrics_declare(b->metrics, METRIC_OWN(LEARNED), b->model.variants->items[v].id, NULL, NULL);
     for (size_t i = 0; i < COUNT_OF(metrics); i++)
-        if (i != LEARNED)
+        if (i != LEARNED && i != RESTARTS)
             metrics_declare(b->metrics, METRIC_OWN(i), NULL, NULL, NULL);
+    for (size_t i = 0; i < DETECT_LEVELS; i++)
+        metrics_declare(b->metrics, METRIC_OWN(RESTARTS), detect_level_names[i], NULL, NULL);
 }
 
 static enum status open_bandit(void *state, const struct service_env *env, struct reason *reason)
@@ -403,7 +434,8 @@ static enum status open_bandit(void *state, const struct service_env *env, struc
     b->exported = -1;
     enum status status = check_config(b, reason);
     b->store = env->store;
-    if (status == STATUS_OK && (ledger_open(b->store, &b->ledger) != STATUS_OK || fit_load(b->store, b->model.hash, &b->fit) != STATUS_OK))
+    if (status == STATUS_OK && (ledger_open(b->store, &b->ledger) != STATUS_OK || fit_load(b->store, b->model.hash, &b->fit) != STATUS_OK ||
+                                restarts_load(b->store, b->model.reward_version, &b->restarts) != STATUS_OK))
         status = reason_fail(reason, STATUS_STORE, "", "the ledger cannot be read");
     if (status != STATUS_OK)
         return status;
@@ -422,6 +454,7 @@ static void close_bandit(void *state)
     if (b->ledger && ledger_changes(b->ledger) != b->exported)
         export(b, b->clk.wall(b->clk.ctx).us / US);
     b->ledger = ledger_free(b->ledger);
+    restarts_done(&b->restarts);
     arena_done(&b->arena);
 }
 

@@ -22,6 +22,8 @@ const char *const ledger_migrations[LEDGER_MIGRATIONS] = {
     " newest_ts INTEGER NOT NULL, day_border INTEGER NOT NULL, opening_border INTEGER NOT NULL, rows_from INTEGER NOT NULL);"
     "INSERT INTO facts VALUES (0, 0, 0, 0, 0, 0, 0)",
     "CREATE TABLE fit (id INTEGER PRIMARY KEY CHECK (id = 0), hash INTEGER NOT NULL, calls REAL NOT NULL, sd BLOB NOT NULL)",
+    "CREATE TABLE restart (id INTEGER PRIMARY KEY, version TEXT NOT NULL, level INTEGER NOT NULL, cell TEXT NOT NULL, variant TEXT NOT NULL,"
+    " hour INTEGER NOT NULL, evidence REAL NOT NULL, found_at INTEGER NOT NULL)",
 };
 #undef X
 

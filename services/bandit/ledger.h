@@ -8,6 +8,7 @@
 #define RL_LEDGER_H
 
 #include "arena.h"
+#include "detect.h"
 #include "pseudonym.h"
 #include "store.h"
 #include "sums.h"
@@ -43,7 +44,7 @@ enum learned {
 
 struct ledger;
 
-enum { LEDGER_MIGRATIONS = 2 };
+enum { LEDGER_MIGRATIONS = 3 };
 extern const char *const ledger_migrations[LEDGER_MIGRATIONS];
 
 /* Reads names, facts and sums of an opened store, which must outlive the ledger. */
@@ -76,6 +77,8 @@ enum status ledger_rewards(struct ledger *ledger, const struct reward_filter *fi
 
 /* The sums of one reward version as a table over the cells that have data, sorted by name, and the configured variants. */
 struct grid {
+    const char *version;
+    const struct variants *variants;
     size_t cell_count, variant_count;
     const char **cells;      /* they live as long as the ledger */
     const struct stats *own; /* [cell][variant] */
@@ -84,9 +87,20 @@ struct grid {
 };
 struct grid ledger_grid(const struct ledger *ledger, const char *version, const struct variants *variants, struct arena *arena);
 
-/* Fills grid->moments with sums in which a call of age a counts 2^-(a / half_life); both in hours, ages by bucket and as of `now` in unix hours. */
-void ledger_forget(const struct ledger *ledger, const char *version, const struct variants *variants, double half_life, int64_t now,
-                   struct grid *grid, struct arena *arena);
+/* Fills grid->moments with sums in which a call of age a counts 2^-(a / half_life), and none from before `from`.  Times are unix hours, of buckets. */
+struct forgetting {
+    double half_life;    /* hours; 0: none */
+    int64_t now;
+    const int64_t *from; /* [cell][variant]; NULL: from the beginning */
+};
+void ledger_forget(const struct ledger *ledger, const struct forgetting *forgetting, struct grid *grid, struct arena *arena);
+
+/* The buckets of the grid in the order of time, none from before from[cell][variant] (NULL: all); hours[i] is the unix hour of table.own[i]. */
+struct history {
+    struct detect_table table;
+    const int64_t *hours;
+};
+struct history ledger_history(const struct ledger *ledger, const struct grid *grid, const int64_t *from, struct arena *arena);
 
 /* Zeros for a cell without data or a variant that is not configured. */
 struct stats grid_own(const struct grid *grid, const struct variants *variants, const char *cell, const char *variant);

@@ -45,7 +45,7 @@ struct grid ledger_grid(const struct ledger *l, const char *version, const struc
     const struct bucket_table *totals = &l->sums.totals;
     const int *column = columns(l, variants, arena);
     size_t *line = arena_alloc(arena, (l->name_count + 1) * sizeof *line); /* by name id: 1 + place among the cells */
-    struct grid g = {.variant_count = variants->count, .cells = arena_alloc(arena, (l->name_count + 1) * sizeof *g.cells)};
+    struct grid g = {.version = version, .variants = variants, .variant_count = variants->count, .cells = arena_alloc(arena, (l->name_count + 1) * sizeof *g.cells)};
     uint32_t id = ledger_name(l, version);
 
     for (const struct bucket *b = bucket_next(totals, NULL); b; b = bucket_next(totals, b))
@@ -71,31 +71,89 @@ struct grid ledger_grid(const struct ledger *l, const char *version, const struc
 }
 
 /* The opening balance is as old as its border. */
-static double age_of(const struct ledger *l, const struct bucket *b, int64_t now)
+static int64_t hour_of(const struct ledger *l, const struct bucket *b)
 {
-    int64_t hour = b->key.hour == BUCKET_OPENING ? l->sums.borders.opening : b->key.hour;
-
-    return now > hour ? (double)(now - hour) : 0;
+    return b->key.hour == BUCKET_OPENING ? l->sums.borders.opening : b->key.hour;
 }
 
-void ledger_forget(const struct ledger *l, const char *version, const struct variants *variants, double half_life, int64_t now, struct grid *g,
-                   struct arena *arena)
+static double weight_of(const struct forgetting *f, int64_t hour)
 {
-    const int *column = columns(l, variants, arena);
-    size_t *line = arena_alloc(arena, (l->name_count + 1) * sizeof *line);
-    struct moments *moments = arena_alloc(arena, g->cell_count * g->variant_count * sizeof *moments);
-    uint32_t id = ledger_name(l, version);
+    return f->half_life > 0 && f->now > hour ? exp2(-(double)(f->now - hour) / f->half_life) : 1;
+}
+
+/* Where the buckets of a grid belong. */
+struct places {
+    uint32_t version;
+    const int *column;
+    size_t *line; /* by name id of the cell */
+};
+
+static struct places places_of(const struct ledger *l, const struct grid *g, struct arena *arena)
+{
+    struct places p = {.version = ledger_name(l, g->version), .column = columns(l, g->variants, arena),
+                       .line = arena_alloc(arena, (l->name_count + 1) * sizeof *p.line)};
 
     for (size_t c = 0; c < g->cell_count; c++)
-        line[ledger_name(l, g->cells[c])] = c;
+        p.line[ledger_name(l, g->cells[c])] = c;
+    return p;
+}
+
+static size_t place(const struct places *p, const struct grid *g, const struct bucket *b)
+{
+    return p->line[b->key.cell] * g->variant_count + (size_t)p->column[b->key.variant];
+}
+
+void ledger_forget(const struct ledger *l, const struct forgetting *f, struct grid *g, struct arena *arena)
+{
+    struct places places = places_of(l, g, arena);
+    struct moments *moments = arena_alloc(arena, g->cell_count * g->variant_count * sizeof *moments);
+
     for (const struct bucket *b = bucket_next(&l->sums.hours, NULL); b; b = bucket_next(&l->sums.hours, b)) {
-        if (!wanted(b, id, column))
+        if (!wanted(b, places.version, places.column))
             continue;
-        struct moments *m = &moments[line[b->key.cell] * g->variant_count + (size_t)column[b->key.variant]], add = stats_moments(&b->stats);
-        double weight = exp2(-age_of(l, b, now) / half_life);
+        size_t at = place(&places, g, b);
+        int64_t hour = hour_of(l, b);
+        if (f->from && hour < f->from[at])
+            continue;
+        struct moments *m = &moments[at], add = stats_moments(&b->stats);
+        double weight = weight_of(f, hour);
         *m = (struct moments){m->n + weight * add.n, m->sum + weight * add.sum, m->sum_sq + weight * add.sum_sq};
     }
     g->moments = moments;
+}
+
+static int ascending(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+struct history ledger_history(const struct ledger *l, const struct grid *g, const int64_t *from, struct arena *arena)
+{
+    struct places places = places_of(l, g, arena);
+    int64_t *hours = arena_alloc(arena, l->sums.hours.count * sizeof *hours);
+    size_t pairs = g->cell_count * g->variant_count, count = 0, distinct = 0;
+
+    for (const struct bucket *b = bucket_next(&l->sums.hours, NULL); b; b = bucket_next(&l->sums.hours, b))
+        if (wanted(b, places.version, places.column))
+            hours[count++] = hour_of(l, b);
+    if (count)
+        qsort(hours, count, sizeof *hours, ascending);
+    for (size_t i = 0; i < count; i++)
+        if (i == 0 || hours[i] != hours[distinct - 1])
+            hours[distinct++] = hours[i];
+    struct moments *own = arena_alloc(arena, distinct * pairs * sizeof *own);
+    for (const struct bucket *b = bucket_next(&l->sums.hours, NULL); b; b = bucket_next(&l->sums.hours, b)) {
+        if (!wanted(b, places.version, places.column))
+            continue;
+        int64_t hour = hour_of(l, b);
+        size_t at = place(&places, g, b), row = (size_t)((int64_t *)bsearch(&hour, hours, distinct, sizeof *hours, ascending) - hours);
+        struct moments *m = &own[row * pairs + at], add = stats_moments(&b->stats);
+        if (!from || hour >= from[at])
+            *m = (struct moments){m->n + add.n, m->sum + add.sum, m->sum_sq + add.sum_sq};
+    }
+    return (struct history){.table = {.hours = distinct, .cells = g->cell_count, .variants = g->variant_count, .own = own}, .hours = hours};
 }
 
 struct stats grid_own(const struct grid *g, const struct variants *variants, const char *cell, const char *variant)
@@ -155,13 +213,6 @@ enum status ledger_check(struct ledger *l, struct ledger_check *ret)
 }
 
 /* --- single rewards ----------------------------------------------------------------------------------------------------------------------- */
-
-static int ascending(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-    return (x > y) - (x < y);
-}
 
 static bool in_profile(const char *cell, const char *profile)
 {

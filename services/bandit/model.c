@@ -23,7 +23,7 @@ static uint32_t hash_of(const struct model *m)
     const struct belief_settings *b = &m->belief;
     const struct explore_settings *e = &m->explore;
     const double settings[] = {b->beta.alpha, b->beta.beta, b->beta.shrinkage, b->prior_calls, b->prior_mean, b->prior_variance, e->sharpness,
-                               e->widening, e->epsilon, e->runner_up, m->half_life_days, (double)m->min_pulls};
+                               e->widening, e->epsilon, e->runner_up, m->half_life_days, m->change_delta, (double)m->min_pulls};
     uint32_t h = hash(UINT32_C(2166136261), settings, sizeof settings);
 
     h = hash_text(h, model_names[b->model]);
@@ -51,9 +51,20 @@ void model_complete(struct model *m, const struct variants *variants)
     m->hash = hash_of(m);
 }
 
-const char *policy_version(const struct model *m, const struct belief_fit *fit, int64_t changes, int64_t now, struct arena *arena)
+uint32_t facts_hash(const struct belief_fit *fit, const struct restarts *r)
 {
-    uint32_t h = m->belief.model == MODEL_LINEAR && fit->calls > 0 ? hash(m->hash, fit->sd, sizeof fit->sd) : m->hash;
+    uint32_t h = fit->calls > 0 ? hash(UINT32_C(2166136261), fit->sd, sizeof fit->sd) : 0;
+
+    for (size_t i = 0; i < r->count; i++) {
+        const struct restart *one = &r->items[i];
+        h = hash(hash_text(hash_text(h, one->cell), one->variant), &one->from, sizeof one->from);
+    }
+    return h;
+}
+
+const char *policy_version(const struct model *m, uint32_t facts, int64_t changes, int64_t now, struct arena *arena)
+{
+    uint32_t h = facts ? hash(m->hash, &facts, sizeof facts) : m->hash;
 
     return arena_printf(arena, "%s-%lld-%lld-%08x", m->reward_version, (long long)changes, (long long)(now / SECONDS_PER_HOUR), h);
 }
@@ -110,6 +121,13 @@ static struct belief_data data_of(const struct model *m, const struct grid *g, s
         slot[i] = value(m->variants, i / d.slots, i % d.slots);
     d.slot = slot;
     return d;
+}
+
+double model_variance(const struct model *m, const struct grid *g, struct arena *arena)
+{
+    struct belief_data d = data_of(m, g, arena);
+
+    return belief_variance(&m->belief, &d);
 }
 
 bool model_fit(const struct model *m, const struct grid *g, struct belief_fit *fit, struct arena *arena)

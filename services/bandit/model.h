@@ -5,12 +5,14 @@
 
 #include "explore.h"
 #include "ledger.h"
+#include "restarts.h"
 #include "variants.h"
 
 struct model {
     struct belief_settings belief;
     struct explore_settings explore;
     double half_life_days; /* 0: nothing is forgotten */
+    double change_delta;   /* of the detector; 0: it does not look */
     int64_t min_pulls;
     const char *reward_version;
     const struct variants *variants;
@@ -20,8 +22,14 @@ struct model {
 /* The settings of rl.yaml are there; adds what the variants file says, the priors and the hash. */
 void model_complete(struct model *model, const struct variants *variants);
 
-/* "v1-1234-489943-0c0ffee0": reward version, changes of the table so far, as-of hour, settings and fit.  (No detector yet.) */
-const char *policy_version(const struct model *model, const struct belief_fit *fit, int64_t changes, int64_t now, struct arena *arena);
+/* Of what is known beside the sums: the fit and the restarts; 0: neither. */
+uint32_t facts_hash(const struct belief_fit *fit, const struct restarts *restarts);
+
+/* "v1-1234-489943-0c0ffee0": reward version, changes of the table so far, as-of hour, settings and facts. */
+const char *policy_version(const struct model *model, uint32_t facts, int64_t changes, int64_t now, struct arena *arena);
+
+/* Pooled variance of single rewards, for the detector. */
+double model_variance(const struct model *model, const struct grid *grid, struct arena *arena);
 
 struct cell_estimate {
     const char *cell; /* "*": one that was never seen */

@@ -63,8 +63,8 @@ TEST(unit_explore, deviations_are_what_the_formula_says)
     lent[1].n_borrowed = 2;
     explore_deviations(&s, lent, 3, sd);
     CHECK_NEAR(sd[0], 0.4 * 0.1, 1e-12);
-    CHECK_NEAR(sd[1], 0.4 * 0.15 * sqrt(1 + 0.5 * log(17.0 / 9) * (1 + 3.0 / 9)), 1e-12);
-    CHECK_NEAR(sd[2], 0.4 * 0.4 * sqrt(1 + 0.5 * log(17) * 4), 1e-12);
+    CHECK_NEAR(sd[1], 0.4 * 0.15 * sqrt(1 + 0.5 * log(17.0 / 9) * (1 + 2.0 / 9)), 1e-12);
+    CHECK_NEAR(sd[2], 0.4 * 0.4 * sqrt(1 + 0.5 * log(17) * 3), 1e-12);
 }
 
 TEST(unit_explore, only_differences_of_means_and_ratios_of_deviations_count)

@@ -52,25 +52,25 @@ TEST(unit_model, the_policy_version_names_every_setting_and_the_fit)
 {
     struct arena arena = {0};
     struct model m = model_new();
-    struct belief_fit none = {.calls = 0}, fit = {.sd = {0.1}, .calls = 5};
-    const char *base = policy_version(&m, &none, 7, 7200, &arena);
-    double *const numbers[] = {&m.belief.beta.shrinkage, &m.explore.sharpness, &m.explore.widening, &m.explore.runner_up, &m.half_life_days};
+    struct belief_fit fit = {.sd = {0.1}, .calls = 5};
+    const char *base = policy_version(&m, 0, 7, 7200, &arena);
+    double *const numbers[] = {&m.belief.beta.shrinkage, &m.explore.sharpness, &m.explore.widening, &m.explore.runner_up, &m.half_life_days, &m.change_delta};
 
     CHECK(strncmp(base, "v1-7-2-", 7) == 0 && strlen(base) == 15);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         double before = *numbers[i];
         *numbers[i] = before / 2 + 0.1;
         model_complete(&m, &variants);
-        CHECK(strcmp(policy_version(&m, &none, 7, 7200, &arena), base) != 0);
+        CHECK(strcmp(policy_version(&m, 0, 7, 7200, &arena), base) != 0);
         *numbers[i] = before;
     }
     m.explore.strategy = STRATEGY_TOP_TWO;
     model_complete(&m, &variants);
-    CHECK(strcmp(policy_version(&m, &none, 7, 7200, &arena), base) != 0);
+    CHECK(strcmp(policy_version(&m, 0, 7, 7200, &arena), base) != 0);
     m.explore.strategy = STRATEGY_THOMPSON;
     model_complete(&m, &variants);
-    CHECK_STR(policy_version(&m, &none, 7, 7200, &arena), base);
-    CHECK(strcmp(policy_version(&m, &fit, 7, 7200, &arena), base) != 0);
+    CHECK_STR(policy_version(&m, 0, 7, 7200, &arena), base);
+    CHECK(strcmp(policy_version(&m, facts_hash(&fit, &(struct restarts){0}), 7, 7200, &arena), base) != 0);
     arena_done(&arena);
 }
 
@@ -101,14 +101,16 @@ TEST(unit_model, a_call_of_one_half_life_counts_half)
     CHECK_INT(store_commit(store), STATUS_OK);
     struct grid grid = ledger_grid(ledger, "v1", &variants, &arena);
     CHECK(grid.moments == NULL);
-    ledger_forget(ledger, "v1", &variants, 48, NOW, &grid, &arena);
+    ledger_forget(ledger, &(struct forgetting){.half_life = 48, .now = NOW}, &grid, &arena);
     CHECK_NEAR(grid.moments[1].n, 1.5, 1e-12);
     CHECK_NEAR(grid.moments[1].sum, 0.5 - 0.5, 1e-9);
     CHECK_NEAR(grid.moments[1].sum_sq, 0.25 + 0.5, 1e-9);
     CHECK(grid.moments[0].n == 0);
     CHECK_INT(grid.own[1].n, 2);
-    ledger_forget(ledger, "v1", &variants, 48, NOW + 48, &grid, &arena);
+    ledger_forget(ledger, &(struct forgetting){.half_life = 48, .now = NOW + 48}, &grid, &arena);
     CHECK_NEAR(grid.moments[1].n, 0.75, 1e-12);
+    ledger_forget(ledger, &(struct forgetting){.now = NOW, .from = (const int64_t[]){0, NOW - 47, 0}}, &grid, &arena);
+    CHECK_NEAR(grid.moments[1].n, 1, 0);
     ledger_free(ledger);
     store_close(store);
     arena_done(&arena);

@@ -62,7 +62,7 @@ static BanditUpdated *message(struct fixture *f)
     BanditUpdated *m = codec_new(&f->arena, &tom__rl__v1__bandit_updated__descriptor);
 
     snapshot_message(&e, (wall_time){NOW * INT64_C(1000000)}, &f->arena, m);
-    m->policy_version = (char *)policy_version(&f->model, &f->fit, ledger_changes(f->ledger), NOW, &f->arena);
+    m->policy_version = (char *)policy_version(&f->model, 0, ledger_changes(f->ledger), NOW, &f->arena);
     return m;
 }
 
