@@ -23,7 +23,7 @@ static const double segments[] = {.3, .5, .9, .3, .2, .9, .3, .2, .1, .7, .2, .1
                  {"default, gaussian", NAN}, {"default, plain", NAN}, {"default, floor .002", NAN}, {"default, no detector", NAN}, {"default", NAN}}}
 
 #define B3(title, hour, want, ...)                                                                                                              \
-    {.id = "B3", .name = title, .world = WORLD_SEGMENTS, .horizon = 5000, .batch = 1, .steps_per_hour = hour, .runs = 200, .arms = 3,            \
+    {.id = "B3", .name = title, .world = WORLD_SEGMENTS, .horizon = 5000, .batch = 1, .steps_per_hour = hour, .runs = 300, .arms = 3,            \
      .means = segments, .wanted = want, .entries = {__VA_ARGS__}}
 
 #define B4(title, steps, want, epsilon_)                                                                                                        \
@@ -46,8 +46,8 @@ static const double segments[] = {.3, .5, .9, .3, .2, .9, .3, .2, .1, .7, .2, .1
                 {"default, gaussian", NAN}, {"default, plain", NAN}, {"default", NAN}}
 
 const struct lab_case lab_cases[] = {
-    B1(1, 4, 9105, 24145), B1(3, 4, 9199, 24695), B1(10, 4, 9049, 25662), B1(32, 4, 9451, 28148), B1(100, 4, 11550, 37141),
-    B1(316, 4, 21594, 77687), B1(1000, 4, 59256, 226220),
+    B1(1, 6, 9105, 24145), B1(3, 6, 9199, 24695), B1(10, 6, 9049, 25662), B1(32, 6, 9451, 28148), B1(100, 6, 11550, 37141),
+    B1(316, 6, 21594, 77687), B1(1000, 6, 59256, 226220),
     B2("a: .1 .2 .. .9", column_a, "default below thompson", 33.2, NAN),
     B2("b: .01 .02 .3 .4 .5 .6 .795 .8 .805", column_b, "default below thompson and 65.0", 83.2, 65.0),
     B2("c: .01x3 .02x3 .05x2 .1", column_c, "default below thompson and 69.2", 69.2, NAN),

@@ -97,42 +97,57 @@ static void forget(struct product *p, size_t pair, size_t since)
     p->counted += p->own[pair].n;
 }
 
-/* With 0.01, false alarms cost B2a a quarter more regret; with a fiftieth of that changes are found as soon (docs/learning.md). */
-static const double false_alarms = 2e-4;
-
 /* ---- change -------------------------------------------------------------------------------------------------------------------------------- */
 
-static bool test_level(struct product *p, enum detect_level level, size_t cell, size_t arm)
-{
-    struct detect_settings settings = {.delta = p->variation->nervous ? 50 * false_alarms : false_alarms, .variance = belief_variance(&p->belief_settings, &p->data)};
-    struct detect_table table = {.hours = p->bucket_count, .cells = p->setting.cells, .variants = p->setting.arms, .own = p->buckets};
-    struct change change = detect_change(&settings, detect_series(&table, level, cell, arm, &p->work), p->bucket_count);
+/* bandit.change_delta.  With 0.01, false alarms cost B2a a quarter more regret; with a fiftieth of that changes are found as soon. */
+static const double false_alarms = 2e-4;
 
-    for (size_t i = 0; change.found && i < p->pairs; i++)
-        if ((level == DETECT_VARIANT || level == DETECT_ALL || i / p->setting.arms == cell) && (level >= DETECT_CELL || i % p->setting.arms == arm))
-            forget(p, i, change.since);
+struct look {
+    struct product *product;
+    struct detect_settings settings;
+    enum detect_level level; /* of the change with the most evidence so far, if there is any */
+    size_t cell, arm;
+    struct change change;
+};
+
+static void look(struct look *l, enum detect_level level, size_t cell, size_t arm)
+{
+    struct product *p = l->product;
+    struct detect_table table = {.hours = p->bucket_count, .cells = p->setting.cells, .variants = p->setting.arms, .own = p->buckets};
+    struct change change = detect_change(&l->settings, detect_series(&table, level, cell, arm, &p->work), p->bucket_count);
+
     arena_reset(&p->work);
-    return change.found;
+    if (change.found && (!l->change.found || change.evidence > l->change.evidence)) {
+        l->level = level;
+        l->cell = cell;
+        l->arm = arm;
+        l->change = change;
+    }
 }
 
-static bool detect(struct product *p)
+/* As restarts.c of the bandit: once an hour, the change with the most evidence at any level; what it concerns forgets what came before. */
+static bool restart(struct product *p)
 {
-    bool found = false;
+    struct look l = {.product = p, .settings = {.delta = p->variation->nervous ? 50 * false_alarms : false_alarms}};
 
-    for (size_t i = 0; i < p->pairs; i++)
-        found |= test_level(p, DETECT_ARM, i / p->setting.arms, i % p->setting.arms);
-    if (p->setting.cells > 1) { /* with one cell these are the same series */
-        for (size_t arm = 0; arm < p->setting.arms; arm++)
-            found |= test_level(p, DETECT_VARIANT, 0, arm);
-        for (size_t cell = 0; cell < p->setting.cells; cell++)
-            found |= test_level(p, DETECT_CELL, cell, 0);
-    }
-    return test_level(p, DETECT_ALL, 0, 0) || found;
+    l.settings.variance = belief_variance(&p->belief_settings, &p->data);
+    look(&l, DETECT_ALL, 0, 0);
+    for (size_t cell = 0; cell < p->setting.cells && p->setting.cells > 1; cell++)
+        look(&l, DETECT_CELL, cell, 0);
+    for (size_t arm = 0; arm < p->setting.arms; arm++)
+        look(&l, DETECT_VARIANT, 0, arm);
+    for (size_t i = 0; i < p->pairs && p->setting.cells > 1; i++) /* with one cell these were looked at */
+        look(&l, DETECT_ARM, i / p->setting.arms, i % p->setting.arms);
+    for (size_t i = 0; l.change.found && i < p->pairs; i++)
+        if ((l.level == DETECT_VARIANT || l.level == DETECT_ALL || i / p->setting.arms == l.cell) &&
+            (l.level == DETECT_CELL || l.level == DETECT_ALL || i % p->setting.arms == l.arm))
+            forget(p, i, l.change.since);
+    return l.change.found;
 }
 
 static void turn_hour(struct product *p, long hour)
 {
-    if (!p->variation->no_detector && detect(p))
+    if (!p->variation->no_detector && restart(p))
         p->beliefs = NULL;
     p->hour = hour;
     fold(p);
