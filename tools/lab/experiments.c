@@ -17,7 +17,7 @@ static const double segments[] = {.3, .5, .9, .3, .2, .9, .3, .2, .1, .7, .2, .1
 
 /* SMPyBandits, notebook of simulations on Bernoulli problems, 10 repetitions. */
 #define B2(title, column, want, thompson_, ucb_)                                                                                                \
-    {.id = "B2", .name = title, .world = WORLD_FIXED, .horizon = 10000, .batch = 1, .steps_per_hour = 10, .runs = 200, .arms = 9, .means = column, \
+    {.id = "B2", .name = title, .world = WORLD_FIXED, .horizon = 10000, .batch = 1, .steps_per_hour = 10, .runs = 100, .arms = 9, .means = column, \
      .wanted = want,                                                                                                                             \
      .entries = {{"thompson", thompson_}, {"gaussian", NAN}, {"ucb1", NAN}, {"ucb .5", ucb_}, {"kl-ucb", NAN}, {"kl-ucb .5", NAN}, \
                  {"default, gaussian", NAN}, {"default, plain", NAN}, {"default, floor .002", NAN}, {"default, no detector", NAN}, {"default", NAN}}}
@@ -27,13 +27,13 @@ static const double segments[] = {.3, .5, .9, .3, .2, .9, .3, .2, .1, .7, .2, .1
      .means = segments, .wanted = want, .entries = {__VA_ARGS__}}
 
 #define B4(title, steps, want, epsilon_)                                                                                                        \
-    {.id = "B4", .name = title, .world = WORLD_NEWS, .horizon = steps, .batch = 1, .steps_per_hour = 10, .runs = 40, .arms = 7,                  \
+    {.id = "B4", .name = title, .world = WORLD_NEWS, .horizon = steps, .batch = 1, .steps_per_hour = 10, .runs = 20, .arms = 7,                  \
      .counts_reward = true, .wanted = want,                                                                                                      \
      .entries = {{"thompson", NAN}, {"gaussian", NAN}, {"epsilon .05", epsilon_}, {"uniform", NAN}, {"default, gaussian", NAN}, {"default", NAN}}}
 
 /* banditbench, README. */
 #define B5(title, low_, high_, thompson_, ts_ucb_, gittins_)                                                                                    \
-    {.id = "B5", .name = title, .world = WORLD_UNIFORM, .horizon = 500, .batch = 1, .steps_per_hour = 10, .runs = 1000, .arms = 10, .low = low_, \
+    {.id = "B5", .name = title, .world = WORLD_UNIFORM, .horizon = 500, .batch = 1, .steps_per_hour = 10, .runs = 400, .arms = 10, .low = low_, \
      .high = high_, .wanted = "default at most 0.72 x thompson",                                                                                 \
      .entries = {{"thompson", thompson_}, {"gaussian", NAN}, {"kl-ucb .5", NAN}, {"greedy", NAN}, {"ts-ucb 100", ts_ucb_},                       \
                  {"gittins-whittle .99", gittins_}, {"uniform", NAN}, {"default, gaussian", NAN}, \
@@ -46,8 +46,8 @@ static const double segments[] = {.3, .5, .9, .3, .2, .9, .3, .2, .1, .7, .2, .1
                 {"default, gaussian", NAN}, {"default, plain", NAN}, {"default", NAN}}
 
 const struct lab_case lab_cases[] = {
-    B1(1, 6, 9105, 24145), B1(3, 6, 9199, 24695), B1(10, 6, 9049, 25662), B1(32, 6, 9451, 28148), B1(100, 6, 11550, 37141),
-    B1(316, 6, 21594, 77687), B1(1000, 6, 59256, 226220),
+    B1(1, 3, 9105, 24145), B1(3, 3, 9199, 24695), B1(10, 3, 9049, 25662), B1(32, 3, 9451, 28148), B1(100, 3, 11550, 37141),
+    B1(316, 3, 21594, 77687), B1(1000, 3, 59256, 226220),
     B2("a: .1 .2 .. .9", column_a, "default below thompson", 33.2, NAN),
     B2("b: .01 .02 .3 .4 .5 .6 .795 .8 .805", column_b, "default below thompson and 65.0", 83.2, 65.0),
     B2("c: .01x3 .02x3 .05x2 .1", column_c, "default below thompson and 69.2", 69.2, NAN),
