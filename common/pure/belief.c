@@ -57,7 +57,8 @@ static void compute_beta(const struct belief_settings *s, const struct belief_da
             ret[c * d->variants + v] = beta_belief(s, own_of(d, c, v), &all[v]);
 }
 
-/* Squares about the own mean, and what the own mean is away from the prior one: ten equal rewards are no proof that rewards do not vary. */
+/* Squares about the own mean, and what the own mean is away from the prior one: ten equal rewards are no proof that rewards do
+ * not vary. */
 static struct belief gaussian_belief(const struct belief_settings *s, const struct moments *own, double pooled)
 {
     double strength = s->prior_calls + own->n, away = own->n > 0 ? own->sum / own->n - s->prior_mean : 0;
@@ -112,7 +113,8 @@ void belief_overall(const struct belief_data *d, bool alike, struct belief *beli
     }
 }
 
-struct belief *belief_compute(const struct belief_settings *s, const struct belief_data *d, const struct belief_fit *fit, struct arena *arena)
+struct belief *belief_compute(const struct belief_settings *s, const struct belief_data *d, const struct belief_fit *fit,
+                              struct arena *arena)
 {
     struct belief *ret = arena_alloc(arena, (d->cells + 2) * d->variants * sizeof *ret);
 
@@ -136,7 +138,8 @@ struct belief *belief_compute(const struct belief_settings *s, const struct beli
     return ret;
 }
 
-double *belief_covariance(const struct belief_settings *s, const struct belief_data *d, const struct belief_fit *fit, size_t cell, struct arena *arena)
+double *belief_covariance(const struct belief_settings *s, const struct belief_data *d, const struct belief_fit *fit, size_t cell,
+                          struct arena *arena)
 {
     double *ret = s->model == MODEL_LINEAR ? linear_covariance(s, d, fit, cell, arena) : NULL;
 

@@ -40,8 +40,14 @@ static struct layout layout_of(const struct kin *k, double scale)
 {
     size_t fields = k->data->fields;
     bool many = k->data->cells > 1, slots = kin_alike(k), cell = many && !cell_is_field(k->data);
-    struct layout at = {.fields = fields, .cell = fields + 1, .variant = fields + 2, .slots = fields + 3, .by_field = fields + 4,
-                        .by_cell = 2 * fields + 4, .slots_by_field = 2 * fields + 5, .count = 2 * fields + 6};
+    struct layout at = {.fields = fields,
+                        .cell = fields + 1,
+                        .variant = fields + 2,
+                        .slots = fields + 3,
+                        .by_field = fields + 4,
+                        .by_cell = 2 * fields + 4,
+                        .slots_by_field = 2 * fields + 5,
+                        .count = 2 * fields + 6};
 
     use_group(&at, 0, 0.5 * scale, true);
     for (size_t f = 0; f < fields; f++) {
@@ -86,13 +92,15 @@ static bool same_level(const struct kin *k, struct pair x, struct pair y, size_t
 
     if (x.cell == y.cell)
         return true;
-    return x.cell < d->cells && y.cell < d->cells && d->context[x.cell * d->fields + field] == d->context[y.cell * d->fields + field];
+    return x.cell < d->cells && y.cell < d->cells &&
+           d->context[x.cell * d->fields + field] == d->context[y.cell * d->fields + field];
 }
 
 void kinship(const struct kin *k, struct pair x, struct pair y, double *ret)
 {
     const struct layout *at = &k->at;
-    double same_variant = x.variant == y.variant, same_cell = x.cell == y.cell, alike = k->alike[x.variant * k->data->variants + y.variant];
+    double same_variant = x.variant == y.variant, same_cell = x.cell == y.cell,
+           alike = k->alike[x.variant * k->data->variants + y.variant];
 
     ret[0] = 1;
     for (size_t f = 0; f < at->fields; f++) {
@@ -145,7 +153,8 @@ double covariance(const struct covariances *cov, struct pair x, struct pair y)
 {
     size_t cells = x.cell * cov->cells + y.cell;
 
-    return cov->any[cells] + (x.variant == y.variant ? cov->same[cells] : 0) + cov->alike[x.variant * cov->variants + y.variant] * cov->slot[cells];
+    return cov->any[cells] + (x.variant == y.variant ? cov->same[cells] : 0) +
+           cov->alike[x.variant * cov->variants + y.variant] * cov->slot[cells];
 }
 
 void kin_deviations(const struct kin *k, const struct belief_fit *fit, double ret_sd[BELIEF_GROUPS])
@@ -153,9 +162,11 @@ void kin_deviations(const struct kin *k, const struct belief_fit *fit, double re
     memcpy(ret_sd, fit && fit->calls > 0 ? fit->sd : k->at.centre, BELIEF_GROUPS * sizeof *ret_sd);
 }
 
-/* --- what was observed -------------------------------------------------------------------------------------------------------------------- */
+/* --- what was observed
+ * -------------------------------------------------------------------------------------------------------------------- */
 
-static void observe(struct observed *o, const struct belief_settings *s, const struct belief_data *d, struct pair pair, double pooled)
+static void observe(struct observed *o, const struct belief_settings *s, const struct belief_data *d, struct pair pair,
+                    double pooled)
 {
     const struct moments *own = &d->own[pair.cell * d->variants + pair.variant];
 
@@ -187,7 +198,8 @@ static long busiest(const struct belief_data *d, const bool *taken)
 struct observed observed_of(const struct belief_settings *s, const struct belief_data *d, size_t room, struct arena *arena)
 {
     size_t most = d->cells * d->variants;
-    struct observed o = {.pairs = arena_alloc(arena, most * sizeof *o.pairs), .mean = arena_alloc(arena, 2 * most * sizeof *o.mean)};
+    struct observed o = {.pairs = arena_alloc(arena, most * sizeof *o.pairs),
+                         .mean = arena_alloc(arena, 2 * most * sizeof *o.mean)};
     bool *taken = arena_alloc(arena, d->cells * sizeof *taken);
     double pooled = belief_variance(s, d);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* belief_kin.h - which (cell, variant) pairs share which effects, and what was observed of them.  For belief_linear.c and belief_fit.c alone. */
+/* belief_kin.h - which (cell, variant) pairs share which effects, and what was observed of them.  For belief_linear.c and
+ * belief_fit.c alone. */
 #ifndef RL_BELIEF_KIN_H
 #define RL_BELIEF_KIN_H
 
@@ -50,7 +51,8 @@ struct observed {
 };
 
 /* Whole cells in the order of their calls, while there is room for all their variants; the busiest cell in any case. */
-struct observed observed_of(const struct belief_settings *settings, const struct belief_data *data, size_t room, struct arena *arena);
+struct observed observed_of(const struct belief_settings *settings, const struct belief_data *data, size_t room,
+                            struct arena *arena);
 
 /* The factor of the covariance of all observations, n x n; returns ln of its determinant. */
 double observed_factor(const struct covariances *cov, const struct observed *observed, double *ret);

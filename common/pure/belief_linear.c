@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* belief_linear.c - one Gaussian model of all cells and variants.
  *
- * mean of (cell, variant) = intercept + its fields + its cell + its variant + its slots + variant x fields + variant x cell + slots x first field, each
- * effect drawn from N(0, sd of its group squared).  So the covariance of two (cell, variant) pairs is a sum of sd^2 over the effects they share, and
- * nothing but the kinship of two pairs is ever needed: no list of features, a cost that depends on pairs with data alone. */
+ * mean of (cell, variant) = intercept + its fields + its cell + its variant + its slots + variant x fields + variant x cell +
+ * slots x first field, each effect drawn from N(0, sd of its group squared).  So the covariance of two (cell, variant) pairs is a
+ * sum of sd^2 over the effects they share, and nothing but the kinship of two pairs is ever needed: no list of features, a cost
+ * that depends on pairs with data alone. */
 #include "belief_linear.h"
 
 #include <math.h>
@@ -73,8 +74,8 @@ static void believe(const struct posterior *p, const struct row *row, size_t v, 
         reach[i] = with_pair(p, row, v, p->observed->pairs[i]);
     dense_forward(p->factor, n, 0, reach);
     p->spread[v] = fmax(1e-12, with_row(p, row, v, v) - dense_dot(reach, reach, n));
-    *ret = (struct belief){.mean = p->settings->prior_mean + dense_dot(reach, p->answer, n), .sd = sqrt(p->spread[v]),
-                           .n = moments_of(p, row, v).n};
+    *ret = (struct belief){
+        .mean = p->settings->prior_mean + dense_dot(reach, p->answer, n), .sd = sqrt(p->spread[v]), .n = moments_of(p, row, v).n};
 }
 
 /* Mean covariance of two variants of a row, at most .98 of the least variance: of the prior, and of the posterior. */
@@ -96,7 +97,8 @@ static void common_variance(const struct posterior *p, const struct row *row, do
     *ret_posterior = count > 1 ? fmin(0.98 * least, after / pairs) : 0;
 }
 
-/* What all variants of a row have in common does not matter for choosing: neither uncertainty nor strength counts that is common to them. */
+/* What all variants of a row have in common does not matter for choosing: neither uncertainty nor strength counts that is common
+ * to them. */
 static void set_apart(const struct posterior *p, const struct row *row, struct belief *beliefs)
 {
     double common_prior, common;
@@ -110,7 +112,8 @@ static void set_apart(const struct posterior *p, const struct row *row, struct b
     }
 }
 
-static struct posterior posterior_make(const struct belief_settings *s, const struct kin *k, const double *sd, struct arena *arena)
+static struct posterior posterior_make(const struct belief_settings *s, const struct kin *k, const double *sd,
+                                       struct arena *arena)
 {
     const struct belief_data *d = k->data;
     struct observed *o = arena_alloc(arena, sizeof *o);
@@ -132,7 +135,8 @@ static struct posterior posterior_make(const struct belief_settings *s, const st
 static void believe_row(const struct posterior *p, size_t c, struct belief *beliefs, struct arena *arena)
 {
     bool overall = c > p->data->cells;
-    struct row row = {.first = overall ? 0 : c, .last = overall ? p->data->cells : c, .share = overall ? belief_traffic(p->data, arena) : NULL};
+    struct row row = {
+        .first = overall ? 0 : c, .last = overall ? p->data->cells : c, .share = overall ? belief_traffic(p->data, arena) : NULL};
 
     for (size_t v = 0; v < p->data->variants; v++)
         believe(p, &row, v, &beliefs[v]);
@@ -148,8 +152,8 @@ static size_t pairs_with_data(const struct belief_data *d)
     return count;
 }
 
-bool linear_compute(const struct belief_settings *s, const struct belief_data *d, const struct belief_fit *fit, struct belief *ret,
-                    struct arena *arena)
+bool linear_compute(const struct belief_settings *s, const struct belief_data *d, const struct belief_fit *fit,
+                    struct belief *ret, struct arena *arena)
 {
     struct kin k = kin_of(s, d, arena);
     double sd[BELIEF_GROUPS];
@@ -160,8 +164,11 @@ bool linear_compute(const struct belief_settings *s, const struct belief_data *d
     if (pairs_with_data(d) > BELIEF_PAIRS) {
         for (size_t g = 0; g < k.at.count; g++)
             sd[g] *= k.at.active[g];
-        struct tree_deviations deviations = {.intercept = sd[0], .variant = sqrt(sd[k.at.variant] * sd[k.at.variant] + sd[k.at.slots] * sd[k.at.slots]),
-                                             .field = d->fields ? sd[k.at.by_field] : 0, .cell = sd[k.at.by_cell]};
+        struct tree_deviations deviations = {.intercept = sd[0],
+                                             .variant =
+                                                 sqrt(sd[k.at.variant] * sd[k.at.variant] + sd[k.at.slots] * sd[k.at.slots]),
+                                             .field = d->fields ? sd[k.at.by_field] : 0,
+                                             .cell = sd[k.at.by_cell]};
         tree_compute(s, d, &deviations, ret, arena);
         return true;
     }

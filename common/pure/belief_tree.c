@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* belief_tree.c - up the tree to learn, down the tree to lend.
  *
- * reward of (cell, variant) = cell + effect; effect = variant + variant in the cell's first field + the pair's own.  Given the cells' levels each variant
- * is a tree of its own; the levels are what is left of the cells' means, found in a few sweeps. */
+ * reward of (cell, variant) = cell + effect; effect = variant + variant in the cell's first field + the pair's own.  Given the
+ * cells' levels each variant is a tree of its own; the levels are what is left of the cells' means, found in a few sweeps. */
 #include "belief_tree.h"
 
 #include <math.h>
@@ -19,8 +19,8 @@ struct tree {
     const struct belief_data *data;
     double variant, field, cell; /* variances of the three levels */
     double pooled, intercept;
-    size_t *branch, branches; /* [cell]: number of its level of the first field */
-    double *level;            /* [cell]: what all its variants have in common, less prior_mean */
+    size_t *branch, branches;            /* [cell]: number of its level of the first field */
+    double *level;                       /* [cell]: what all its variants have in common, less prior_mean */
     struct normal *branch_says, *effect; /* [branch] of one variant; [cell + 1][variant] */
 };
 
@@ -37,7 +37,8 @@ static struct normal through(struct normal from, double variance)
     return (struct normal){from.mean, from.precision > 0 ? 1 / (1 / from.precision + variance) : 0};
 }
 
-/* The child in the light of its whole tree: what its own subtree says, and the parent as it stands after all data.  Rauch, Tung & Striebel 1965. */
+/* The child in the light of its whole tree: what its own subtree says, and the parent as it stands after all data.  Rauch, Tung &
+ * Striebel 1965. */
 static struct normal smoothed(struct normal below, struct normal parent, double variance)
 {
     struct normal given = both(below, (struct normal){parent.mean, 1 / variance});
@@ -52,7 +53,8 @@ static struct normal pair_says(const struct tree *t, size_t c, size_t v)
 
     if (!(own->n > 0))
         return (struct normal){0, 0};
-    return (struct normal){own->sum / own->n - t->settings->prior_mean - t->level[c], own->n / belief_variance_of(own, t->pooled)};
+    return (struct normal){own->sum / own->n - t->settings->prior_mean - t->level[c],
+                           own->n / belief_variance_of(own, t->pooled)};
 }
 
 static void grow_variant(const struct tree *t, size_t v)
@@ -111,23 +113,33 @@ static void say(const struct tree *t, size_t c, struct belief *ret)
     static const struct moments nothing;
     const struct belief_data *d = t->data;
     bool seen = c < d->cells;
-    double level_variance = t->pooled / ((seen ? calls_of(t, c) : 0) + t->pooled / t->intercept), prior = t->variant + t->field + t->cell;
+    double level_variance = t->pooled / ((seen ? calls_of(t, c) : 0) + t->pooled / t->intercept),
+           prior = t->variant + t->field + t->cell;
 
     for (size_t v = 0; v < d->variants; v++) {
         const struct moments *own = seen ? &d->own[c * d->variants + v] : &nothing;
         struct normal effect = t->effect[c * d->variants + v];
         double variance = 1 / effect.precision, single = belief_variance_of(own, t->pooled);
-        ret[v] = (struct belief){.mean = t->settings->prior_mean + (seen ? t->level[c] : 0) + effect.mean, .sd = sqrt(variance + level_variance),
-                                 .sd_apart = sqrt(variance), .n = own->n, .n_borrowed = fmax(0, single / variance - single / prior - own->n)};
+        ret[v] = (struct belief){.mean = t->settings->prior_mean + (seen ? t->level[c] : 0) + effect.mean,
+                                 .sd = sqrt(variance + level_variance),
+                                 .sd_apart = sqrt(variance),
+                                 .n = own->n,
+                                 .n_borrowed = fmax(0, single / variance - single / prior - own->n)};
     }
 }
 
 static double square(double x) { return fmax(1e-12, x * x); }
 
-void tree_compute(const struct belief_settings *s, const struct belief_data *d, const struct tree_deviations *sd, struct belief *ret, struct arena *arena)
+void tree_compute(const struct belief_settings *s, const struct belief_data *d, const struct tree_deviations *sd,
+                  struct belief *ret, struct arena *arena)
 {
-    struct tree t = {.settings = s, .data = d, .variant = square(sd->variant), .field = square(sd->field), .cell = square(sd->cell),
-                     .pooled = belief_variance(s, d), .intercept = square(sd->intercept)};
+    struct tree t = {.settings = s,
+                     .data = d,
+                     .variant = square(sd->variant),
+                     .field = square(sd->field),
+                     .cell = square(sd->cell),
+                     .pooled = belief_variance(s, d),
+                     .intercept = square(sd->intercept)};
 
     t.branch = arena_alloc(arena, d->cells * sizeof *t.branch);
     t.level = arena_alloc(arena, d->cells * sizeof *t.level);

@@ -16,7 +16,7 @@ double best_beta(const double *alpha, const double *beta, size_t count, double *
 double best_normal(const double *mean, const double *sd, size_t count, double *ret_w);
 
 /* The same for a joint normal posterior: covariance is count x count by rows, positive semidefinite.  Quasi-Monte Carlo over `points` (8192 gives an
- * error below 5e-3) of the additive recurrence with the roots of primes (Richtmyer 1951; Niederreiter 1992, section 3.3), normal by inversion.
+ * error below 5e-3) of the additive recurrence with the roots of primes (Richtmyer 1951; Niederreiter 1992), normal by inversion.
  * For reports: allocation uses marginals less the mean covariance, which costs no regret.  Deterministic; count <= 64. */
 enum { BEST_JOINT = 64 };
 double best_joint(const double *mean, const double *covariance, size_t count, size_t points, double *ret_w);

@@ -34,7 +34,8 @@ struct change detect_change(const struct detect_settings *s, const struct moment
         struct moments after = {all.n - before.n, all.sum - before.sum, all.sum_sq - before.sum_sq};
         if (!(before.n > 0) || !(after.n > 0) || !(buckets[i + 1].n > 0))
             continue;
-        double two = scatter(&before) + scatter(&after), glr = (prior_strength + all.n / 2) * log((b + one / 2) / (b + fmin(one, two) / 2));
+        double two = scatter(&before) + scatter(&after),
+               glr = (prior_strength + all.n / 2) * log((b + one / 2) / (b + fmin(one, two) / 2));
         if (glr - threshold > best.evidence)
             best = (struct change){.since = i + 1, .evidence = glr - threshold, .before = mean(&before), .after = mean(&after)};
     }
@@ -42,7 +43,8 @@ struct change detect_change(const struct detect_settings *s, const struct moment
     return best;
 }
 
-/* --- the series of four levels ------------------------------------------------------------------------------------------------------------ */
+/* --- the series of four levels
+ * ------------------------------------------------------------------------------------------------------------ */
 
 static const struct moments *at(const struct detect_table *t, size_t hour, size_t cell, size_t variant)
 {
@@ -64,13 +66,15 @@ static struct moments shifted(const struct moments *m, double level)
     return (struct moments){m->n, m->sum - m->n * level, m->sum_sq - 2 * level * m->sum + m->n * level * level};
 }
 
-struct moments *detect_series(const struct detect_table *t, enum detect_level level, size_t cell, size_t variant, struct arena *arena)
+struct moments *detect_series(const struct detect_table *t, enum detect_level level, size_t cell, size_t variant,
+                              struct arena *arena)
 {
     struct moments *series = arena_alloc(arena, t->hours * sizeof *series);
 
     for (size_t c = 0; c < t->cells; c++)
         for (size_t v = 0; v < t->variants; v++) {
-            if (((level == DETECT_ARM || level == DETECT_CELL) && c != cell) || ((level == DETECT_ARM || level == DETECT_VARIANT) && v != variant))
+            if (((level == DETECT_ARM || level == DETECT_CELL) && c != cell) ||
+                ((level == DETECT_ARM || level == DETECT_VARIANT) && v != variant))
                 continue;
             struct moments all = over_hours(t, c, v);
             for (size_t h = 0; h < t->hours && all.n > 0; h++) {

@@ -74,7 +74,8 @@ static void greedy(const struct belief *beliefs, size_t count, double *ret_w)
         ret_w[i] = beliefs[i].mean >= largest ? 1 / ties : 0;
 }
 
-/* p = P(best) becomes w: the best with probability 1 - runner_up, else the best of the others, drawn again until it is another one. */
+/* p = P(best) becomes w: the best with probability 1 - runner_up, else the best of the others, drawn again until it is another
+ * one. */
 static void top_two(double runner_up, size_t count, double *w)
 {
     double odds = 0, others = 0;
@@ -96,7 +97,8 @@ static void mix_uniform(double *w, double share, size_t count)
         w[i] = (1 - share) * w[i] + share / (double)count;
 }
 
-static void thompson(const struct explore_settings *s, enum belief_model model, const struct belief *beliefs, size_t count, double *ret_w)
+static void thompson(const struct explore_settings *s, enum belief_model model, const struct belief *beliefs, size_t count,
+                     double *ret_w)
 {
     double *sd = xcalloc(count, sizeof *sd);
 
@@ -105,7 +107,8 @@ static void thompson(const struct explore_settings *s, enum belief_model model, 
     free(sd);
 }
 
-void explore_weights(const struct explore_settings *s, enum belief_model model, const struct belief *beliefs, size_t count, double *ret_w)
+void explore_weights(const struct explore_settings *s, enum belief_model model, const struct belief *beliefs, size_t count,
+                     double *ret_w)
 {
     switch (s->strategy) {
     case STRATEGY_THOMPSON:
@@ -138,7 +141,8 @@ static double draw(enum belief_model model, double mean, double sd, struct rng *
     return 2 * rng_beta(rng, a, b) - 1;
 }
 
-static size_t draw_thompson(const struct explore_settings *s, enum belief_model model, const struct belief *beliefs, size_t count, struct rng *rng)
+static size_t draw_thompson(const struct explore_settings *s, enum belief_model model, const struct belief *beliefs, size_t count,
+                            struct rng *rng)
 {
     double sd[EXPLORE_DRAWN], largest = -INFINITY;
     size_t found = 0;
@@ -155,7 +159,8 @@ static size_t draw_thompson(const struct explore_settings *s, enum belief_model 
     return found;
 }
 
-size_t explore_draw(const struct explore_settings *s, enum belief_model model, const struct belief *beliefs, size_t count, struct rng *rng)
+size_t explore_draw(const struct explore_settings *s, enum belief_model model, const struct belief *beliefs, size_t count,
+                    struct rng *rng)
 {
     double w[EXPLORE_DRAWN];
 

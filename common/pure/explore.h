@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* explore.h - from what is believed of the variants of one cell to the shares w that allocation starts from.
  *
- * w is not the probability of being best: it is that probability under a posterior made narrower (sharpness), less so for variants that were
- * rarely served (widening).  Chapelle & Li 2011, section 3 ("posterior reshaping"); the widening has the form of MOSS (Audibert & Bubeck 2009). */
+ * w is not the probability of being best: it is that probability under a posterior made narrower (sharpness), less so for
+ * variants that were rarely served (widening).  Chapelle & Li 2011, section 3 ("posterior reshaping"); the widening has the form
+ * of MOSS (Audibert & Bubeck 2009). */
 #ifndef RL_EXPLORE_H
 #define RL_EXPLORE_H
 
@@ -17,27 +18,31 @@ struct explore_settings {
     double sharpness; /* (0, 1]: factor of every standard deviation; 1: plain Thompson */
     double widening;  /* >= 0; 0: none */
     double epsilon;   /* of epsilon_greedy: share that is uniform */
-    double runner_up; /* of top_two: how often the runner-up is served instead (Russo 2016, algorithm 3) */
+    double runner_up; /* of top_two: how often the runner-up is served instead (Russo 2016, top-two Thompson sampling) */
 };
 
-#define EXPLORE_DEFAULTS \
-    ((struct explore_settings){.strategy = STRATEGY_THOMPSON, .sharpness = 0.45, .widening = 0.5, .epsilon = 0.1, .runner_up = 0.5})
+#define EXPLORE_DEFAULTS                                                                                                         \
+    ((struct explore_settings){                                                                                                  \
+        .strategy = STRATEGY_THOMPSON, .sharpness = 0.45, .widening = 0.5, .epsilon = 0.1, .runner_up = 0.5})
 
-/* The standard deviations that thompson draws with: sd_apart times sharpness sqrt(1 + widening L (1 + 2 min(n, 1 / n))), n the variant's effective
- * calls (n_eff), L = ln+((N + 1) / (K max(1, n))) with N the sum over the K variants: how seldom this one was heard.  The last factor is there for
- * the tail of regret: after a few calls neither a learned variance nor a normal tail can be trusted, and an unlucky start must not shut out the
- * best variant.  A variant without calls has only its prior, and needs no such doubt. */
+/* The standard deviations that thompson draws with: sd_apart times sharpness sqrt(1 + widening L (1 + 2 min(n, 1 / n))), n the
+ * variant's effective calls (n_eff), L = ln+((N + 1) / (K max(1, n))) with N the sum over the K variants: how seldom this one was
+ * heard.  The last factor is there for the tail of regret: after a few calls neither a learned variance nor a normal tail can be
+ * trusted, and an unlucky start must not shut out the best variant.  A variant without calls has only its prior, and needs no
+ * such doubt. */
 void explore_deviations(const struct explore_settings *settings, const struct belief *beliefs, size_t count, double *ret_sd);
 
 /* w, >= 0, sums to 1.  `model` says which shape the posteriors have. */
-void explore_weights(const struct explore_settings *settings, enum belief_model model, const struct belief *beliefs, size_t count, double *ret_w);
+void explore_weights(const struct explore_settings *settings, enum belief_model model, const struct belief *beliefs, size_t count,
+                     double *ret_w);
 
 /* One draw from w by drawing from the posteriors, for laboratories: shares of draws equal w.  count <= EXPLORE_DRAWN. */
 enum { EXPLORE_DRAWN = 256 };
-size_t explore_draw(const struct explore_settings *settings, enum belief_model model, const struct belief *beliefs, size_t count, struct rng *rng);
+size_t explore_draw(const struct explore_settings *settings, enum belief_model model, const struct belief *beliefs, size_t count,
+                    struct rng *rng);
 
-/* P(best) as believed: no sharpening, no widening.  Returns the expectation of the largest mean: less a variant's own mean it is that variant's
- * expected loss per call (Stucchio 2015, "Bayesian A/B testing at VWO", eq. 11). */
+/* P(best) as believed: no sharpening, no widening.  Returns the expectation of the largest mean: less a variant's own mean it is
+ * that variant's expected loss per call (Stucchio 2015, "Bayesian A/B testing at VWO"). */
 double explore_best(enum belief_model model, const struct belief *beliefs, size_t count, double *ret_best);
 
 /* Central credible interval of the mean reward, level in (0, 1), within [-1, +1]. */

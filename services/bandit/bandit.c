@@ -16,8 +16,8 @@
 #include "snapshot.h"
 #include "state_file.h"
 
-enum { US = 1000000, MS = 1000, SNAPSHOT_EVERY_US = 10 * US, STATE_EVERY_US = US, TIMES_OF_DAY = 5, SECONDS_PER_DAY = 86400, SECONDS_PER_HOUR = 3600, HOURS_PER_DAY = 24,
-       TOUCHED = 4 };
+enum { US = 1000000, MS = 1000, SNAPSHOT_EVERY_US = 10 * US, STATE_EVERY_US = US, TIMES_OF_DAY = 5, TOUCHED = 4,
+       SECONDS_PER_HOUR = 3600, SECONDS_PER_DAY = 86400, HOURS_PER_DAY = 24 };
 
 struct bandit {
     /* configuration */
@@ -100,6 +100,11 @@ static struct grid learned_grid(const struct bandit *b, int64_t now, struct aren
     return grid;
 }
 
+static char *version(const struct bandit *b, int64_t now, struct arena *arena)
+{
+    return (char *)policy_version(&b->model, facts_hash(&b->fit, &b->restarts), ledger_changes(b->ledger), now, arena);
+}
+
 /* --- learning -------------------------------------------------------------------------------------------------------------------------- */
 
 static void count_outcome(struct bandit *b, const struct call *call, enum learned outcome)
@@ -171,7 +176,7 @@ static void publish(struct bandit *b, struct outbox *out)
     struct estimates e = estimate(&b->model, &grid, &b->fit, arena);
 
     snapshot_message(&e, outbox_now(out), arena, m);
-    m->policy_version = (char *)policy_version(&b->model, facts_hash(&b->fit, &b->restarts), ledger_changes(b->ledger), outbox_now(out).us / US, arena);
+    m->policy_version = version(b, outbox_now(out).us / US, arena);
     outbox_say(out, SUBJECT_BANDIT_UPDATED, &m->base, "", 0, "");
     metrics_observe(b->metrics, METRIC_OWN(SNAPSHOT_SECONDS), (double)(b->clk.mono(b->clk.ctx).us - before) / US, NULL, NULL, NULL);
     metrics_add(b->metrics, METRIC_OWN(SNAPSHOTS), 1, NULL, NULL, NULL);
@@ -208,8 +213,8 @@ static enum status refit(struct bandit *b, int64_t now, struct arena *arena)
 
 static enum status restart(struct bandit *b, const struct restart *r, int64_t now)
 {
-    log_warning("change.found", "level=%s cell=\"%s\" variant=\"%s\" since_hour=%lld before=%.3f after=%.3f evidence=%.2f", detect_level_names[r->level],
-                r->cell, r->variant, (long long)r->from, r->before, r->after, r->evidence);
+    log_warning("change.found", "level=%s cell=\"%s\" variant=\"%s\" since_hour=%lld before=%.3f after=%.3f evidence=%.2f",
+                detect_level_names[r->level], r->cell, r->variant, (long long)r->from, r->before, r->after, r->evidence);
     metrics_add(b->metrics, METRIC_OWN(RESTARTS), 1, detect_level_names[r->level], NULL, NULL);
     return restarts_add(b->store, b->model.reward_version, r, now, &b->restarts);
 }
@@ -303,7 +308,7 @@ static enum status on_stats(void *state, const struct in_msg *in, struct outbox 
     struct grid grid = learned_grid(b, outbox_now(out).us / US, arena);
     struct estimates e = estimate(&b->model, &grid, &b->fit, arena);
     snapshot_stats(&e, q, arena, m);
-    m->version = (char *)policy_version(&b->model, facts_hash(&b->fit, &b->restarts), ledger_changes(b->ledger), outbox_now(out).us / US, arena);
+    m->version = version(b, outbox_now(out).us / US, arena);
     outbox_reply(out, in, &m->base);
     return STATUS_OK;
 }

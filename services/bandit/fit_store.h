@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fit_store.h - the group deviations of model linear in bandit.db: a fact beside the sums, because each fit starts from the one before. */
+/* fit_store.h - the group deviations of model linear in bandit.db: a fact beside the sums, because each fit starts from the one
+ * before. */
 #ifndef RL_FIT_STORE_H
 #define RL_FIT_STORE_H
 

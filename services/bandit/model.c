@@ -22,8 +22,9 @@ static uint32_t hash_of(const struct model *m)
 {
     const struct belief_settings *b = &m->belief;
     const struct explore_settings *e = &m->explore;
-    const double settings[] = {b->beta.alpha, b->beta.beta, b->beta.shrinkage, b->prior_calls, b->prior_mean, b->prior_variance, e->sharpness,
-                               e->widening, e->epsilon, e->runner_up, m->half_life_days, m->change_delta, (double)m->min_pulls};
+    const double settings[] = {b->beta.alpha,     b->beta.beta,    b->beta.shrinkage,   b->prior_calls, b->prior_mean,
+                               b->prior_variance, e->sharpness,    e->widening,         e->epsilon,     e->runner_up,
+                               m->half_life_days, m->change_delta, (double)m->min_pulls};
     uint32_t h = hash(UINT32_C(2166136261), settings, sizeof settings);
 
     h = hash_text(h, model_names[b->model]);
@@ -66,10 +67,12 @@ const char *policy_version(const struct model *m, uint32_t facts, int64_t change
 {
     uint32_t h = facts ? hash(m->hash, &facts, sizeof facts) : m->hash;
 
-    return arena_printf(arena, "%s-%lld-%lld-%08x", m->reward_version, (long long)changes, (long long)(now / SECONDS_PER_HOUR), h);
+    return arena_printf(arena, "%s-%lld-%lld-%08x", m->reward_version, (long long)changes, (long long)(now / SECONDS_PER_HOUR),
+                        h);
 }
 
-/* --- the table -------------------------------------------------------------------------------------------------------------------------- */
+/* --- the table
+ * -------------------------------------------------------------------------------------------------------------------------- */
 
 /* What stands before (field 0) or after (field 1) the first slash of a cell's name. */
 static const char *part(const char *cell, size_t field, size_t *ret_length)
@@ -109,8 +112,12 @@ static struct belief_data data_of(const struct model *m, const struct grid *g, s
     size_t pairs = g->cell_count * g->variant_count;
     struct moments *own = arena_alloc(arena, pairs * sizeof *own);
     int *context = arena_alloc(arena, g->cell_count * FIELDS * sizeof *context), *slot;
-    struct belief_data d = {.cells = g->cell_count, .variants = g->variant_count, .fields = FIELDS, .slots = m->variants->items[0].slot_count,
-                            .own = g->moments ? g->moments : own, .context = context};
+    struct belief_data d = {.cells = g->cell_count,
+                            .variants = g->variant_count,
+                            .fields = FIELDS,
+                            .slots = m->variants->items[0].slot_count,
+                            .own = g->moments ? g->moments : own,
+                            .context = context};
 
     for (size_t i = 0; i < pairs && !g->moments; i++)
         own[i] = stats_moments(&g->own[i]);
@@ -145,9 +152,11 @@ bool model_fit(const struct model *m, const struct grid *g, struct belief_fit *f
     return true;
 }
 
-/* --- estimates ------------------------------------------------------------------------------------------------------------------------ */
+/* --- estimates
+ * ------------------------------------------------------------------------------------------------------------------------ */
 
-static struct cell_estimate estimate_cell(const struct model *m, const struct stats *own, const struct belief *beliefs, struct arena *arena)
+static struct cell_estimate estimate_cell(const struct model *m, const struct stats *own, const struct belief *beliefs,
+                                          struct arena *arena)
 {
     size_t count = m->variants->count, leader = 0;
     double *w = arena_alloc(arena, 2 * count * sizeof *w);
@@ -168,7 +177,8 @@ struct estimates estimate(const struct model *m, const struct grid *g, const str
 {
     struct cell_estimate *cells = arena_alloc(arena, (g->cell_count + 1) * sizeof *cells);
     const struct stats *nothing = arena_alloc(arena, g->variant_count * sizeof *nothing);
-    struct estimates e = {.model = m, .data = data_of(m, g, arena), .fit = fit, .all = g->all, .cells = cells, .count = g->cell_count + 1};
+    struct estimates e = {
+        .model = m, .data = data_of(m, g, arena), .fit = fit, .all = g->all, .cells = cells, .count = g->cell_count + 1};
     const struct belief *beliefs = belief_compute(&m->belief, &e.data, fit, arena);
     double calls = 0, explored = 0;
 

@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- facts -------------------------------------------------------------------------------------------------------------------------------- */
+/* --- facts
+ * --------------------------------------------------------------------------------------------------------------------------------
+ */
 
 static void append(struct restarts *r, const struct restart *restart)
 {
@@ -22,7 +24,8 @@ void restarts_done(struct restarts *r)
 
 enum status restarts_load(struct store *store, const char *version, struct restarts *ret)
 {
-    struct query *q = store_query(store, "SELECT level, cell, variant, hour, evidence FROM restart WHERE version = ? ORDER BY id");
+    struct query *q =
+        store_query(store, "SELECT level, cell, variant, hour, evidence FROM restart WHERE version = ? ORDER BY id");
     bool found = false;
 
     query_bind_text(q, 1, version);
@@ -36,9 +39,11 @@ enum status restarts_load(struct store *store, const char *version, struct resta
     return status;
 }
 
-enum status restarts_add(struct store *store, const char *version, const struct restart *r, int64_t now, struct restarts *restarts)
+enum status restarts_add(struct store *store, const char *version, const struct restart *r, int64_t now,
+                         struct restarts *restarts)
 {
-    struct query *q = store_query(store, "INSERT INTO restart (version, level, cell, variant, hour, evidence, found_at) VALUES (?, ?, ?, ?, ?, ?, ?)");
+    struct query *q = store_query(
+        store, "INSERT INTO restart (version, level, cell, variant, hour, evidence, found_at) VALUES (?, ?, ?, ?, ?, ?, ?)");
 
     query_bind_text(q, 1, version);
     query_bind_int(q, 2, r->level);
@@ -65,12 +70,15 @@ const int64_t *restarts_from(const struct restarts *r, const struct grid *g, str
 
     for (size_t i = 0; i < r->count; i++)
         for (size_t at = 0; at < g->cell_count * g->variant_count; at++)
-            if (touches(&r->items[i], g->cells[at / g->variant_count], g->variants->items[at % g->variant_count].id) && r->items[i].from > from[at])
+            if (touches(&r->items[i], g->cells[at / g->variant_count], g->variants->items[at % g->variant_count].id) &&
+                r->items[i].from > from[at])
                 from[at] = r->items[i].from;
     return r->count ? from : NULL;
 }
 
-/* --- the search ------------------------------------------------------------------------------------------------------------------------------ */
+/* --- the search
+ * ------------------------------------------------------------------------------------------------------------------------------
+ */
 
 struct search {
     const struct grid *grid;
@@ -89,15 +97,16 @@ static void look(struct search *s, enum detect_level level, size_t cell, size_t 
     if (!c.found || (s->found && c.evidence <= s->best->evidence))
         return;
     s->found = true;
-    *s->best = (struct restart){.level = level, .from = s->history->hours[c.since], .evidence = c.evidence, .before = c.before, .after = c.after};
+    *s->best = (struct restart){
+        .level = level, .from = s->history->hours[c.since], .evidence = c.evidence, .before = c.before, .after = c.after};
     if (level == DETECT_ARM || level == DETECT_CELL)
         snprintf(s->best->cell, sizeof s->best->cell, "%s", s->grid->cells[cell]);
     if (level == DETECT_ARM || level == DETECT_VARIANT)
         snprintf(s->best->variant, sizeof s->best->variant, "%s", s->grid->variants->items[variant].id);
 }
 
-bool restarts_find(const struct ledger *ledger, const struct grid *g, const struct restarts *r, const struct detect_settings *settings,
-                   struct restart *ret)
+bool restarts_find(const struct ledger *ledger, const struct grid *g, const struct restarts *r,
+                   const struct detect_settings *settings, struct restart *ret)
 {
     struct arena arena = {0};
     struct history history = ledger_history(ledger, g, restarts_from(r, g, &arena), &arena);

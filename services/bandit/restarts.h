@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* restarts.h - when the world changed: facts beside the sums, each found once and never revised.
  *
- * A restart makes the models forget what came before an hour, of one variant in one cell, of a variant, of a cell, or of all.  The sums stay; so
- * beliefs are a pure function of sums, settings and these facts, and the policy version names them. */
+ * A restart makes the models forget what came before an hour, of one variant in one cell, of a variant, of a cell, or of all. The
+ * sums stay; so beliefs are a pure function of sums, settings and these facts, and the policy version names them. */
 #ifndef RL_RESTARTS_H
 #define RL_RESTARTS_H
 
@@ -26,13 +26,14 @@ enum status restarts_load(struct store *store, const char *version, struct resta
 void restarts_done(struct restarts *restarts);
 
 /* In a transaction; `now` in unix seconds. */
-enum status restarts_add(struct store *store, const char *version, const struct restart *restart, int64_t now, struct restarts *restarts) MUST_CHECK;
+enum status restarts_add(struct store *store, const char *version, const struct restart *restart, int64_t now,
+                         struct restarts *restarts) MUST_CHECK;
 
 /* [cell][variant] of the grid: the hour from which sums count; NULL when there are no restarts. */
 const int64_t *restarts_from(const struct restarts *restarts, const struct grid *grid, struct arena *arena);
 
 /* The change with the most evidence, at any level, after the restarts so far; false: there is none. */
-bool restarts_find(const struct ledger *ledger, const struct grid *grid, const struct restarts *restarts, const struct detect_settings *settings,
-                   struct restart *ret) MUST_CHECK;
+bool restarts_find(const struct ledger *ledger, const struct grid *grid, const struct restarts *restarts,
+                   const struct detect_settings *settings, struct restart *ret) MUST_CHECK;
 
 #endif

@@ -18,10 +18,13 @@ static struct belief_settings settings(enum belief_model model)
 /* Two cells that share a time of day, three variants of which neighbours share a slot; three pairs were never served. */
 static const int context[] = {0, 5, 1, 5}, slots[] = {1, 7, 1, 8, 2, 8};
 static const struct moments own[] = {{10, 3, 2.5}, {4, -1, 1}, {0, 0, 0}, {0, 0, 0}, {7, 2, 1.5}, {2, 1.5, 1.2}};
-static const struct belief_data small = {.cells = 2, .variants = 3, .fields = 2, .slots = 2, .own = own, .context = context, .slot = slots};
+static const struct belief_data small = {
+    .cells = 2, .variants = 3, .fields = 2, .slots = 2, .own = own, .context = context, .slot = slots};
 static const struct belief_fit known = {.sd = {0.5, 0.08, 0.06, 0.05, 0.09, 0.04, 0.03, 0.02, 0.035, 0.025}, .calls = 23};
 
-/* --- beta --------------------------------------------------------------------------------------------------------------------------------- */
+/* --- beta
+ * ---------------------------------------------------------------------------------------------------------------------------------
+ */
 
 TEST(unit_belief, beta_is_the_reference_posterior)
 {
@@ -38,7 +41,9 @@ TEST(unit_belief, beta_is_the_reference_posterior)
     arena_done(&arena);
 }
 
-/* --- gaussian ----------------------------------------------------------------------------------------------------------------------------- */
+/* --- gaussian
+ * -----------------------------------------------------------------------------------------------------------------------------
+ */
 
 /* By hand: SS = 2.5 - .9, 1 - .25, 1.5 - 4/7, 1.2 - 1.125 and 19 degrees of freedom beside 5 prior calls of 0.25. */
 TEST(unit_belief, gaussian_is_what_the_formula_says)
@@ -77,7 +82,9 @@ TEST(unit_belief, a_million_equal_rewards_leave_a_small_but_positive_deviation)
     }
 }
 
-/* --- linear ------------------------------------------------------------------------------------------------------------------------------- */
+/* --- linear
+ * -------------------------------------------------------------------------------------------------------------------------------
+ */
 
 /* Reference: the same model as a list of features, solved by the mixed-model equations (Henderson 1975) in another language. */
 TEST(unit_belief, linear_equals_the_mixed_model_equations)
@@ -188,7 +195,8 @@ TEST(unit_belief, overall_is_the_mean_over_the_cells_and_surer_than_one_of_them)
         struct belief *b = belief_compute(&s, &d, &known, &arena), *overall = b + 9;
         for (int v = 0; v < 3; v++) {
             CHECK_NEAR(overall[v].mean, (b[v].mean + b[3 + v].mean) / 2, 1e-12);
-            CHECK(overall[v].sd < fmax(b[v].sd, b[3 + v].sd) && overall[v].sd >= sqrt(b[v].sd * b[v].sd + b[3 + v].sd * b[3 + v].sd) / 2 - 1e-12);
+            CHECK(overall[v].sd < fmax(b[v].sd, b[3 + v].sd) &&
+                  overall[v].sd >= sqrt(b[v].sd * b[v].sd + b[3 + v].sd * b[3 + v].sd) / 2 - 1e-12);
             CHECK_NEAR(overall[v].n, own[v].n + own[3 + v].n, 0);
         }
         d.traffic = (const double[]){0, 1};
@@ -202,7 +210,8 @@ TEST(unit_belief, overall_is_the_mean_over_the_cells_and_surer_than_one_of_them)
     }
 }
 
-/* --- group variances ------------------------------------------------------------------------------------------------------------------------ */
+/* --- group variances
+ * ------------------------------------------------------------------------------------------------------------------------ */
 
 enum { CELLS = 20, VARIANTS = 12, EACH = 300 };
 
@@ -241,8 +250,8 @@ TEST(unit_belief, group_deviations_are_found_from_the_data)
 
     belief_fit(&s, &d, &fit, &arena);
     CHECK(fit.calls == CELLS * VARIANTS * EACH);
-    CHECK_NEAR(fit.sd[4], 0.15, 0.06); /* variant */
-    CHECK_NEAR(fit.sd[6], 0.06, 0.02); /* variant x profile */
+    CHECK_NEAR(fit.sd[4], 0.15, 0.06);            /* variant */
+    CHECK_NEAR(fit.sd[6], 0.06, 0.02);            /* variant x profile */
     CHECK(fit.sd[7] < 0.025 && fit.sd[8] < 0.02); /* variant x time of day, variant x cell: there is nothing */
     struct belief_fit again = fit;
     belief_fit(&s, &d, &again, &arena);
@@ -280,8 +289,10 @@ TEST(unit_belief, a_fit_is_due_often_at_first_and_seldom_later)
 {
     CHECK(!belief_fit_due(&(struct belief_fit){0}, 11) && belief_fit_due(&(struct belief_fit){0}, 12));
     CHECK(!belief_fit_due(&(struct belief_fit){.calls = 100}, 124) && belief_fit_due(&(struct belief_fit){.calls = 100}, 125));
-    CHECK(!belief_fit_due(&(struct belief_fit){.calls = 4000}, 4249) && belief_fit_due(&(struct belief_fit){.calls = 4000}, 4250));
-    CHECK(!belief_fit_due(&(struct belief_fit){.calls = 1e6}, 1.04e6) && belief_fit_due(&(struct belief_fit){.calls = 1e6}, 1.06e6));
+    CHECK(!belief_fit_due(&(struct belief_fit){.calls = 4000}, 4249) &&
+          belief_fit_due(&(struct belief_fit){.calls = 4000}, 4250));
+    CHECK(!belief_fit_due(&(struct belief_fit){.calls = 1e6}, 1.04e6) &&
+          belief_fit_due(&(struct belief_fit){.calls = 1e6}, 1.06e6));
 }
 
 /* statistics.md 3: marginals less the mean covariance are within 4.8e-2 of the joint posterior. */
@@ -313,7 +324,8 @@ TEST(unit_belief, marginals_less_the_mean_covariance_choose_nearly_as_the_joint_
     arena_done(&arena);
 }
 
-/* --- too many pairs: the hierarchy ------------------------------------------------------------------------------------------------------- */
+/* --- too many pairs: the hierarchy
+ * ------------------------------------------------------------------------------------------------------- */
 
 /* 30 cells x 20 variants is beyond BELIEF_PAIRS; without slots and fields but one, both models mean nearly the same. */
 TEST(unit_belief, the_hierarchy_says_nearly_what_the_dense_model_says)

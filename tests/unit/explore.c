@@ -7,7 +7,10 @@
 
 enum { MOST = 256 };
 
-static struct belief arm(double mean, double sd, double n) { return (struct belief){.mean = mean, .sd = sd, .sd_apart = sd, .n = n}; }
+static struct belief arm(double mean, double sd, double n)
+{
+    return (struct belief){.mean = mean, .sd = sd, .sd_apart = sd, .n = n};
+}
 
 static struct explore_settings with(enum strategy strategy, double sharpness, double widening)
 {
@@ -19,7 +22,8 @@ static struct explore_settings with(enum strategy strategy, double sharpness, do
     return s;
 }
 
-static const struct belief three[] = {{.mean = 0.2, .sd = 0.1, .sd_apart = 0.1, .n = 40}, {.mean = 0.25, .sd = 0.2, .sd_apart = 0.15, .n = 9},
+static const struct belief three[] = {{.mean = 0.2, .sd = 0.1, .sd_apart = 0.1, .n = 40},
+                                      {.mean = 0.25, .sd = 0.2, .sd_apart = 0.15, .n = 9},
                                       {.mean = -0.1, .sd = 0.4, .sd_apart = 0.4, .n = 1}};
 
 TEST(unit_explore, equal_beliefs_share_equally_whatever_the_strategy)
@@ -86,9 +90,11 @@ TEST(unit_explore, only_differences_of_means_and_ratios_of_deviations_count)
 
 TEST(unit_explore, sharper_serves_the_leader_more_and_wider_serves_the_unknown_more)
 {
-    static const struct belief known[] = {{.mean = 0.3, .sd = 0.05, .sd_apart = 0.05, .n = 80}, {.mean = 0.2, .sd = 0.05, .sd_apart = 0.05, .n = 80},
+    static const struct belief known[] = {{.mean = 0.3, .sd = 0.05, .sd_apart = 0.05, .n = 80},
+                                          {.mean = 0.2, .sd = 0.05, .sd_apart = 0.05, .n = 80},
                                           {.mean = 0, .sd = 0.25, .sd_apart = 0.25, .n = 3}};
-    struct explore_settings plain = with(STRATEGY_THOMPSON, 1, 0), sharp = with(STRATEGY_THOMPSON, 0.4, 0), wide = with(STRATEGY_THOMPSON, 0.4, 0.5);
+    struct explore_settings plain = with(STRATEGY_THOMPSON, 1, 0), sharp = with(STRATEGY_THOMPSON, 0.4, 0),
+                            wide = with(STRATEGY_THOMPSON, 0.4, 0.5);
     double p[3], s[3], w[3];
 
     explore_weights(&plain, MODEL_LINEAR, known, 3, p);
@@ -121,7 +127,7 @@ TEST(unit_explore, shares_of_draws_equal_w)
         }
 }
 
-/* Russo 2016, algorithm 3, done literally. */
+/* Russo 2016, done literally. */
 TEST(unit_explore, top_two_is_thompson_drawn_again_until_the_winner_is_another)
 {
     enum { DRAWS = 40000 };
@@ -159,7 +165,8 @@ TEST(unit_explore, greedy_and_epsilon_greedy_serve_the_largest_mean)
 
 TEST(unit_explore, extreme_beliefs_still_give_probabilities)
 {
-    static const struct belief extreme[] = {{.mean = 1, .sd = 1e-6, .sd_apart = 1e-6, .n = 1e9}, {.mean = -1, .sd = 1e-6, .sd_apart = 1e-6, .n = 1e9},
+    static const struct belief extreme[] = {{.mean = 1, .sd = 1e-6, .sd_apart = 1e-6, .n = 1e9},
+                                            {.mean = -1, .sd = 1e-6, .sd_apart = 1e-6, .n = 1e9},
                                             {.mean = 0, .sd = 0.9, .sd_apart = 0.9, .n = 0}};
 
     for (enum strategy strategy = STRATEGY_THOMPSON; strategy <= STRATEGY_UNIFORM; strategy++)
@@ -172,7 +179,7 @@ TEST(unit_explore, extreme_beliefs_still_give_probabilities)
         }
 }
 
-/* Clark 1961, eq. 2-4: E[max] = m Phi(a) + m' Phi(-a) + t phi(a), t^2 the sum of variances, a = (m - m') / t. */
+/* Clark 1961: E[max] = m Phi(a) + m' Phi(-a) + t phi(a), t^2 the sum of variances, a = (m - m') / t. */
 TEST(unit_explore, the_expected_loss_of_two_normals_is_clarks)
 {
     static const double arms[][4] = {{0.2, 0.1, 0.3, 0.2}, {0, 0.3, 0, 0.3}, {0.5, 0.01, -0.5, 0.4}, {0.1, 0.002, 0.1, 0.002}};
@@ -180,7 +187,8 @@ TEST(unit_explore, the_expected_loss_of_two_normals_is_clarks)
     for (size_t i = 0; i < sizeof arms / sizeof *arms; i++) {
         const double *k = arms[i];
         struct belief two[] = {arm(k[0], k[1], 5), arm(k[2], k[3], 5)};
-        double best[2], t = hypot(k[1], k[3]), a = (k[0] - k[2]) / t, phi = exp(-a * a / 2) / sqrt(2 * M_PI), above = 0.5 * erfc(-a / sqrt(2));
+        double best[2], t = hypot(k[1], k[3]), a = (k[0] - k[2]) / t, phi = exp(-a * a / 2) / sqrt(2 * M_PI),
+                        above = 0.5 * erfc(-a / sqrt(2));
         CHECK_NEAR(explore_best(MODEL_GAUSSIAN, two, 2, best), k[0] * above + k[2] * (1 - above) + t * phi, 1e-5);
     }
 }

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* model.c - the table as models see it: levels of cells and values of slots, forgetting, and a version that names all settings. */
+/* model.c - the table as models see it: levels of cells and values of slots, forgetting, and a version that names all settings.
+ */
 #include "model.h"
 
 #include "fit_store.h"
 #include "test.h"
 
-static const struct variant_slot calm[] = {{"tone", "calm"}, {"length", "short"}}, brisk[] = {{"tone", "brisk"}, {"length", "short"}},
+static const struct variant_slot calm[] = {{"tone", "calm"}, {"length", "short"}},
+                                 brisk[] = {{"tone", "brisk"}, {"length", "short"}},
                                  warm[] = {{"tone", "calm"}, {"length", "long"}};
-static const struct variant three[] = {{.id = "v1a", .slots = calm, .slot_count = 2}, {.id = "v1b", .slots = brisk, .slot_count = 2},
+static const struct variant three[] = {{.id = "v1a", .slots = calm, .slot_count = 2},
+                                       {.id = "v1b", .slots = brisk, .slot_count = 2},
                                        {.id = "v2a", .slots = warm, .slot_count = 2}};
-static const struct variants variants = {.items = three, .count = 3, .initial_alpha = 1, .initial_beta = 1, .min_pulls_for_confidence = 10,
-                                         .exploration_rate = 0.1};
+static const struct variants variants = {
+    .items = three, .count = 3, .initial_alpha = 1, .initial_beta = 1, .min_pulls_for_confidence = 10, .exploration_rate = 0.1};
 
 static struct model model_new(void)
 {
@@ -54,7 +57,8 @@ TEST(unit_model, the_policy_version_names_every_setting_and_the_fit)
     struct model m = model_new();
     struct belief_fit fit = {.sd = {0.1}, .calls = 5};
     const char *base = policy_version(&m, 0, 7, 7200, &arena);
-    double *const numbers[] = {&m.belief.beta.shrinkage, &m.explore.sharpness, &m.explore.widening, &m.explore.runner_up, &m.half_life_days, &m.change_delta};
+    double *const numbers[] = {&m.belief.beta.shrinkage, &m.explore.sharpness, &m.explore.widening,
+                               &m.explore.runner_up,     &m.half_life_days,    &m.change_delta};
 
     CHECK(strncmp(base, "v1-7-2-", 7) == 0 && strlen(base) == 15);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
@@ -76,8 +80,15 @@ TEST(unit_model, the_policy_version_names_every_setting_and_the_fit)
 
 static void learn(struct ledger *ledger, int number, int64_t ts, double reward)
 {
-    struct call c = {.day = ts / 86400, .revision = 1, .ts = ts, .version = "v1", .cell = "it/night", .variant = "v1b", .p_nano = -1,
-                     .signals = signals_pack(&SIGNALS_NONE), .reward = reward_to_micro(reward)};
+    struct call c = {.day = ts / 86400,
+                     .revision = 1,
+                     .ts = ts,
+                     .version = "v1",
+                     .cell = "it/night",
+                     .variant = "v1b",
+                     .p_nano = -1,
+                     .signals = signals_pack(&SIGNALS_NONE),
+                     .reward = reward_to_micro(reward)};
     enum learned outcome;
 
     memcpy(c.key, &number, sizeof number);

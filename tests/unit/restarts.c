@@ -36,8 +36,15 @@ static void done(struct fixture *f)
 
 static void learn(struct fixture *f, int64_t hour, const char *cell, const char *variant, double reward)
 {
-    struct call c = {.day = hour / 24, .revision = 1, .ts = hour * HOUR, .version = "v1", .cell = cell, .variant = variant, .p_nano = -1,
-                     .signals = signals_pack(&SIGNALS_NONE), .reward = reward_to_micro(reward)};
+    struct call c = {.day = hour / 24,
+                     .revision = 1,
+                     .ts = hour * HOUR,
+                     .version = "v1",
+                     .cell = cell,
+                     .variant = variant,
+                     .p_nano = -1,
+                     .signals = signals_pack(&SIGNALS_NONE),
+                     .reward = reward_to_micro(reward)};
     enum learned outcome;
 
     f->number++;
@@ -112,8 +119,10 @@ TEST(unit_restarts, after_a_restart_only_what_came_after_counts_and_nothing_more
 TEST(unit_restarts, each_level_touches_what_it_names)
 {
     static const char *cells[] = {"it/night", "kfz/night"};
-    struct restart levels[] = {{.level = DETECT_ALL, .from = 5}, {.level = DETECT_VARIANT, .variant = "v1b", .from = 7},
-                               {.level = DETECT_CELL, .cell = "kfz/night", .from = 9}, {.level = DETECT_ARM, .cell = "gone/night", .variant = "v1a", .from = 99}};
+    struct restart levels[] = {{.level = DETECT_ALL, .from = 5},
+                               {.level = DETECT_VARIANT, .variant = "v1b", .from = 7},
+                               {.level = DETECT_CELL, .cell = "kfz/night", .from = 9},
+                               {.level = DETECT_ARM, .cell = "gone/night", .variant = "v1a", .from = 99}};
     struct restarts facts = {.items = levels, .count = 4};
     struct grid grid = {.variants = &variants, .cell_count = 2, .variant_count = 2, .cells = cells};
     struct arena arena = {0};
