@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* experiments.c - the experiments of docs/learning.md in short, with generous bounds: is the harness right, and does the default still learn?
+/* experiments.c - the experiments of docs/learning.md in short, with generous bounds: is the harness right, and does the default
+ * still learn?
  *
- * What plain Thompson sampling must come to (within 15 %) is printed in its sources, or was found by independent simulations where a source averages
- * over a few noisy runs.  All seeds are fixed: a bound that holds here holds always, until somebody changes what is learned. */
+ * What plain Thompson sampling must come to (within 15 %) is printed in its sources, or was found by independent simulations
+ * where a source averages over a few noisy runs.  All seeds are fixed: a bound that holds here holds always, until somebody
+ * changes what is learned. */
 #include <assert.h>
 #include <unistd.h>
 

@@ -152,11 +152,14 @@ TEST(unit_laboratory, every_learner_prefers_the_good_arm_in_the_end)
     }
 }
 
-/* F13: decisions in the laboratory are posterior draws, in the product they are drawn from p; both must be the same distribution. */
+/* F13: decisions in the laboratory are posterior draws, in the product they are drawn from p; both must be the same distribution.
+ */
 TEST(unit_laboratory, draws_and_quadrature_give_the_same_shares)
 {
-    static const struct belief beliefs[] = {{.mean = 0.1, .sd = 0.2, .sd_apart = 0.1, .n = 3}, {.mean = 0.15, .sd = 0.2, .sd_apart = 0.05, .n = 60},
-                                            {.mean = 0.0, .sd = 0.3, .sd_apart = 0.2, .n = 0}, {.mean = 0.17, .sd = 0.1, .sd_apart = 0.02, .n = 400}};
+    static const struct belief beliefs[] = {{.mean = 0.1, .sd = 0.2, .sd_apart = 0.1, .n = 3},
+                                            {.mean = 0.15, .sd = 0.2, .sd_apart = 0.05, .n = 60},
+                                            {.mean = 0.0, .sd = 0.3, .sd_apart = 0.2, .n = 0},
+                                            {.mean = 0.17, .sd = 0.1, .sd_apart = 0.02, .n = 400}};
     struct explore_settings settings = EXPLORE_DEFAULTS;
     struct rng rng = rng_seed(4);
     double w[4], shares[4] = {0};

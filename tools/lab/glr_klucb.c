@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* glr_klucb.c - kl-UCB that forgets an arm when a Bernoulli likelihood ratio says that it changed (Besson, Kaufmann, Maillard & Seznec 2022, "Efficient
- * change-point detection for tackling piecewise-stationary bandits", algorithm 1, local restarts).
+/* glr_klucb.c - kl-UCB that forgets an arm when a Bernoulli likelihood ratio says that it changed (Besson, Kaufmann, Maillard &
+ * Seznec 2022, "Efficient change-point detection for tackling piecewise-stationary bandits", algorithm 1, local restarts).
  *
- * Tuned as its authors tune it, to the horizon T: forced exploration alpha = 0.1 sqrt(K ln T / T), delta = 1 / sqrt(T), tests every ten outcomes
- * of the arm at every tenth border. */
+ * Tuned as its authors tune it, to the horizon T: forced exploration alpha = 0.1 sqrt(K ln T / T), delta = 1 / sqrt(T), tests
+ * every ten outcomes of the arm at every tenth border. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -119,5 +119,9 @@ static void learn(void *learner, const struct outcome *o)
     }
 }
 
-const struct algorithm lab_glr_klucb = {.name = "glr-klucb", .source = "Besson, Kaufmann, Maillard & Seznec 2022, local restarts, tuned to T",
-                                        .create = create, .destroy = destroy, .choose = choose, .learn = learn};
+const struct algorithm lab_glr_klucb = {.name = "glr-klucb",
+                                        .source = "Besson, Kaufmann, Maillard & Seznec 2022, local restarts, tuned to T",
+                                        .create = create,
+                                        .destroy = destroy,
+                                        .choose = choose,
+                                        .learn = learn};

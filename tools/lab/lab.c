@@ -54,9 +54,10 @@ static bool share(const char *text, double *ret)
 
 static bool parse(struct options *o, int argc, char **argv)
 {
-    static const struct option options[] = {{"only", 1, NULL, 'o'}, {"case", 1, NULL, 'n'}, {"algorithm", 1, NULL, 'a'}, {"runs", 1, NULL, 'r'}, {"threads", 1, NULL, 't'},
-                                            {"json", 0, NULL, 'j'}, {"csv", 1, NULL, 'c'}, {"svg", 1, NULL, 's'}, {"list", 0, NULL, 'l'},
-                                            {"delay", 1, NULL, 'd'}, {"lose", 1, NULL, 'p'}, {0}};
+    static const struct option options[] = {{"only", 1, NULL, 'o'},  {"case", 1, NULL, 'n'},    {"algorithm", 1, NULL, 'a'},
+                                            {"runs", 1, NULL, 'r'},  {"threads", 1, NULL, 't'}, {"json", 0, NULL, 'j'},
+                                            {"csv", 1, NULL, 'c'},   {"svg", 1, NULL, 's'},     {"list", 0, NULL, 'l'},
+                                            {"delay", 1, NULL, 'd'}, {"lose", 1, NULL, 'p'},    {0}};
     long *const numbers[] = {['r'] = &o->runs, ['t'] = &o->threads, ['d'] = &o->delay};
     const char **const texts[] = {['o'] = &o->only, ['n'] = &o->name, ['a'] = &o->algorithm, ['c'] = &o->csv, ['s'] = &o->svg};
     int c;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lab.h - the laboratory: worlds with a known truth, learners from the literature and our own, and trials in which they meet.
  *
- * A world is a table of means, one for each cell and arm, which may change from step to step.  A learner sees the cell, chooses an arm, and
- * hears of the outcomes x in [0, 1] in batches.  What is counted is pseudo-regret: best mean minus the chosen arm's mean, in the cell and at the
- * step of the choice.  All chance of a run comes from (experiment, run): every learner meets the same worlds, cells and luck. */
+ * A world is a table of means, one for each cell and arm, which may change from step to step.  A learner sees the cell, chooses
+ * an arm, and hears of the outcomes x in [0, 1] in batches.  What is counted is pseudo-regret: best mean minus the chosen arm's
+ * mean, in the cell and at the step of the choice.  All chance of a run comes from (experiment, run): every learner meets the
+ * same worlds, cells and luck. */
 #ifndef RL_LAB_H
 #define RL_LAB_H
 
@@ -15,7 +16,9 @@
 
 enum { LAB_POINTS = 50, LAB_PROFILES = 5, LAB_TIMES = 4, LAB_VARIANTS = 12, LAB_ENTRIES = 16 };
 
-/* ---- worlds ------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- worlds
+ * -------------------------------------------------------------------------------------------------------------------------------
+ */
 
 enum world_kind { WORLD_FIXED, WORLD_UNIFORM, WORLD_RESTLESS, WORLD_SEGMENTS, WORLD_NEWS, WORLD_CALLS };
 
@@ -68,12 +71,14 @@ double world_outcome(struct world *w, size_t cell, size_t arm);  /* x in [0, 1];
 /* Expected x of a call whose problem stays unsolved, and is solved, under the default reward formula. */
 extern const double lab_x_unsolved, lab_x_solved;
 
-/* The slots of the twelve shipped variants in which any two agree: length, barge-in sensitivity, escalation threshold, inquiry mode, as numbers
- * of their values.  The truth of WORLD_CALLS has effects of the first three. */
+/* The slots of the twelve shipped variants in which any two agree: length, barge-in sensitivity, escalation threshold, inquiry
+ * mode, as numbers of their values.  The truth of WORLD_CALLS has effects of the first three. */
 enum { LAB_SLOTS = 4 };
 extern const int lab_slots[LAB_VARIANTS][LAB_SLOTS];
 
-/* ---- learners ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- learners
+ * ------------------------------------------------------------------------------------------------------------------------------
+ */
 
 /* What a learner knows before the first step. */
 struct setting {
@@ -106,7 +111,9 @@ extern const struct algorithm lab_index_algorithms[];         /* ends with a NUL
 extern const struct algorithm lab_glr_klucb;                  /* glr_klucb.c */
 extern const struct algorithm lab_product_algorithms[];       /* ends with a NULL name; product.c: what the product does */
 
-/* ---- trials -------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- trials
+ * --------------------------------------------------------------------------------------------------------------------------------
+ */
 
 struct trial {
     double figure;             /* regret, or mean reward per step */
@@ -125,13 +132,17 @@ struct result {
     double curve[LAB_POINTS], curve_half[LAB_POINTS];
 };
 
-/* All algorithms of a case, `runs` times each, on `threads` threads; the same result for any number of threads.  ret: LAB_ENTRIES. */
+/* All algorithms of a case, `runs` times each, on `threads` threads; the same result for any number of threads.  ret:
+ * LAB_ENTRIES. */
 size_t lab_run(const struct lab_case *c, long runs, long threads, struct result *ret);
 
 extern const struct lab_case lab_cases[]; /* ends with a NULL id */
-const struct lab_case *lab_case_find(const char *id, const char *part); /* the first of this id whose name contains `part`; NULL: none */
+const struct lab_case *lab_case_find(const char *id,
+                                     const char *part); /* the first of this id whose name contains `part`; NULL: none */
 
-/* ---- reports ------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- reports
+ * -------------------------------------------------------------------------------------------------------------------------------
+ */
 
 void lab_print_case(const struct result *results, size_t count);
 void lab_print_json(const struct result *results, size_t count);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* learners.c - algorithms of the literature that choose the arm with the largest index, from discounted or plain sums.
  *
- * An index is a function of the sums of one (cell, arm) and of chance; Thompson sampling is the index that is drawn from the posterior.  Those
- * that are not contextual see one cell.  Rewards are x in [0, 1]; fractional ones enter Beta posteriors as fractions. */
+ * An index is a function of the sums of one (cell, arm) and of chance; Thompson sampling is the index that is drawn from the
+ * posterior.  Those that are not contextual see one cell.  Rewards are x in [0, 1]; fractional ones enter Beta posteriors as
+ * fractions. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +35,9 @@ struct learner {
     double highest;         /* what the index of this choice compares with: ts-ucb */
 };
 
-/* ---- indices ------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- indices
+ * -------------------------------------------------------------------------------------------------------------------------------
+ */
 
 static double mean(const struct tally *t) { return t->n > 0 ? t->sum / t->n : 0.5; }
 
@@ -45,7 +48,8 @@ static double thompson(const struct learner *l, const struct tally *t, double st
     return rng_beta(rng, 1 + fmax(0, t->sum), 1 + fmax(0, t->n - t->sum));
 }
 
-/* Normal posterior with two prior outcomes at 0.5, each arm's variance shrunk by eight outcomes to the pooled one (Murphy 2007, section 3). */
+/* Normal posterior with two prior outcomes at 0.5, each arm's variance shrunk by eight outcomes to the pooled one (Murphy 2007,
+ * section 3). */
 static double gaussian(const struct learner *l, const struct tally *t, double steps, struct rng *rng)
 {
     double pooled = (l->within + 5 * 0.25) / (l->outcomes + 5), within = t->squares - t->n * mean(t) * mean(t);
@@ -106,7 +110,8 @@ static double ts_ucb(const struct learner *l, const struct tally *t, double step
     return t->n > 0 ? -(l->highest - mean(t)) * sqrt(t->n) : INFINITY;
 }
 
-/* Whittle's approximation of the Gittins index of a Bernoulli arm (Gittins, Glazebrook & Weber 2011, section 8.6), discount `parameter`. */
+/* Whittle's approximation of the Gittins index of a Bernoulli arm (Gittins, Glazebrook & Weber 2011, section 8.6), discount
+ * `parameter`. */
 static double gittins_whittle(const struct learner *l, const struct tally *t, double steps, struct rng *rng)
 {
     double n = 2 + t->n, mu = (1 + t->sum) / n, c = -log(l->rule->parameter);
@@ -133,7 +138,9 @@ static double base_only(const struct learner *l, const struct tally *t, double s
     return t == l->tally;
 }
 
-/* ---- a learner ----------------------------------------------------------------------------------------------------------------------------- */
+/* ---- a learner
+ * -----------------------------------------------------------------------------------------------------------------------------
+ */
 
 static void *create(const void *rule, const struct setting *s)
 {
@@ -230,8 +237,11 @@ static void replaced(void *learner, size_t arm)
 }
 
 #define RULE(...) (&(const struct rule){__VA_ARGS__})
-#define LEARNER(title, where, ...) \
-    {.name = title, .source = where, .rule = RULE(__VA_ARGS__), .create = create, .destroy = destroy, .choose = choose, .learn = learn, .replaced = replaced}
+#define LEARNER(title, where, ...)                                                                                               \
+    {                                                                                                                            \
+        .name = title, .source = where, .rule = RULE(__VA_ARGS__), .create = create, .destroy = destroy, .choose = choose,       \
+        .learn = learn, .replaced = replaced                                                                                     \
+    }
 
 const struct algorithm lab_index_algorithms[] = {
     LEARNER("thompson", "Thompson 1933; Chapelle & Li 2011", .index = thompson),

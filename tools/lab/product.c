@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* product.c - `default`: what the product does, with the settings it ships, whatever the experiment.
  *
- * Sums in buckets of the simulated hour (hours older than 72 fold into days, as in the bandit's table), model and allocation from belief.h and explore.h
- * at their defaults, change detection from detect.h at each full hour on four levels, restart from the split.  Beliefs are computed anew when
- * outcomes came in: the bandit does so ten times a second.  In a capped case the guard's caps and floor stand between w and the choice; then p is
- * computed by quadrature, else the choice is a draw from the same distribution. */
+ * Sums in buckets of the simulated hour (hours older than 72 fold into days, as in the bandit's table), model and allocation from
+ * belief.h and explore.h at their defaults, change detection from detect.h at each full hour on four levels, restart from the
+ * split.  Beliefs are computed anew when outcomes came in: the bandit does so ten times a second.  In a capped case the guard's
+ * caps and floor stand between w and the choice; then p is computed by quadrature, else the choice is a draw from the same
+ * distribution. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,7 +46,9 @@ struct product {
     long hour;
 };
 
-/* ---- the table ----------------------------------------------------------------------------------------------------------------------------- */
+/* ---- the table
+ * -----------------------------------------------------------------------------------------------------------------------------
+ */
 
 static struct moments *bucket(struct product *p, size_t i) { return p->buckets + i * p->pairs; }
 
@@ -62,7 +65,8 @@ static void fold(struct product *p)
     size_t kept = 0;
 
     for (size_t i = 0; i < p->bucket_count; i++) {
-        bool old = p->starts[i] < p->hour - HOURS_KEPT, same = kept && p->starts[i] / HOURS_A_DAY == p->starts[kept - 1] / HOURS_A_DAY;
+        bool old = p->starts[i] < p->hour - HOURS_KEPT,
+             same = kept && p->starts[i] / HOURS_A_DAY == p->starts[kept - 1] / HOURS_A_DAY;
         if (old && same) {
             for (size_t k = 0; k < p->pairs; k++)
                 merge(&bucket(p, kept - 1)[k], &bucket(p, i)[k]);
@@ -97,9 +101,12 @@ static void forget(struct product *p, size_t pair, size_t since)
     p->counted += p->own[pair].n;
 }
 
-/* ---- change -------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- change
+ * --------------------------------------------------------------------------------------------------------------------------------
+ */
 
-/* bandit.change_delta.  With 0.01, false alarms cost B2a a quarter more regret; with a fiftieth of that changes are found as soon. */
+/* bandit.change_delta.  With 0.01, false alarms cost B2a a quarter more regret; with a fiftieth of that changes are found as
+ * soon. */
 static const double false_alarms = 2e-4;
 
 struct look {
@@ -113,7 +120,8 @@ struct look {
 static void look(struct look *l, enum detect_level level, size_t cell, size_t arm)
 {
     struct product *p = l->product;
-    struct detect_table table = {.hours = p->bucket_count, .cells = p->setting.cells, .variants = p->setting.arms, .own = p->buckets};
+    struct detect_table table = {
+        .hours = p->bucket_count, .cells = p->setting.cells, .variants = p->setting.arms, .own = p->buckets};
     struct change change = detect_change(&l->settings, detect_series(&table, level, cell, arm, &p->work), p->bucket_count);
 
     arena_reset(&p->work);
@@ -125,7 +133,8 @@ static void look(struct look *l, enum detect_level level, size_t cell, size_t ar
     }
 }
 
-/* As restarts.c of the bandit: once an hour, the change with the most evidence at any level; what it concerns forgets what came before. */
+/* As restarts.c of the bandit: once an hour, the change with the most evidence at any level; what it concerns forgets what came
+ * before. */
 static bool restart(struct product *p)
 {
     struct look l = {.product = p, .settings = {.delta = p->variation->nervous ? 50 * false_alarms : false_alarms}};
@@ -154,7 +163,8 @@ static void turn_hour(struct product *p, long hour)
     open_bucket(p, hour);
 }
 
-/* ---- beliefs and choices ------------------------------------------------------------------------------------------------------------------- */
+/* ---- beliefs and choices
+ * ------------------------------------------------------------------------------------------------------------------- */
 
 /* At once in small worlds; every 25 calls where a hundred and more (cell, arm) pairs make it slow. */
 static void believe(struct product *p)
@@ -192,7 +202,8 @@ static size_t choose_capped(struct product *p, size_t cell, struct rng *rng)
     bool eligible[LAB_VARIANTS];
     uint8_t group[LAB_VARIANTS];
     double share[LAB_VARIANTS], *w = p->w + cell * p->setting.arms;
-    struct limits limits = {.count = p->setting.arms, .eligible = eligible, .group = group, .group_count = 2, .caps = {0.1, 0.05}, .floor = 0.002};
+    struct limits limits = {
+        .count = p->setting.arms, .eligible = eligible, .group = group, .group_count = 2, .caps = {0.1, 0.05}, .floor = 0.002};
 
     if (w[0] < 0)
         explore_weights(&p->explore, p->belief_settings.model, p->beliefs + cell * p->setting.arms, p->setting.arms, w);
@@ -243,7 +254,8 @@ static void replaced(void *learner, size_t arm)
     p->beliefs = NULL;
 }
 
-/* ---- from nothing -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- from nothing
+ * -------------------------------------------------------------------------------------------------------------------------- */
 
 static void describe(struct product *p)
 {

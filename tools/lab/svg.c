@@ -67,20 +67,28 @@ static void draw_axes(const struct panel *p)
     escaped(p->f, c->name);
     fprintf(p->f, "</text>\n");
     for (double v = 0; v <= p->most; v += p->tick)
-        fprintf(p->f, "<line class=\"%s\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/><text class=\"small\" text-anchor=\"end\" x=\"%.1f\" y=\"%.1f\">%g</text>\n",
+        fprintf(p->f,
+                "<line class=\"%s\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/><text class=\"small\" text-anchor=\"end\" "
+                "x=\"%.1f\" y=\"%.1f\">%g</text>\n",
                 v > 0 ? "grid" : "axis", at_x(p, 0), at_x(p, 1), at_y(p, v), at_y(p, v), at_x(p, 0) - 6, at_y(p, v) + 4, v);
     for (int k = 0; k <= 4; k++)
-        fprintf(p->f, "<text class=\"small\" text-anchor=\"middle\" x=\"%.1f\" y=\"%.1f\">%g</text>\n", at_x(p, k / 4.0), at_y(p, 0) + 16,
-                (double)c->horizon * k / 4);
-    fprintf(p->f, "<line class=\"axis\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>\n", at_x(p, 0), at_x(p, 0), at_y(p, 0), p->y + TOP);
-    fprintf(p->f, "<text class=\"small\" text-anchor=\"middle\" x=\"%.1f\" y=\"%.1f\">steps; cumulative regret, mean and 95 %% interval</text>\n", at_x(p, 0.5), at_y(p, 0) + 32);
+        fprintf(p->f, "<text class=\"small\" text-anchor=\"middle\" x=\"%.1f\" y=\"%.1f\">%g</text>\n", at_x(p, k / 4.0),
+                at_y(p, 0) + 16, (double)c->horizon * k / 4);
+    fprintf(p->f, "<line class=\"axis\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>\n", at_x(p, 0), at_x(p, 0), at_y(p, 0),
+            p->y + TOP);
+    fprintf(p->f,
+            "<text class=\"small\" text-anchor=\"middle\" x=\"%.1f\" y=\"%.1f\">steps; cumulative regret, mean and 95 %% "
+            "interval</text>\n",
+            at_x(p, 0.5), at_y(p, 0) + 32);
 }
 
 /* Classes of the i-th curve and of its band; the last is ours. */
 static const char *colour_of(const struct panel *p, size_t i, bool band)
 {
-    static const char *const lines[OTHERS + 1] = {"line s0", "line s1", "line s2", "line s3", "line s4", "line s5", "line s6", "line s7", "line s8", "line ours"};
-    static const char *const bands[OTHERS + 1] = {"band f0", "band f1", "band f2", "band f3", "band f4", "band f5", "band f6", "band f7", "band f8", "our-band"};
+    static const char *const lines[OTHERS + 1] = {"line s0", "line s1", "line s2", "line s3", "line s4",
+                                                  "line s5", "line s6", "line s7", "line s8", "line ours"};
+    static const char *const bands[OTHERS + 1] = {"band f0", "band f1", "band f2", "band f3", "band f4",
+                                                  "band f5", "band f6", "band f7", "band f8", "our-band"};
 
     return (band ? bands : lines)[i + 1 == p->count ? OTHERS : i % OTHERS];
 }
@@ -106,8 +114,10 @@ static void draw_legend(const struct panel *p)
     for (size_t i = 0; i < p->count; i++) {
         double x = at_x(p, 0) + (double)(i % 2) * 205, y = at_y(p, 0) + 50 + (double)(i / 2) * LEGEND_LINE;
         double end = p->results[i].curve[LAB_POINTS - 1];
-        fprintf(p->f, "<line class=\"%s\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/><text class=\"small\" x=\"%.1f\" y=\"%.1f\">",
-                colour_of(p, i, false), x, x + 18, y - 4, y - 4, x + 24, y);
+        fprintf(
+            p->f,
+            "<line class=\"%s\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/><text class=\"small\" x=\"%.1f\" y=\"%.1f\">",
+            colour_of(p, i, false), x, x + 18, y - 4, y - 4, x + 24, y);
         escaped(p->f, p->results[i].entry->algorithm);
         fprintf(p->f, ": %.*f</text>\n", end < 100 ? 1 : 0, end);
     }
@@ -121,8 +131,8 @@ static void draw_panel(FILE *f, const struct result *results, size_t count, doub
 
     p.tick = tick_of(p.most);
     draw_axes(&p);
-    fprintf(f, "<svg x=\"%.1f\" y=\"%.1f\" width=\"%d\" height=\"%d\" viewBox=\"%.1f %.1f %d %d\">\n", at_x(&p, 0), y + TOP, WIDTH - LEFT - RIGHT, PLOT_HEIGHT,
-            at_x(&p, 0), y + TOP, WIDTH - LEFT - RIGHT, PLOT_HEIGHT);
+    fprintf(f, "<svg x=\"%.1f\" y=\"%.1f\" width=\"%d\" height=\"%d\" viewBox=\"%.1f %.1f %d %d\">\n", at_x(&p, 0), y + TOP,
+            WIDTH - LEFT - RIGHT, PLOT_HEIGHT, at_x(&p, 0), y + TOP, WIDTH - LEFT - RIGHT, PLOT_HEIGHT);
     for (size_t i = 0; i < count; i++)
         draw_curve(&p, i);
     fprintf(f, "</svg>\n");
@@ -178,8 +188,8 @@ bool lab_write_svg(const char *path, const struct result *results, size_t count)
 
     if (!f)
         return false;
-    fprintf(f, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%.0f\" viewBox=\"0 0 %d %.0f\">\n%s", width, picture_height(results, count),
-            width, picture_height(results, count), style);
+    fprintf(f, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%.0f\" viewBox=\"0 0 %d %.0f\">\n%s", width,
+            picture_height(results, count), width, picture_height(results, count), style);
     fprintf(f, "<rect class=\"paper\" width=\"100%%\" height=\"100%%\"/>\n");
     draw_panels(f, results, count);
     fprintf(f, "</svg>\n");

@@ -10,7 +10,9 @@
 #include "arena.h"
 #include "lab.h"
 
-/* ---- one run ------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- one run
+ * -------------------------------------------------------------------------------------------------------------------------------
+ */
 
 struct meeting {
     struct world *world;
@@ -37,8 +39,15 @@ static struct setting setting_of(const struct world *w)
 {
     const struct lab_case *c = w->c;
 
-    return (struct setting){.arms = w->arms, .cells = w->cells, .horizon = c->horizon, .steps_per_hour = c->steps_per_hour, .capped = c->capped,
-                            .callers = c->world == WORLD_CALLS, .profiles = c->world == WORLD_CALLS ? LAB_PROFILES : c->world == WORLD_NEWS ? 2 : 1};
+    return (struct setting){.arms = w->arms,
+                            .cells = w->cells,
+                            .horizon = c->horizon,
+                            .steps_per_hour = c->steps_per_hour,
+                            .capped = c->capped,
+                            .callers = c->world == WORLD_CALLS,
+                            .profiles = c->world == WORLD_CALLS  ? LAB_PROFILES
+                                        : c->world == WORLD_NEWS ? 2
+                                                                 : 1};
 }
 
 /* Pseudo-regret of one step; ret_mean: the expected reward. */
@@ -58,7 +67,11 @@ static double step_once(struct meeting *m, long step, double *ret_mean)
 
 void lab_trial(const struct lab_case *c, const struct algorithm *a, uint64_t run, struct trial *ret)
 {
-    struct meeting m = {.world = world_new(c, run), .algorithm = a, .rng = rng_seed(~run), .loss = rng_seed(run), .pending = xcalloc((size_t)c->batch, sizeof *m.pending)};
+    struct meeting m = {.world = world_new(c, run),
+                        .algorithm = a,
+                        .rng = rng_seed(~run),
+                        .loss = rng_seed(run),
+                        .pending = xcalloc((size_t)c->batch, sizeof *m.pending)};
     struct setting setting = setting_of(m.world);
     double regret = 0, reward = 0, mean;
     size_t point = 0;
@@ -77,7 +90,9 @@ void lab_trial(const struct lab_case *c, const struct algorithm *a, uint64_t run
     free(m.pending);
 }
 
-/* ---- many runs ----------------------------------------------------------------------------------------------------------------------------- */
+/* ---- many runs
+ * -----------------------------------------------------------------------------------------------------------------------------
+ */
 
 struct pool {
     const struct lab_case *c;
@@ -95,7 +110,8 @@ static void *work(void *arg)
     while ((job = atomic_fetch_add(&p->next, 1)) < jobs) {
         size_t algorithm = (size_t)job % p->algorithms;
         long run = job / (long)p->algorithms;
-        lab_trial(p->c, algorithm_find(p->c->entries[algorithm].algorithm), (uint64_t)run, &p->trials[(long)algorithm * p->runs + run]);
+        lab_trial(p->c, algorithm_find(p->c->entries[algorithm].algorithm), (uint64_t)run,
+                  &p->trials[(long)algorithm * p->runs + run]);
     }
     return NULL;
 }

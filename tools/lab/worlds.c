@@ -13,13 +13,21 @@
 const double lab_x_unsolved = 0.422614, lab_x_solved = 0.840232;
 
 static const struct manner manners[LAB_VARIANTS] = {[0 ... LAB_VARIANTS - 1] = {.pace = 1, .interruption = 0.4}};
-static const struct reward_rules rules = {.resolution_weight = 0.6, .rating_weight = 0.2, .barge_in_weight = 0.1, .repeat_weight = 0.1,
-                                          .handover_weight = 0.1, .barge_in_cap = 3, .repeat_cap = 3, .duration_target_sec = 180,
-                                          .duration_bound = 0.2, .duration_term = DURATION_LINEAR};
+static const struct reward_rules rules = {.resolution_weight = 0.6,
+                                          .rating_weight = 0.2,
+                                          .barge_in_weight = 0.1,
+                                          .repeat_weight = 0.1,
+                                          .handover_weight = 0.1,
+                                          .barge_in_cap = 3,
+                                          .repeat_cap = 3,
+                                          .duration_target_sec = 180,
+                                          .duration_bound = 0.2,
+                                          .duration_term = DURATION_LINEAR};
 
 /* docs/policies/prompt_variants.yaml: v1a v1b v2a v2b v3a v3b v4a v4b v5a v5b v6a v6b */
-const int lab_slots[LAB_VARIANTS][LAB_SLOTS] = {{0, 0, 1, 0}, {1, 1, 2, 1}, {2, 2, 0, 0}, {3, 1, 3, 2}, {1, 0, 1, 3}, {3, 3, 4, 4},
-                                                {0, 2, 0, 5}, {3, 1, 2, 6}, {1, 0, 1, 7}, {0, 2, 0, 8}, {4, 4, 1, 9}, {3, 1, 3, 10}};
+const int lab_slots[LAB_VARIANTS][LAB_SLOTS] = {{0, 0, 1, 0}, {1, 1, 2, 1}, {2, 2, 0, 0}, {3, 1, 3, 2},
+                                                {1, 0, 1, 3}, {3, 3, 4, 4}, {0, 2, 0, 5}, {3, 1, 2, 6},
+                                                {1, 0, 1, 7}, {0, 2, 0, 8}, {4, 4, 1, 9}, {3, 1, 3, 10}};
 enum { SLOT_VALUES = 5, SLOT_EFFECTS = 3 };
 
 static const double profile_traffic[LAB_PROFILES] = {0.3, 0.25, 0.2, 0.15, 0.1}, time_traffic[LAB_TIMES] = {0.35, 0.4, 0.2, 0.05};
@@ -33,7 +41,8 @@ static void find_best(struct world *w)
     }
 }
 
-/* ---- B6: twelve structured variants in twenty cells --------------------------------------------------------------------------------------- */
+/* ---- B6: twelve structured variants in twenty cells
+ * --------------------------------------------------------------------------------------- */
 
 /* Standard deviations of the effects on the probability that a call is solved. */
 struct effect_sizes {
@@ -49,7 +58,8 @@ static const struct effect_sizes sizes[] = {
 struct effects {
     double profile[LAB_PROFILES], time[LAB_TIMES], variant[LAB_VARIANTS], slot[SLOT_EFFECTS][SLOT_VALUES];
     double variant_profile[LAB_VARIANTS][LAB_PROFILES], variant_time[LAB_VARIANTS][LAB_TIMES];
-    double length_profile[SLOT_VALUES][LAB_PROFILES], barge_profile[SLOT_VALUES][LAB_PROFILES], length_time[SLOT_VALUES][LAB_TIMES];
+    double length_profile[SLOT_VALUES][LAB_PROFILES], barge_profile[SLOT_VALUES][LAB_PROFILES],
+        length_time[SLOT_VALUES][LAB_TIMES];
 };
 
 static void draw(struct rng *rng, double sd, double *ret, size_t count)
@@ -77,7 +87,8 @@ static double solved_by(const struct effects *e, size_t p, size_t t, size_t v)
     const int *slot = lab_slots[v];
 
     return 0.5 + e->profile[p] + e->time[t] + e->variant[v] + e->slot[0][slot[0]] + e->slot[1][slot[1]] + e->slot[2][slot[2]] +
-           e->variant_profile[v][p] + e->variant_time[v][t] + e->length_profile[slot[0]][p] + e->barge_profile[slot[1]][p] + e->length_time[slot[0]][t];
+           e->variant_profile[v][p] + e->variant_time[v][t] + e->length_profile[slot[0]][p] + e->barge_profile[slot[1]][p] +
+           e->length_time[slot[0]][t];
 }
 
 static void make_calls(struct world *w)
@@ -105,7 +116,8 @@ static double call_outcome(struct world *w, size_t cell, size_t arm)
     return (parts.total + 1) / 2;
 }
 
-/* ---- the others ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- the others
+ * ---------------------------------------------------------------------------------------------------------------------------- */
 
 /* Tom in the morning, Tom in the afternoon, Anna in the morning, Anna in the afternoon; after half of 10,000 rounds they swap. */
 static void make_news(struct world *w, bool swapped)
