@@ -39,11 +39,12 @@ tom-rl $version - learns how your voice assistant should speak
   ./rl down                stop it; the data stays
   ./rl status              what runs, and whether it is ready
   ./rl doctor              is all well, and if not, what to do
-  ./rl test [RING] [NAME]  all tests, one ring (unit lint sim integration e2e compose asan tsan coverage), or those named
+  ./rl test [RING] [NAME]  all tests, one ring (unit lint sim integration learning e2e compose asan tsan coverage), or those named
   ./rl test --list         every test by name
   ./rl demo [--chaos]      20,000 simulated callers on a stack of their own, under a minute; --chaos kills services, --drift turns
                            the best variant bad, --calls N, --seed N, --clean; ./rl demo stats asks that stack
   ./rl bench [NAME]        how fast: loop, select beside a relay that only moves the same messages; feedback at a million calls
+  ./rl bench learning      how well it learns, beside the literature (docs/learning.md); --only B3, --runs N, --json, --svg FILE
   ./rl install             as systemd units: programs in /opt/tom-rl, settings in /etc/tom-rl, data in /var/lib/tom-rl
   ./rl build [PRESET]      dev release asan tsan cov (release)
   ./rl docs                print the reference pages (docs/reference) from the programs' tables
@@ -564,7 +565,11 @@ doctor) exec sh "$root/tools/doctor.sh" "$root" "$bin" "$data" "$port" "$metrics
 demo) demo "$@" ;;
 docs) deps; build release; "$root/tools/docs.sh" "$bin" "$root/docs/reference" ;;
 test) test_main "$@" ;;
-bench) [ -x "$bin/rl-bench" ] || { deps; build release; }; build release >/dev/null; exec "$root/tools/bench/bench.sh" "$@" ;;
+bench)
+  [ -x "$bin/rl-bench" ] || { deps; build release; }
+  build release >/dev/null
+  case ${1:-} in learning) shift; exec "$bin/rl-lab" "$@" ;; *) exec "$root/tools/bench/bench.sh" "$@" ;; esac
+  ;;
 *)
   [ -x "$bin/rlctl" ] || die 1 "Not built yet: ./rl up"
   case "$verb ${1:-}" in "explain demo-"*) if [ -e "$data/demo/.demo" ]; then demo_settings; demo_ask "$verb" "$@"; exit; fi ;; esac

@@ -1,7 +1,7 @@
 #!/bin/sh
 # run.sh - runs the rings of tests and adds up their last lines.  Called by ./rl test [RING] [NAME] [--list].
 #
-# Rings of one build: unit lint sim integration e2e.  compose: docker compose up from a bare clone.  asan (with undefined), tsan: unit, sim and integration again under sanitizers.
+# Rings of one build: unit lint sim integration e2e.  learning: short experiments, with the release build.  compose: docker compose up from a bare clone.  asan (with undefined), tsan: unit, sim and integration again under sanitizers.
 # coverage: the same rings instrumented; fails below 80 % of lines in common/ and services/.
 set -u
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -75,6 +75,11 @@ e2e() {
   e2e_ready && run e2e node tests/e2e/e2e.mjs $1
 }
 
+learning() {
+  ./rl build release >"$logs/release.log" 2>&1 || { tail -3 "$logs/release.log"; failed=$((failed + 1)); return; }
+  ring release learning "$1"
+}
+
 # docker compose, for real: skipped in one line where no engine is.
 compose() { run compose bash tests/compose/compose.sh; grep '^image' "$logs/compose.log" || :; }
 
@@ -98,7 +103,7 @@ coverage() {
 
 list() {
   build dev || exit 1
-  for r in unit sim integration; do [ -x build/dev/bin/rl-test-$r ] && build/dev/bin/rl-test-$r --list; done
+  for r in unit sim integration learning; do [ -x build/dev/bin/rl-test-$r ] && build/dev/bin/rl-test-$r --list; done
   printf 'lint.pure_symbols\nlint.log_events\nlint.prometheus_rules\nlint.reference_pages\nlint.links\nlint.verbs\n'
   node tests/e2e/e2e.mjs --list
   bash tests/compose/compose.sh --list
@@ -110,12 +115,14 @@ case ${1:-all} in
 unit | sim | integration) ring_only=$1; name=${2:-}; build dev && ring dev "$ring_only" "$name" ;;
 lint) build dev && lint ;;
 e2e) e2e "${2:-}" ;;
+learning) learning "${2:-}" ;;
 asan | tsan) sanitized "$1" "${2:-}" ;;
 coverage) coverage "${2:-}" ;;
 compose) compose ;;
 all)
   ./rl deps-test >"$logs/deps.log" 2>&1 || { cat "$logs/deps.log"; exit 1; }
   build dev && ring dev unit "" && lint && ring dev sim "" && ring dev integration ""
+  learning ""
   e2e ""
   compose
   sanitized asan ""
@@ -124,7 +131,7 @@ all)
 *) # a name or a part of one, in every ring
   name=$1
   build dev && for r in unit sim integration; do ring dev $r "$name"; done
-  case $name in e2e*) e2e "$name" ;; esac
+  case $name in e2e*) e2e "$name" ;; learning*) learning "$name" ;; esac
   ;;
 esac
 echo "$passed passed, $failed failed, $skipped skipped"

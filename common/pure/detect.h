@@ -14,7 +14,7 @@
 #include "stats.h"
 
 struct detect_settings {
-    double delta;    /* probability of a false alarm per series, about; 0.01 */
+    double delta;    /* probability of a false alarm per series, about; 2e-4: 0.01 finds changes no sooner and costs where there are none */
     double variance; /* expected of single rewards, see belief_variance */
 };
 

@@ -49,7 +49,7 @@ struct bandit {
 #define K(type, member, ...) CONFIG_##type(struct bandit, member, __VA_ARGS__)
 
 static const struct config_key keys[] = {
-    K(DOUBLE, model.change_delta, "bandit.change_delta", "0.01", 0, 0.5, NULL,
+    K(DOUBLE, model.change_delta, "bandit.change_delta", "0.0002", 0, 0.5, NULL,
       "Detector of changes: probability of a false alarm per series; 0: it does not look."),
     K(DOUBLE, model.half_life_days, "bandit.half_life_days", "0", 0, 3650, NULL, "A call of this age counts half; 0: nothing is forgotten."),
     K(ENUM, model.belief.model, "bandit.model", model_names, "linear", "What is believed of variants: reference, each cell by itself, or all together."),

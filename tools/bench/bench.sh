@@ -138,5 +138,5 @@ feedback) best_feedback ;;
 loop) best_loop ;;
 select) best_select ;;
 all) best_select; best_loop; best_feedback ;;
-*) echo "usage: ./rl bench [loop|select|feedback]" >&2; exit 64 ;;
+*) echo "usage: ./rl bench [loop|select|feedback|learning]" >&2; exit 64 ;;
 esac

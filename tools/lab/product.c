@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* product.c - `default`: what the product does, with the settings it ships, whatever the experiment.
+ *
+ * Sums in buckets of the simulated hour (hours older than 72 fold into days, as in the bandit's table), model and allocation from
+ * belief.h and explore.h at their defaults, change detection from detect.h at each full hour on four levels, restart from the
+ * split.  Beliefs are computed anew when outcomes came in: the bandit does so ten times a second.  In a capped case the guard's
+ * caps and floor stand between w and the choice; then p is computed by quadrature, else the choice is a draw from the same
+ * distribution. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "allocate.h"
+#include "detect.h"
+#include "explore.h"
+#include "lab.h"
+
+enum { HOURS_KEPT = 72, HOURS_A_DAY = 24, NEW_CALLS = 20, CAP_NEW = 0, CAP_UNCERTAIN = 1, REFRESH_WIDE = 25, WIDE = 100 };
+
+/* A variation of the default that is shown beside it. */
+struct variation {
+    double floor;       /* share that each arm gets whatever is believed */
+    bool plain;         /* no sharpening, no widening */
+    bool no_detector;
+    bool nervous;       /* a detector with fifty times the false alarms */
+    bool gaussian;      /* each (cell, arm) by itself */
+};
+
+struct product {
+    struct setting setting;
+    const struct variation *variation;
+    struct belief_settings belief_settings;
+    struct explore_settings explore;
+    struct belief_data data;
+    struct belief_fit fit;
+    struct moments *own;        /* [cell][arm]: all that counts */
+    struct moments *buckets;    /* [bucket][cell][arm], in the order of time */
+    long *starts;               /* [bucket]: its first hour */
+    size_t bucket_count, pairs;
+    int *context;               /* [cell][field] */
+    struct arena beliefs_arena, work;
+    struct belief *beliefs;     /* [cell][arm]; NULL: to be computed */
+    double *w;                  /* [cell][arm], capped only; negative: to be computed */
+    double counted;             /* outcomes in `own` */
+    long calls, computed_at;    /* outcomes ever, and when beliefs were computed */
+    long hour;
+};
+
+/* ---- the table
+ * -----------------------------------------------------------------------------------------------------------------------------
+ */
+
+static struct moments *bucket(struct product *p, size_t i) { return p->buckets + i * p->pairs; }
+
+static void merge(struct moments *into, const struct moments *m)
+{
+    into->n += m->n;
+    into->sum += m->sum;
+    into->sum_sq += m->sum_sq;
+}
+
+/* Hours that have become old, by the day. */
+static void fold(struct product *p)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < p->bucket_count; i++) {
+        bool old = p->starts[i] < p->hour - HOURS_KEPT,
+             same = kept && p->starts[i] / HOURS_A_DAY == p->starts[kept - 1] / HOURS_A_DAY;
+        if (old && same) {
+            for (size_t k = 0; k < p->pairs; k++)
+                merge(&bucket(p, kept - 1)[k], &bucket(p, i)[k]);
+            continue;
+        }
+        memmove(bucket(p, kept), bucket(p, i), p->pairs * sizeof *p->buckets);
+        p->starts[kept++] = p->starts[i];
+    }
+    p->bucket_count = kept;
+}
+
+static void open_bucket(struct product *p, long hour)
+{
+    size_t n = p->bucket_count + 1;
+
+    p->buckets = xrealloc(p->buckets, n * p->pairs * sizeof *p->buckets);
+    p->starts = xrealloc(p->starts, n * sizeof *p->starts);
+    memset(bucket(p, n - 1), 0, p->pairs * sizeof *p->buckets);
+    p->starts[n - 1] = hour;
+    p->bucket_count = n;
+}
+
+/* What the table says of the arm in this cell before bucket `since` no longer counts. */
+static void forget(struct product *p, size_t pair, size_t since)
+{
+    for (size_t i = 0; i < since; i++)
+        bucket(p, i)[pair] = (struct moments){0};
+    p->counted -= p->own[pair].n;
+    p->own[pair] = (struct moments){0};
+    for (size_t i = since; i < p->bucket_count; i++)
+        merge(&p->own[pair], &bucket(p, i)[pair]);
+    p->counted += p->own[pair].n;
+}
+
+/* ---- change
+ * --------------------------------------------------------------------------------------------------------------------------------
+ */
+
+/* bandit.change_delta.  With 0.01, false alarms cost B2a a quarter more regret; with a fiftieth of that changes are found as
+ * soon. */
+static const double false_alarms = 2e-4;
+
+struct look {
+    struct product *product;
+    struct detect_settings settings;
+    enum detect_level level; /* of the change with the most evidence so far, if there is any */
+    size_t cell, arm;
+    struct change change;
+};
+
+static void look(struct look *l, enum detect_level level, size_t cell, size_t arm)
+{
+    struct product *p = l->product;
+    struct detect_table table = {
+        .hours = p->bucket_count, .cells = p->setting.cells, .variants = p->setting.arms, .own = p->buckets};
+    struct change change = detect_change(&l->settings, detect_series(&table, level, cell, arm, &p->work), p->bucket_count);
+
+    arena_reset(&p->work);
+    if (change.found && (!l->change.found || change.evidence > l->change.evidence)) {
+        l->level = level;
+        l->cell = cell;
+        l->arm = arm;
+        l->change = change;
+    }
+}
+
+/* As restarts.c of the bandit: once an hour, the change with the most evidence at any level; what it concerns forgets what came
+ * before. */
+static bool restart(struct product *p)
+{
+    struct look l = {.product = p, .settings = {.delta = p->variation->nervous ? 50 * false_alarms : false_alarms}};
+
+    l.settings.variance = belief_variance(&p->belief_settings, &p->data);
+    look(&l, DETECT_ALL, 0, 0);
+    for (size_t cell = 0; cell < p->setting.cells && p->setting.cells > 1; cell++)
+        look(&l, DETECT_CELL, cell, 0);
+    for (size_t arm = 0; arm < p->setting.arms; arm++)
+        look(&l, DETECT_VARIANT, 0, arm);
+    for (size_t i = 0; i < p->pairs && p->setting.cells > 1; i++) /* with one cell these were looked at */
+        look(&l, DETECT_ARM, i / p->setting.arms, i % p->setting.arms);
+    for (size_t i = 0; l.change.found && i < p->pairs; i++)
+        if ((l.level == DETECT_VARIANT || l.level == DETECT_ALL || i / p->setting.arms == l.cell) &&
+            (l.level == DETECT_CELL || l.level == DETECT_ALL || i % p->setting.arms == l.arm))
+            forget(p, i, l.change.since);
+    return l.change.found;
+}
+
+static void turn_hour(struct product *p, long hour)
+{
+    if (!p->variation->no_detector && restart(p))
+        p->beliefs = NULL;
+    p->hour = hour;
+    fold(p);
+    open_bucket(p, hour);
+}
+
+/* ---- beliefs and choices
+ * ------------------------------------------------------------------------------------------------------------------- */
+
+/* At once in small worlds; every 25 calls where a hundred and more (cell, arm) pairs make it slow. */
+static void believe(struct product *p)
+{
+    if (p->beliefs && (p->calls == p->computed_at || (p->pairs >= WIDE && p->calls < p->computed_at + REFRESH_WIDE)))
+        return;
+    if (belief_fit_due(&p->fit, p->counted)) {
+        belief_fit(&p->belief_settings, &p->data, &p->fit, &p->work);
+        arena_reset(&p->work);
+    }
+    arena_reset(&p->beliefs_arena);
+    p->beliefs = belief_compute(&p->belief_settings, &p->data, &p->fit, &p->beliefs_arena);
+    p->computed_at = p->calls;
+    for (size_t i = 0; i < p->pairs; i++)
+        p->w[i] = -1;
+}
+
+/* New and uncertain by the arm's own calls over all cells, as the guard counts. */
+static uint8_t group_of(const struct product *p, size_t arm)
+{
+    struct moments all = {0};
+
+    for (size_t i = arm; i < p->pairs; i += p->setting.arms)
+        merge(&all, &p->own[i]);
+    if (arm == 0)
+        return GROUP_NONE;
+    if (all.n < NEW_CALLS)
+        return CAP_NEW;
+    double variance = all.sum_sq / all.n - all.sum / all.n * (all.sum / all.n);
+    return 1.96 * sqrt(fmax(0, variance) / all.n) > 0.15 ? CAP_UNCERTAIN : GROUP_NONE;
+}
+
+static size_t choose_capped(struct product *p, size_t cell, struct rng *rng)
+{
+    bool eligible[LAB_VARIANTS];
+    uint8_t group[LAB_VARIANTS];
+    double share[LAB_VARIANTS], *w = p->w + cell * p->setting.arms;
+    struct limits limits = {
+        .count = p->setting.arms, .eligible = eligible, .group = group, .group_count = 2, .caps = {0.1, 0.05}, .floor = 0.002};
+
+    if (w[0] < 0)
+        explore_weights(&p->explore, p->belief_settings.model, p->beliefs + cell * p->setting.arms, p->setting.arms, w);
+    for (size_t i = 0; i < p->setting.arms; i++) {
+        eligible[i] = true;
+        group[i] = group_of(p, i);
+    }
+    allocate(&limits, w, share);
+    return allocate_draw(share, p->setting.arms, rng_uniform(rng));
+}
+
+static size_t choose(void *learner, long step, size_t cell, struct rng *rng)
+{
+    struct product *p = learner;
+    long hour = step / p->setting.steps_per_hour;
+
+    if (hour != p->hour)
+        turn_hour(p, hour);
+    believe(p);
+    if (p->setting.capped)
+        return choose_capped(p, cell, rng);
+    if (p->variation->floor > 0 && rng_uniform(rng) < p->variation->floor * (double)p->setting.arms)
+        return rng_below(rng, p->setting.arms);
+    return explore_draw(&p->explore, p->belief_settings.model, p->beliefs + cell * p->setting.arms, p->setting.arms, rng);
+}
+
+static void learn(void *learner, const struct outcome *o)
+{
+    struct product *p = learner;
+    double r = 2 * o->x - 1;
+    struct moments m = {1, r, r * r};
+    size_t pair = o->cell * p->setting.arms + o->arm, at = p->bucket_count - 1;
+
+    while (at > 0 && p->starts[at] > o->step / p->setting.steps_per_hour)
+        at--;
+    merge(&bucket(p, at)[pair], &m);
+    merge(&p->own[pair], &m);
+    p->counted++;
+    p->calls++;
+}
+
+static void replaced(void *learner, size_t arm)
+{
+    struct product *p = learner;
+
+    for (size_t pair = arm; pair < p->pairs; pair += p->setting.arms)
+        forget(p, pair, p->bucket_count);
+    p->beliefs = NULL;
+}
+
+/* ---- from nothing
+ * -------------------------------------------------------------------------------------------------------------------------- */
+
+static void describe(struct product *p)
+{
+    const struct setting *s = &p->setting;
+    size_t times = s->cells / s->profiles;
+
+    p->data = (struct belief_data){.cells = s->cells, .variants = s->arms, .own = p->own};
+    if (s->cells > 1) {
+        p->context = xcalloc(2 * s->cells, sizeof *p->context);
+        for (size_t cell = 0; cell < s->cells; cell++) {
+            p->context[2 * cell] = (int)(cell / times);
+            p->context[2 * cell + 1] = (int)(cell % times);
+        }
+        p->data.fields = 2;
+        p->data.context = p->context;
+    }
+    if (s->callers) {
+        p->data.slots = LAB_SLOTS;
+        p->data.slot = lab_slots[0];
+    }
+}
+
+static void *create(const void *rule, const struct setting *setting)
+{
+    struct product *p = xcalloc(1, sizeof *p);
+
+    p->setting = *setting;
+    p->variation = rule;
+    p->belief_settings = BELIEF_DEFAULTS;
+    p->explore = EXPLORE_DEFAULTS;
+    if (p->variation->gaussian)
+        p->belief_settings.model = MODEL_GAUSSIAN;
+    if (p->variation->plain)
+        p->explore.sharpness = 1, p->explore.widening = 0;
+    p->pairs = setting->cells * setting->arms;
+    p->own = xcalloc(p->pairs, sizeof *p->own);
+    p->w = xcalloc(p->pairs, sizeof *p->w);
+    describe(p);
+    open_bucket(p, 0);
+    return p;
+}
+
+static void destroy(void *learner)
+{
+    struct product *p = learner;
+
+    arena_done(&p->beliefs_arena);
+    arena_done(&p->work);
+    free(p->own);
+    free(p->w);
+    free(p->buckets);
+    free(p->starts);
+    free(p->context);
+    free(p);
+}
+
+#define PRODUCT(title, where, ...) \
+    {.name = title, .source = where, .rule = &(const struct variation){__VA_ARGS__}, .create = create, .destroy = destroy, .choose = choose, .learn = learn, \
+     .replaced = replaced}
+
+const struct algorithm lab_product_algorithms[] = {
+    PRODUCT("default", "the product as it ships: belief.h, explore.h, detect.h", .floor = 0),
+    PRODUCT("default, floor .002", "the same with the guard's floor, for exact propensities", .floor = 0.002),
+    PRODUCT("default, plain", "the same model with plain Thompson sampling", .plain = true),
+    PRODUCT("default, no detector", "the same without change detection", .no_detector = true),
+    PRODUCT("default, delta .01", "the same with a detector of fifty times the false alarms", .nervous = true),
+    PRODUCT("default, gaussian", "the same with the model gaussian, which shares no strength", .gaussian = true),
+    {0},
+};
