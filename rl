@@ -549,7 +549,7 @@ test_main() { exec "$root/tests/run.sh" "$@"; }
 
 verb=${1:-help}
 [ $# -eq 0 ] || shift
-case $verb in up | down | status | demo | select | explain | end | amend | reward | event | session | stats | req | pub | guard | dlq | replay | bandit | password)
+case $verb in up | down | status | demo | select | explain | end | amend | reward | event | session | stats | req | pub | guard | dlq | replay | versions | switch | bandit | password)
   if by_compose; then compose_verb "$verb" "$@"; exit; fi ;;
 esac
 case $verb in

@@ -9,7 +9,10 @@
 #include "allocate.h"
 #include "best.h"
 
-enum { EXPLORE_DOUBT = 2 }; /* calls below which learned variances and normal tails are not to be trusted */
+enum {
+    PRIOR_CALLS = 2,   /* what a posterior mean holds of its prior, in calls */
+    EXPLORE_DOUBT = 2, /* how much more is widened after one call, where neither a learned variance nor a normal tail can be trusted */
+};
 
 const char *const strategy_names[] = {"thompson", "top_two", "epsilon_greedy", "greedy", "uniform", NULL};
 
@@ -48,17 +51,57 @@ double explore_best(enum belief_model model, const struct belief *beliefs, size_
     return largest;
 }
 
-void explore_deviations(const struct explore_settings *s, const struct belief *beliefs, size_t count, double *ret_sd)
+static double calls_of(const struct belief *beliefs, size_t count)
 {
     double total = 0;
 
     for (size_t i = 0; i < count; i++)
         total += belief_n_eff(&beliefs[i]);
+    return total;
+}
+
+void explore_deviations(const struct explore_settings *s, const struct belief *beliefs, size_t count, double *ret_sd)
+{
+    double total = calls_of(beliefs, count);
+
     for (size_t i = 0; i < count; i++) {
         double n = belief_n_eff(&beliefs[i]), rarity = fmax(0, log((total + 1) / ((double)count * fmax(1, n))));
         double doubt = 1 + EXPLORE_DOUBT * (n < 1 ? n : 1 / n);
         ret_sd[i] = beliefs[i].sd_apart * s->sharpness * sqrt(1 + s->widening * rarity * doubt);
     }
+}
+
+static double divergence(double p, double q) { return p * log(p / q) + (1 - p) * log((1 - p) / (1 - q)); }
+
+/* The largest q with n kl(x, q) <= bound, by halving. */
+static double upper_bound(double x, double n, double bound)
+{
+    double p = fmin(1 - 1e-12, fmax(1e-12, x)), low = p, high = 1 - 1e-13;
+
+    for (int i = 0; i < 40; i++) {
+        double q = (low + high) / 2;
+        if (n * divergence(p, q) > bound)
+            high = q;
+        else
+            low = q;
+    }
+    return low;
+}
+
+void explore_cautious(const struct belief *beliefs, size_t count, double *ret_w)
+{
+    double bound = log(calls_of(beliefs, count) + 1) / 2, largest = -INFINITY, ties = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        ret_w[i] = upper_bound((beliefs[i].mean + 1) / 2, belief_n_eff(&beliefs[i]) + PRIOR_CALLS, bound);
+        largest = fmax(largest, ret_w[i]);
+    }
+    for (size_t i = 0; i < count; i++) {
+        ret_w[i] = ret_w[i] > largest - 1e-9;
+        ties += ret_w[i];
+    }
+    for (size_t i = 0; i < count; i++)
+        ret_w[i] /= ties;
 }
 
 /* The largest mean takes it all; equal ones share. */
@@ -100,10 +143,13 @@ static void mix_uniform(double *w, double share, size_t count)
 static void thompson(const struct explore_settings *s, enum belief_model model, const struct belief *beliefs, size_t count,
                      double *ret_w)
 {
-    double *sd = xcalloc(count, sizeof *sd);
+    double *sd = xcalloc(2 * count, sizeof *sd), *cautious = sd + count;
 
     explore_deviations(s, beliefs, count, sd);
     best_of(model, beliefs, sd, count, ret_w);
+    explore_cautious(beliefs, count, cautious);
+    for (size_t i = 0; i < count; i++)
+        ret_w[i] = (1 - s->caution) * ret_w[i] + s->caution * cautious[i];
     free(sd);
 }
 
@@ -148,6 +194,10 @@ static size_t draw_thompson(const struct explore_settings *s, enum belief_model 
     size_t found = 0;
 
     assert(count <= EXPLORE_DRAWN);
+    if (s->caution > 0 && rng_uniform(rng) < s->caution) {
+        explore_cautious(beliefs, count, sd);
+        return allocate_draw(sd, count, rng_uniform(rng));
+    }
     explore_deviations(s, beliefs, count, sd);
     for (size_t i = 0; i < count; i++) {
         double x = draw(model, beliefs[i].mean, sd[i], rng);

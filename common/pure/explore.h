@@ -17,20 +17,25 @@ struct explore_settings {
     enum strategy strategy;
     double sharpness; /* (0, 1]: factor of every standard deviation; 1: plain Thompson */
     double widening;  /* >= 0; 0: none */
+    double caution;   /* 0 .. 1: share of traffic that trusts no model, see explore_cautious */
     double epsilon;   /* of epsilon_greedy: share that is uniform */
     double runner_up; /* of top_two: how often the runner-up is served instead (Russo 2016, top-two Thompson sampling) */
 };
 
 #define EXPLORE_DEFAULTS                                                                                                         \
     ((struct explore_settings){                                                                                                  \
-        .strategy = STRATEGY_THOMPSON, .sharpness = 0.45, .widening = 0.5, .epsilon = 0.1, .runner_up = 0.5})
+        .strategy = STRATEGY_THOMPSON, .sharpness = 0.45, .widening = 0.5, .caution = 0, .epsilon = 0.1, .runner_up = 0.5})
 
-/* The standard deviations that thompson draws with: sd_apart times sharpness sqrt(1 + widening L (1 + 2 min(n, 1 / n))), n the
- * variant's effective calls (n_eff), L = ln+((N + 1) / (K max(1, n))) with N the sum over the K variants: how seldom this one was
- * heard.  The last factor is there for the tail of regret: after a few calls neither a learned variance nor a normal tail can be
- * trusted, and an unlucky start must not shut out the best variant.  A variant without calls has only its prior, and needs no
- * such doubt. */
+/* The standard deviations that thompson draws with: sd_apart times sharpness sqrt(1 + widening L (1 + 2 min(n, 1 / n))),
+ * L = ln+((N + 1) / (K max(1, n))), n the variant's effective calls (n_eff), N their sum over the K variants.  The last factor
+ * is for the tail of regret: after a few calls neither a learned variance nor a normal tail can be trusted, and an unlucky start
+ * must not shut out the best variant.  A variant without calls has only its prior, and needs no such doubt. */
 void explore_deviations(const struct explore_settings *settings, const struct belief *beliefs, size_t count, double *ret_sd);
+
+/* The variant with the largest KL upper confidence bound gets it all (Garivier & Cappe 2011, with ln(N) / 2): how good it could be
+ * at all when nothing is known but that rewards lie in [-1, +1].  thompson gives it `caution` of the traffic.  At 0.03 the worst
+ * of a thousand runs lose half as much, but many cells with few calls each pay a seventh more: so it is off.  Equal bounds share. */
+void explore_cautious(const struct belief *beliefs, size_t count, double *ret_w);
 
 /* w, >= 0, sums to 1.  `model` says which shape the posteriors have. */
 void explore_weights(const struct explore_settings *settings, enum belief_model model, const struct belief *beliefs, size_t count,

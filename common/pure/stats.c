@@ -88,6 +88,8 @@ double stats_variance(const struct stats *s)
     return s->n > 0 ? fmax(0, (double)s->reward_sq / REWARD_SCALE / (double)s->n - mean * mean) : 0;
 }
 
+double stats_response(const struct stats *s) { return s->n ? (double)s->rated / (double)s->n : 0; }
+
 struct moments stats_moments(const struct stats *s)
 {
     return (struct moments){.n = (double)s->n, .sum = (double)s->reward / REWARD_SCALE, .sum_sq = (double)s->reward_sq / REWARD_SCALE};

@@ -68,6 +68,14 @@ struct bus_figures {
     uint64_t pending[CONSUMER_COUNT], ack_pending[CONSUMER_COUNT], redelivered[CONSUMER_COUNT];
 };
 
+/* Looks at all that a stream holds and overwrites each message that is `wanted`, once those who consume it have it.  One at a time.
+ * `wanted` is called in another thread, up to the call of `scrub` that says the end or `drain`; subject SUBJECT_COUNT: one that is not in the table. */
+struct bus_scrub {
+    enum stream stream;
+    bool (*wanted)(void *ctx, enum subject subject, const uint8_t *data, size_t size);
+    void *ctx;
+};
+
 struct bus; /* the first member of each implementation */
 
 /* `immediate` runs in the bus's thread.  Everything else: one thread, the service's. */
@@ -104,7 +112,10 @@ struct bus_ops {
     void (*flush)(struct bus *bus); /* all that was sent is on its way to the server */
 
     void (*figures)(struct bus *bus, struct bus_figures *ret);
-    /* Stop delivering stream messages, requests and snapshots; PUBACKs still come. */
+    /* See struct bus_scrub.  STATUS_BUSY: it is looking, ask again; STATUS_OK: done; STATUS_UNAVAILABLE: not everything could be done, the
+     * next call begins anew. */
+    enum status (*scrub)(struct bus *bus, const struct bus_scrub *scrub, uint64_t *ret_removed);
+    /* Stop delivering stream messages, requests and snapshots, and looking for what is to be erased; PUBACKs still come. */
     void (*drain)(struct bus *bus);
 };
 

@@ -334,6 +334,7 @@ static void nats_drain(struct bus *bus)
 
     if (atomic_exchange(&b->draining, true))
         return;
+    bus_scrub_stop(b);
     stop_keeper(b);
     history_stop(b);
     for (size_t i = 0; i < b->link_count; i++) {
@@ -352,7 +353,7 @@ static void nats_drain(struct bus *bus)
 struct bus *bus_nats_new(const struct bus_nats_options *options)
 {
     static const struct bus_ops ops = {nats_start, bus_take, bus_release, nats_publish, nats_ack, nats_respond, nats_flush,
-                                       nats_figures, nats_drain};
+                                       nats_figures, bus_scrub, nats_drain};
     struct bus_nats *b = xcalloc(1, sizeof *b);
     pthread_condattr_t mono;
     natsInbox *inbox = NULL;
@@ -398,6 +399,7 @@ struct bus *bus_nats_free(struct bus *bus)
 
     if (!b)
         return NULL;
+    bus_scrub_stop(b);
     stop_keeper(b);
     history_stop(b);
     if (b->nc && atomic_load(&b->connected))

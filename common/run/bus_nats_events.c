@@ -152,7 +152,7 @@ void bus_fill(struct bus_event *event, natsMsg *msg)
     event->traceparent = header(msg, "traceparent");
     if (!*event->traceparent)
         event->traceparent = header(msg, "Traceparent");
-    if (strlen(event->traceparent) > LONGEST_TRACEPARENT)
+    if (strlen(event->traceparent) > LONGEST_TRACEPARENT || strspn(event->traceparent, "0123456789abcdef-") != strlen(event->traceparent))
         event->traceparent = "";
     if (*first_time && strtoll(first_time, NULL, 10) > 0)
         event->time_us = strtoll(first_time, NULL, 10);

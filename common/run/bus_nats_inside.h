@@ -64,6 +64,7 @@ struct event_ring {
 };
 
 struct history;
+struct scrub;
 
 struct bus_nats {
     struct bus base;
@@ -102,6 +103,7 @@ struct bus_nats {
     int64_t history_since_us;
     size_t history_subject; /* index in setup.subjects: its stream is read */
     uint64_t history_next;  /* sequence to go on from; 0: by time */
+    struct scrub *scrub;    /* the service's thread's; NULL: none */
 };
 
 /* What the subject of an acknowledgement says of its message. */
@@ -153,5 +155,9 @@ void keeper_time_text(int64_t us, char ret_text[static 40]);
 void history_init(struct bus_nats *b);
 void history_keep(struct bus_nats *b); /* starts it, starts it over, ends it */
 void history_stop(struct bus_nats *b);
+
+/* bus_nats_scrub.c */
+enum status bus_scrub(struct bus *bus, const struct bus_scrub *scrub, uint64_t *ret_removed);
+void bus_scrub_stop(struct bus_nats *b);
 
 #endif

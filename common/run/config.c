@@ -19,8 +19,8 @@
 enum { NAME_SIZE = 128, RULE_SIZE = 160, LIST_ITEM = 40 };
 
 /* Sections of all programs: what one program does not know, another one checks. */
-static const char *const all_sections[] = {"rl",     "nats",  "metrics", "context", "feedback",   "reward",
-                                           "bandit", "exploration", "guard", "router",  "sidecar", "supervisor", NULL};
+static const char *const all_sections[] = {"rl",     "nats",        "metrics", "context", "feedback", "reward",     "reward_candidate",
+                                           "bandit", "exploration", "guard",   "router",  "sidecar",  "supervisor", NULL};
 
 struct loader {
     struct arena *arena;

@@ -68,6 +68,7 @@ struct common_config {
     const char *nats_password_file; /* nats.password_file, RL_NATS_PASSWORD_FILE; empty: <data_dir>/secrets/<user>.password */
     const char *subject_prefix; /* nats.subject_prefix, RL_SUBJECT_PREFIX (empty; else lower-case words each ending in a dot) */
     int64_t metrics_port_base; /* metrics.port_base, RL_METRICS_PORT_BASE (9101) */
+    int64_t min_cell_size;   /* rl.min_cell_size (5) */
     bool legacy_names;       /* metrics.legacy_names */
     struct config_list agents;   /* context.agents: TOM, TOM_v1, TOM_v2 */
     struct config_list profiles; /* context.profiles: kfz, it, sales, support, general */

@@ -36,6 +36,11 @@ mono_time outbox_mono(const struct outbox *out) { return out->mono; }
 
 const struct bus_figures *outbox_figures(const struct outbox *out) { return &out->run->figures; }
 
+enum status outbox_scrub(struct outbox *out, const struct bus_scrub *scrub, uint64_t *ret_removed)
+{
+    return out->run->bus->ops->scrub(out->run->bus, scrub, ret_removed);
+}
+
 size_t outbox_room(const struct outbox *out) { return out->output_count < OUTBOX_LIMIT ? OUTBOX_LIMIT - out->output_count : 0; }
 
 static struct output *next_output(struct outbox *out)
@@ -84,8 +89,26 @@ void outbox_dead_letter(struct outbox *out, DeadLetter *letter, const char *id, 
     outbox_say(out, subject_dlq(service), &letter->base, id, revision, letter->traceparent);
 }
 
-/* A rule about an id quotes the id; logs never do. */
-static bool quotes_an_id(const char *field) { return strstr(field, "call_id") || strstr(field, "caller_key"); }
+/* A rule quotes what a sender wrote, and so does the name of a key that nobody knows: neither may be logged, for it could be anything, a
+ * telephone number too.  The dead letter has both. */
+const char *field_for_log(const ProtobufCMessageDescriptor *type, const char *field)
+{
+    char name[64];
+    const char *rest = field;
+
+    while (type && *rest) {
+        size_t n = strcspn(rest, ".[");
+        snprintf(name, sizeof name, "%.*s", (int)(n < sizeof name ? n : sizeof name - 1), rest);
+        const ProtobufCFieldDescriptor *f = protobuf_c_message_descriptor_get_field_by_name(type, name);
+        if (!f)
+            return "?";
+        type = f->type == PROTOBUF_C_TYPE_MESSAGE ? f->descriptor : NULL;
+        rest += n;
+        rest += *rest == '[' ? strcspn(rest, "]") : 0;
+        rest += strspn(rest, "].");
+    }
+    return *rest ? "?" : field;
+}
 
 void outbox_refuse(struct outbox *out, const struct bus_event *event, const char *why, const struct reason *reason)
 {
@@ -105,8 +128,8 @@ void outbox_refuse(struct outbox *out, const struct bus_event *event, const char
     d->deliveries = event->deliveries;
     outbox_dead_letter(out, d, arena_printf(out->arena, "%s/%llu", stream, (unsigned long long)event->sequence), 0);
     metrics_add(out->run->metrics, METRIC_FAILED, 1, from->name, why, NULL);
-    log_warning("message.refused", "subject=%s sequence=%llu reason=%s field=%s rule=\"%s\"", from->name,
-                (unsigned long long)event->sequence, why, reason->field, quotes_an_id(reason->field) ? "-" : reason->text);
+    log_warning("message.refused", "subject=%s sequence=%llu reason=%s field=%s", from->name, (unsigned long long)event->sequence, why,
+                field_for_log(from->message, reason->field));
 }
 
 void outbox_replace_refused(struct outbox *out, struct output *output, const char *server_words)

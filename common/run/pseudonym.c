@@ -15,12 +15,22 @@
 
 #include "arena.h"
 
-enum { MAX_KEYS = 16, SECRET_BYTES = 32, KEY_ID_SIZE = 17 };
+enum { SECRET_BYTES = 32, KEY_ID_SIZE = 17 };
+
+/* Which file it was. */
+struct key_file {
+    dev_t device;
+    ino_t inode;
+    off_t size;
+    struct timespec changed;
+};
 
 struct keyring {
     size_t count;
+    struct key_file file;
     struct {
         char id[KEY_ID_SIZE];
+        int64_t made;
         EVP_MAC_CTX *mac;
     } keys[MAX_KEYS];
 };
@@ -63,19 +73,21 @@ static bool key_id_valid(const char *id)
     return *id && strlen(id) < KEY_ID_SIZE && strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789_-") == strlen(id);
 }
 
+static bool is_seconds(const char *text) { return strspn(text, "0123456789") == strlen(text) && strlen(text) <= 12; }
+
 /* One line; `why` is NULL when it is fine. */
 static void keyring_add(struct keyring *ring, char *line, const char **why)
 {
     uint8_t secret[SECRET_BYTES];
-    char *save, *id = strtok_r(line, " \t\r\n", &save), *hex = strtok_r(NULL, " \t\r\n", &save);
+    char *save, *id = strtok_r(line, " \t\r\n", &save), *hex = strtok_r(NULL, " \t\r\n", &save), *made = strtok_r(NULL, " \t\r\n", &save);
 
     *why = NULL;
     if (!id || *id == '#')
         return;
     if (!key_id_valid(id))
         *why = "a key id has 1 to 16 of a-z 0-9 _ -";
-    else if (!hex || !hex_parse(hex, secret, sizeof secret) || strtok_r(NULL, " \t\r\n", &save))
-        *why = "want \"<key id> <64 lower-case hex digits>\"";
+    else if (!hex || !hex_parse(hex, secret, sizeof secret) || (made && !is_seconds(made)) || (made && strtok_r(NULL, " \t\r\n", &save)))
+        *why = "want \"<key id> <64 lower-case hex digits> [unix seconds]\"";
     else if (ring->count == MAX_KEYS)
         *why = "more than 16 keys";
     for (size_t i = 0; !*why && i < ring->count; i++)
@@ -84,8 +96,14 @@ static void keyring_add(struct keyring *ring, char *line, const char **why)
     if (*why)
         return;
     memcpy(ring->keys[ring->count].id, id, strlen(id));
+    ring->keys[ring->count].made = made ? strtoll(made, NULL, 10) : 0;
     ring->keys[ring->count++].mac = mac_new(secret);
     OPENSSL_cleanse(secret, sizeof secret);
+}
+
+static struct key_file file_of(const struct stat *st)
+{
+    return (struct key_file){.device = st->st_dev, .inode = st->st_ino, .size = st->st_size, .changed = st->st_ctim}; /* owner and mode, too */
 }
 
 static enum status read_keys(struct keyring *ring, FILE *in, const char *path, struct reason *reason)
@@ -109,6 +127,7 @@ static enum status read_keys(struct keyring *ring, FILE *in, const char *path, s
         return reason_fail(reason, STATUS_CONFIG, "rl.pseudonym_key_file", "%s:%d: %s", path, number, why);
     if (!ring->count)
         return reason_fail(reason, STATUS_CONFIG, "rl.pseudonym_key_file", "%s:1: holds no key", path);
+    ring->file = file_of(&st);
     return STATUS_OK;
 }
 
@@ -140,6 +159,35 @@ struct keyring *keyring_free(struct keyring *ring)
 }
 
 const char *keyring_id(const struct keyring *ring, size_t i) { return i < ring->count ? ring->keys[i].id : NULL; }
+int64_t keyring_made(const struct keyring *ring, size_t i) { return i < ring->count ? ring->keys[i].made : 0; }
+
+static bool same_file(const struct key_file *a, const struct key_file *b)
+{
+    return a->device == b->device && a->inode == b->inode && a->size == b->size && a->changed.tv_sec == b->changed.tv_sec
+           && a->changed.tv_nsec == b->changed.tv_nsec;
+}
+
+enum status keyring_refresh(struct keyring **ring, const char *path, int64_t made_until, bool *ret_changed, struct reason *reason)
+{
+    struct keyring *fresh = NULL;
+    struct stat st;
+
+    *ret_changed = false;
+    if (stat(path, &st) != 0) /* nobody needs the file while it is away */
+        return STATUS_OK;
+    struct key_file file = file_of(&st);
+    if (same_file(&file, &(*ring)->file))
+        return STATUS_OK;
+    enum status status = keyring_load(path, &fresh, reason);
+    if (status != STATUS_OK) {
+        (*ring)->file = file; /* said once */
+        return status;
+    }
+    *ret_changed = keyring_made(fresh, 0) <= made_until;
+    keyring_free(*ret_changed ? *ring : fresh);
+    *ring = *ret_changed ? fresh : *ring;
+    return STATUS_OK;
+}
 
 void pseudonym(struct keyring *ring, size_t i, const char *domain, const char *id, uint8_t ret_key[static CALL_KEY_BYTES])
 {

@@ -78,7 +78,8 @@ enum status running_handle(struct outbox *out, const struct bus_event *event)
     else if (event->type == BUS_MESSAGE)
         outbox_refuse(out, event, status_text(status), &reason);
     else
-        log_warning("message.ignored", "subject=%s field=%s rule=\"%s\"", subject_table[event->subject].name, reason.field, reason.text);
+        log_warning("message.ignored", "subject=%s field=%s", subject_table[event->subject].name,
+                    field_for_log(subject_table[event->subject].message, reason.field));
     return STATUS_OK;
 }
 

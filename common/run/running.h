@@ -110,6 +110,9 @@ void running_immediate(void *ctx, const struct bus_event *request);
 void outbox_start(struct outbox *out, struct running *run, struct arena *arena);
 void outbox_done(struct outbox *out);
 
+/* The field that broke a rule, or "?": its name may be the sender's invention. */
+const char *field_for_log(const ProtobufCMessageDescriptor *type, const char *field);
+
 /* The dead letter of an input that was refused. */
 void outbox_refuse(struct outbox *out, const struct bus_event *event, const char *why, const struct reason *reason);
 /* What replaces an output that its stream will never take; the output keeps its token. */

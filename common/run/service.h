@@ -45,6 +45,9 @@ wall_time outbox_now(const struct outbox *out); /* the time of this turn */
 mono_time outbox_mono(const struct outbox *out);
 const struct bus_figures *outbox_figures(const struct outbox *out); /* what the bus counted, at most 5 s old; zeros before the first */
 
+/* Has a stream searched and overwritten, see bus_ops.scrub; called from a timer, turn by turn. */
+enum status outbox_scrub(struct outbox *out, const struct bus_scrub *scrub, uint64_t *ret_removed) MUST_CHECK;
+
 /* How much more a timer should say in this turn: a batch that is too large would hold the inputs behind it. */
 size_t outbox_room(const struct outbox *out);
 

@@ -24,6 +24,7 @@ struct store {
     sqlite3 *db;
     char *path;
     struct query *buckets[BUCKETS];
+    bool truncate; /* the write-ahead log, at the next commit */
 };
 
 /* Only a program can be wrong in these ways, never a disk. */
@@ -110,7 +111,8 @@ static enum status configure(struct store *store, struct reason *reason)
         return status;
     if (strcmp(mode, "wal") != 0 && strncmp(store->path, "file:", 5) != 0 && strcmp(store->path, ":memory:") != 0)
         return reason_fail(reason, STATUS_STORE, "", "%s: this file system has no write-ahead log (journal mode %s)", store->path, mode);
-    return open_execute(store, "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY", "cannot be set up", reason);
+    return open_execute(store, "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;"
+                               " PRAGMA secure_delete = ON", "cannot be set up", reason);
 }
 
 static enum status migrate(struct store *store, const char *sql, size_t version, struct reason *reason)
@@ -214,9 +216,20 @@ struct store *store_close(struct store *store)
 /* --- transactions and statements ------------------------------------------------------------------------------------------------- */
 
 enum status store_begin(struct store *store) { return execute(store, "BEGIN IMMEDIATE"); }
-enum status store_commit(struct store *store) { return execute(store, "COMMIT"); }
 bool store_in_transaction(const struct store *store) { return !sqlite3_get_autocommit(store->db); }
+void store_truncate_log(struct store *store) { store->truncate = true; }
+bool store_truncate_pending(const struct store *store) { return store->truncate; }
 int64_t store_last_id(const struct store *store) { return sqlite3_last_insert_rowid(store->db); }
+
+/* While somebody reads, nothing can be cut; the next commit tries again. */
+enum status store_commit(struct store *store)
+{
+    enum status status = execute(store, "COMMIT");
+
+    if (status == STATUS_OK && store->truncate)
+        store->truncate = sqlite3_wal_checkpoint_v2(store->db, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) != SQLITE_OK;
+    return status;
+}
 
 struct query *store_query(struct store *store, const char *sql)
 {

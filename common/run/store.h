@@ -29,6 +29,11 @@ enum status store_begin(struct store *store) MUST_CHECK;
 enum status store_commit(struct store *store) MUST_CHECK;
 bool store_in_transaction(const struct store *store);
 
+/* What was deleted is overwritten where it lay (secure_delete), but the write-ahead log still holds it: after the next commits all of the log
+ * goes into the file and is cut to nothing, which may have to wait for readers.  _pending: it has not happened yet. */
+void store_truncate_log(struct store *store);
+bool store_truncate_pending(const struct store *store);
+
 /* A prepared statement; the same SQL text (by address) gives the same statement.  Owned by the store. */
 struct query *store_query(struct store *store, const char *sql);
 
@@ -56,5 +61,11 @@ bool query_null(const struct query *q, int column);
 void store_each_plan(struct store *store, void (*visit)(void *ctx, const char *sql, const char *step), void *ctx);
 
 int64_t store_last_id(const struct store *store);
+
+/* For tools.  A consistent copy of a sound database, which may be in use; what was deleted from it is not in the copy.  `to` must not exist. */
+enum status store_copy(const char *from, const char *to, struct reason *reason) MUST_CHECK;
+
+/* Tombstones of one database that another one, not in use, does not have; its owner then sweeps (tombstones.h).  Adds their number. */
+enum status store_merge_tombstones(const char *into, const char *from, int64_t *ret_taken, struct reason *reason) MUST_CHECK;
 
 #endif

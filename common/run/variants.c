@@ -76,6 +76,13 @@ int variants_find(const struct variants *variants, const char *id)
     return -1;
 }
 
+const char *variants_label(const struct variants *variants, const char *id)
+{
+    int index = variants_find(variants, id);
+
+    return index >= 0 ? variants->items[index].id : "other";
+}
+
 /* --- slot definitions ------------------------------------------------------------------------------------------------------- */
 
 /* At most so many columns of a text that an error quotes. */

@@ -40,6 +40,9 @@ enum status variants_load(struct arena *arena, const char *path, struct variants
 /* Index of an id, or -1. */
 int variants_find(const struct variants *variants, const char *id);
 
+/* The id, or "other" when it is not configured: what senders make up is no label and goes into no log. */
+const char *variants_label(const struct variants *variants, const char *id);
+
 /* ^v[0-9]+[a-z]$, at most 16 characters. */
 bool variant_id_valid(const char *id);
 

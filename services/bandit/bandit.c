@@ -15,17 +15,20 @@
 #include "service.h"
 #include "snapshot.h"
 #include "state_file.h"
+#include "versions.h"
 
 enum { US = 1000000, MS = 1000, SNAPSHOT_EVERY_US = 10 * US, STATE_EVERY_US = US, TIMES_OF_DAY = 5, TOUCHED = 4,
        SECONDS_PER_HOUR = 3600, SECONDS_PER_DAY = 86400, HOURS_PER_DAY = 24 };
 
 struct bandit {
     /* configuration */
-    struct model model; /* first: rl-sim reads the settings from here */
+    struct model model; /* of the active version; first: rl-sim reads the settings from here */
     int64_t publish_interval_ms;
     const char *state_path;
+    struct versions versions;
 
     const struct config_list *profiles;
+    int64_t min_cell_size;
     struct metrics *metrics;
     struct clk clk;
     struct store *store;
@@ -51,18 +54,23 @@ static const struct config_key keys[] = {
     K(DOUBLE, model.half_life_days, "bandit.half_life_days", "0", 0, 3650, NULL, "A call of this age counts half; 0: nothing is forgotten."),
     K(ENUM, model.belief.model, "bandit.model", model_names, "linear", "What is believed of variants: reference, each cell by itself, or all together."),
     K(INT, publish_interval_ms, "bandit.publish_interval_ms", "100", 1, 10000, NULL, "Least time between two snapshots, milliseconds."),
-    K(TEXT, model.reward_version, "bandit.reward_version", "v1", NULL, "The reward version that is learned; others are refused."),
+    K(TEXT, versions.candidate, "bandit.reward_candidate", "", NULL,
+      "A second reward version that is learned beside it, for rlctl versions and switch; empty: none."),
+    K(TEXT, versions.first, "bandit.reward_version", "v1", NULL,
+      "The reward version that decides at the first start; from then on rlctl switch decides which."),
     K(DOUBLE, model.belief.beta.shrinkage, "bandit.shrinkage", "20", 0, 1e6, NULL,
       "Model beta: at most so many calls' worth of strength comes from a variant's other cells."),
     K(TEXT, state_path, "bandit.state_path", "", "RL_BANDIT_STATE_PATH", "Readable export; empty: <data_dir>/rl/bandit_state.json."),
+    K(DOUBLE, model.explore.caution, "exploration.caution", "0", 0, 1, NULL,
+      "Thompson sampling: share for the variant that could be best at all, by a bound that trusts no model."),
     K(DOUBLE, model.explore.runner_up, "exploration.runner_up", "0.5", 0, 1, NULL, "Strategy top_two: how often the runner-up is served instead."),
     K(DOUBLE, model.explore.sharpness, "exploration.sharpness", "0.45", 0.01, 1, NULL,
-      "Thompson sampling: factor of every posterior deviation; 1 with widening 0 is plain Thompson."),
+      "Thompson sampling: factor of every posterior deviation; 1, without widening and caution, is plain."),
     K(ENUM, model.explore.strategy, "exploration.strategy", strategy_names, "thompson", "How beliefs become shares of traffic."),
     K(DOUBLE, model.explore.widening, "exploration.widening", "0.5", 0, 10, NULL, "How much of that is given back to variants of which less is known."),
 };
 
-enum { EXPLORATION, LEARNED, AMENDED, STALE, CLOSED, ROWS, BUCKETS, SNAPSHOTS, SNAPSHOT_SECONDS, RESTARTS };
+enum { EXPLORATION, LEARNED, AMENDED, STALE, CLOSED, ERASED, INACTIVE, ROWS, BUCKETS, SNAPSHOTS, SNAPSHOT_SECONDS, POSTERIOR_DELAY, RESTARTS };
 
 static const struct metric metrics[] = {
     [EXPLORATION] = {"rl_bandit_exploration_rate", METRIC_GAUGE, "Traffic-weighted mean over cells of 1 - w of the leading variant.", {0}},
@@ -70,68 +78,114 @@ static const struct metric metrics[] = {
     [AMENDED] = {"rl_rewards_amended_total", METRIC_COUNTER, "Rewards that replaced an older one of the same call.", {0}},
     [STALE] = {"rl_rewards_stale_total", METRIC_COUNTER, "Rewards not newer than what was known; they changed nothing.", {0}},
     [CLOSED] = {"rl_rewards_closed_total", METRIC_COUNTER, "Rewards of unknown calls from before the rows that are kept; they changed nothing.", {0}},
-    [ROWS] = {"rl_ledger_rows", METRIC_GAUGE, "Calls in the ledger.", {0}},
+    [ERASED] = {"rl_rewards_erased_total", METRIC_COUNTER, "Rewards of calls that were erased; they changed nothing.", {0}},
+    [INACTIVE] = {"rl_rewards_inactive_total", METRIC_COUNTER, "Rewards learned under the version that is not active; no other counter has them.", {0}},
+    [ROWS] = {"rl_ledger_rows", METRIC_GAUGE, "Rows in the ledger: calls, once under each reward version.", {0}},
     [BUCKETS] = {"rl_sums_buckets", METRIC_GAUGE, "Sums by version, cell, variant and hour or day.", {0}},
     [SNAPSHOTS] = {"rl_snapshots_published_total", METRIC_COUNTER, "Publications of bandit.updated.", {0}},
     [SNAPSHOT_SECONDS] = {"rl_snapshot_compute_seconds", METRIC_HISTOGRAM, "Time to compute a snapshot.", {0},
                           .bounds = {1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3}, .bound_count = 8},
+    [POSTERIOR_DELAY] = {"rl_posterior_delay_seconds", METRIC_HISTOGRAM, "From feedback's saying of a call until the posterior holds it.", {0},
+                         .bounds = {0.01, 0.03, 0.1, 0.3, 1, 10, 60, 3600, 86400}, .bound_count = 9},
     [RESTARTS] = {"rl_bandit_restarts_total", METRIC_COUNTER, "Changes of the world that were found; what came before no longer counts.", {"level"}},
 };
 
-static const char *label(const struct bandit *b, const char *variant)
-{
-    return variants_find(b->model.variants, variant) >= 0 ? variant : "other";
-}
+static const char *label(const struct bandit *b, const char *variant) { return variants_label(b->model.variants, variant); }
 
 static struct grid grid_of(const struct bandit *b, struct arena *arena)
 {
     return ledger_grid(b->ledger, b->model.reward_version, b->model.variants, arena);
 }
 
-/* What the models learn from, as of `now` in unix seconds. */
-static struct grid learned_grid(const struct bandit *b, int64_t now, struct arena *arena)
+/* What is learned under one version: settings, and the facts beside its sums. */
+struct view {
+    struct model model;
+    struct restarts restarts;
+    struct belief_fit fit;
+};
+
+static enum status view_of(const struct bandit *b, const char *version, struct view *ret)
 {
-    struct grid grid = grid_of(b, arena);
-    struct forgetting forgetting = {.half_life = b->model.half_life_days * HOURS_PER_DAY, .now = now / SECONDS_PER_HOUR,
-                                    .from = restarts_from(&b->restarts, &grid, arena)};
+    *ret = (struct view){.model = b->model};
+    ret->model.reward_version = version;
+    model_complete(&ret->model, b->model.variants); /* the hash names the version, too */
+    enum status status = fit_load(b->store, ret->model.hash, &ret->fit);
+    return status == STATUS_OK ? restarts_load(b->store, version, &ret->restarts) : status;
+}
+
+/* What the models learn from, as of `now` in unix seconds. */
+static struct grid learned_grid(const struct bandit *b, const struct view *v, int64_t now, struct arena *arena)
+{
+    struct grid grid = ledger_grid(b->ledger, v->model.reward_version, v->model.variants, arena);
+    struct forgetting forgetting = {.half_life = v->model.half_life_days * HOURS_PER_DAY, .now = now / SECONDS_PER_HOUR,
+                                    .from = restarts_from(&v->restarts, &grid, arena)};
 
     if (forgetting.half_life > 0 || forgetting.from)
         ledger_forget(b->ledger, &forgetting, &grid, arena);
     return grid;
 }
 
-static char *version(const struct bandit *b, int64_t now, struct arena *arena)
+static char *version_text(const struct bandit *b, int64_t now, struct arena *arena)
 {
     return (char *)policy_version(&b->model, facts_hash(&b->fit, &b->restarts), ledger_changes(b->ledger), now, arena);
 }
 
 /* --- learning -------------------------------------------------------------------------------------------------------------------------- */
 
-static void count_outcome(struct bandit *b, const struct call *call, enum learned outcome)
+/* A revision of feedback is the time at which it was said, in microseconds; one that anybody else gave may be any number. */
+static void observe_delay(struct bandit *b, int64_t revision, int64_t now_us)
+{
+    if (revision <= now_us && now_us - revision < 365 * (int64_t)SECONDS_PER_DAY * US)
+        metrics_observe(b->metrics, METRIC_OWN(POSTERIOR_DELAY), (double)(now_us - revision) / US, NULL, NULL, NULL);
+}
+
+static void count_outcome(struct bandit *b, const struct call *call, enum learned outcome, int64_t now_us)
 {
     static const int metric_of[LEARNED_OUTCOMES] = {
-        [LEARNED_NEW] = LEARNED, [LEARNED_AMENDED] = AMENDED, [LEARNED_STALE] = STALE, [LEARNED_CLOSED] = CLOSED};
+        [LEARNED_NEW] = LEARNED, [LEARNED_AMENDED] = AMENDED, [LEARNED_STALE] = STALE, [LEARNED_CLOSED] = CLOSED,
+        [LEARNED_ERASED] = ERASED};
 
+    if (strcmp(call->version, b->versions.active) != 0) {
+        metrics_add(b->metrics, METRIC_OWN(INACTIVE), outcome == LEARNED_NEW || outcome == LEARNED_AMENDED, NULL, NULL, NULL);
+        return;
+    }
     metrics_add(b->metrics, METRIC_OWN(metric_of[outcome]), 1, outcome == LEARNED_NEW ? label(b, call->variant) : NULL, NULL, NULL);
     if (outcome != LEARNED_NEW && outcome != LEARNED_AMENDED)
         return;
+    observe_delay(b, call->revision, now_us);
     if (b->touched_count < TOUCHED)
         b->touched[b->touched_count] = *call;
     b->touched_count++;
 }
 
+static enum status erase(struct bandit *b, const RewardComputed *m, int64_t now, struct reason *reason)
+{
+    uint8_t key[CALL_KEY_BYTES];
+    int64_t rows = 0;
+
+    if (!call_key_parse(m->call_key, key))
+        return reason_set(reason, "call_key", "is not 32 lower-case hex digits");
+    enum status status = ledger_erase(b->ledger, key, now, &rows);
+    if (status == STATUS_OK && rows)
+        log_info("ledger.erased", "rows=%lld", (long long)rows);
+    return status;
+}
+
 static enum status on_reward(void *state, const struct in_msg *in, struct outbox *out, struct reason *reason)
 {
     struct bandit *b = state;
-    struct call_rules rules = {.version = b->model.reward_version, .profiles = b->profiles, .now = outbox_now(out).us / US};
+    struct call_rules rules = {.versions = &b->versions, .profiles = b->profiles, .now = outbox_now(out).us / US};
     enum learned outcome;
     struct call call;
+
+    if (((const RewardComputed *)in->body)->erased)
+        return erase(b, (const RewardComputed *)in->body, rules.now, reason);
     enum status status = call_read(&rules, (const RewardComputed *)in->body, outbox_arena(out), &call, reason);
 
     if (status == STATUS_OK)
         status = ledger_learn(b->ledger, &call, rules.now, &outcome);
     if (status == STATUS_OK)
-        count_outcome(b, &call, outcome);
+        count_outcome(b, &call, outcome, outbox_now(out).us);
     return status;
 }
 
@@ -148,7 +202,7 @@ static void log_touched(const struct bandit *b, struct arena *arena)
         const struct call *call = &b->touched[i];
         struct stats own = grid_own(&grid, b->model.variants, call->cell, call->variant);
         struct beta_posterior p = posterior_beta(&b->model.belief.beta, &own, &own);
-        log_event(level, "arm.updated", "cell=%s variant=%s pulls=%lld alpha=%.4f beta=%.4f", call->cell, call->variant, (long long)own.n,
+        log_event(level, "arm.updated", "cell=%s variant=%s pulls=%lld alpha=%.4f beta=%.4f", call->cell, label(b, call->variant), (long long)own.n,
                   p.alpha, p.beta);
     }
 }
@@ -172,11 +226,12 @@ static void publish(struct bandit *b, struct outbox *out)
     struct arena *arena = outbox_arena(out);
     BanditUpdated *m = outbox_new(out, SUBJECT_BANDIT_UPDATED);
     int64_t before = b->clk.mono(b->clk.ctx).us;
-    struct grid grid = learned_grid(b, outbox_now(out).us / US, arena);
+    struct view view = {b->model, b->restarts, b->fit};
+    struct grid grid = learned_grid(b, &view, outbox_now(out).us / US, arena);
     struct estimates e = estimate(&b->model, &grid, &b->fit, arena);
 
     snapshot_message(&e, outbox_now(out), arena, m);
-    m->policy_version = version(b, outbox_now(out).us / US, arena);
+    m->policy_version = version_text(b, outbox_now(out).us / US, arena);
     outbox_say(out, SUBJECT_BANDIT_UPDATED, &m->base, "", 0, "");
     metrics_observe(b->metrics, METRIC_OWN(SNAPSHOT_SECONDS), (double)(b->clk.mono(b->clk.ctx).us - before) / US, NULL, NULL, NULL);
     metrics_add(b->metrics, METRIC_OWN(SNAPSHOTS), 1, NULL, NULL, NULL);
@@ -206,7 +261,8 @@ static void export(struct bandit *b, int64_t now)
 /* The group deviations of model linear follow the data, before a snapshot says what follows from them. */
 static enum status refit(struct bandit *b, int64_t now, struct arena *arena)
 {
-    struct grid grid = learned_grid(b, now, arena);
+    struct view view = {b->model, b->restarts, b->fit};
+    struct grid grid = learned_grid(b, &view, now, arena);
 
     return model_fit(&b->model, &grid, &b->fit, arena) ? fit_save(b->store, b->model.hash, &b->fit) : STATUS_OK;
 }
@@ -257,7 +313,13 @@ static enum status tick(void *state, struct outbox *out)
 {
     struct bandit *b = state;
     mono_time now = outbox_mono(out);
+    int64_t rows = 0;
+    enum status status = ledger_sweep(b->ledger, outbox_now(out).us / US, &rows);
 
+    if (status != STATUS_OK)
+        return status;
+    if (rows)
+        log_info("ledger.erased", "rows=%lld what=\"they came back with a backup\"", (long long)rows);
     ledger_fold(b->ledger, outbox_now(out).us / US);
     if (export_at(b, now).us <= now.us) {
         export(b, outbox_now(out).us / US);
@@ -293,22 +355,43 @@ static enum status check_filters(const struct bandit *b, const char *profile, co
     return STATUS_OK;
 }
 
+/* Few calls of few callers would tell how each of them went.  What is known over all callers is never left out: the loop lives on it. */
+static void suppress(const struct bandit *b, struct arena *arena, BanditStatsReply *m)
+{
+    for (size_t i = 0; i < m->n_variants; i++) {
+        if (m->variants[i]->value->pulls == 0 || m->variants[i]->value->pulls >= b->min_cell_size)
+            continue;
+        m->variants[i]->value = codec_new(arena, &tom__rl__v1__bandit_arm_stats__descriptor);
+        m->variants[i]->value->suppressed = true;
+    }
+}
+
 static enum status on_stats(void *state, const struct in_msg *in, struct outbox *out, struct reason *reason)
 {
     struct bandit *b = state;
     const BanditStatsRequest *q = (const BanditStatsRequest *)in->body;
     struct arena *arena = outbox_arena(out);
     BanditStatsReply *m = codec_new(arena, &tom__rl__v1__bandit_stats_reply__descriptor);
+    const char *version = "";
     enum status status = check_filters(b, q->profile, q->time_of_day, reason);
 
     if (status == STATUS_OK)
         status = check_variant(b, q->policy_variant, reason);
+    if (status == STATUS_OK)
+        status = versions_find(&b->versions, q->reward_version, &version, reason);
     if (status != STATUS_OK)
         return status;
-    struct grid grid = learned_grid(b, outbox_now(out).us / US, arena);
-    struct estimates e = estimate(&b->model, &grid, &b->fit, arena);
+    struct view view;
+    if ((status = view_of(b, version, &view)) != STATUS_OK)
+        return status;
+    struct grid grid = learned_grid(b, &view, outbox_now(out).us / US, arena);
+    (void)model_fit(&view.model, &grid, &view.fit, arena); /* as the next snapshot will say it */
+    struct estimates e = estimate(&view.model, &grid, &view.fit, arena);
     snapshot_stats(&e, q, arena, m);
-    m->version = version(b, outbox_now(out).us / US, arena);
+    if (q->report && (q->profile[0] || q->time_of_day[0]))
+        suppress(b, arena, m);
+    m->version = (char *)policy_version(&view.model, facts_hash(&view.fit, &view.restarts), ledger_changes(b->ledger), outbox_now(out).us / US, arena);
+    restarts_done(&view.restarts);
     outbox_reply(out, in, &m->base);
     return STATUS_OK;
 }
@@ -339,7 +422,7 @@ static enum status on_rewards(void *state, const struct in_msg *in, struct outbo
     struct bandit *b = state;
     const BanditRewardsRequest *q = (const BanditRewardsRequest *)in->body;
     BanditRewardsReply *m = codec_new(outbox_arena(out), &tom__rl__v1__bandit_rewards_reply__descriptor);
-    struct reward_filter filter = {.version = b->model.reward_version, .variant = q->policy_variant, .profile = q->profile};
+    struct reward_filter filter = {.version = b->versions.active, .variant = q->policy_variant, .profile = q->profile};
     int64_t *rewards = NULL;
     size_t count = 0;
     enum status status = check_variant(b, q->policy_variant, reason);
@@ -352,7 +435,10 @@ static enum status on_rewards(void *state, const struct in_msg *in, struct outbo
         status = ledger_rewards(b->ledger, &filter, &rewards, &count);
     if (status != STATUS_OK)
         return status;
-    summarise(rewards, count, m);
+    if (q->report && (q->profile[0] || q->days) && (int64_t)count < b->min_cell_size)
+        m->count = (int64_t)count;
+    else
+        summarise(rewards, count, m);
     free(rewards);
     outbox_reply(out, in, &m->base);
     return STATUS_OK;
@@ -365,16 +451,18 @@ static enum status on_reset(void *state, const struct in_msg *in, struct outbox 
     const BanditResetRequest *q = (const BanditResetRequest *)in->body;
     BanditResetReply *m = codec_new(outbox_arena(out), &tom__rl__v1__bandit_reset_reply__descriptor);
     enum status status = STATUS_OK;
+    int64_t rows = 0;
 
     if (!variant_id_valid(q->policy_variant))
         return reason_set(reason, "policy_variant", "\"%.40s\" does not match ^v[0-9]+[a-z]$", q->policy_variant);
     if (!ledger_knows(b->ledger, q->policy_variant))
         status = check_variant(b, q->policy_variant, reason);
+    m->removed = ledger_calls(b->ledger, b->versions.active, q->policy_variant);
     if (status == STATUS_OK)
-        status = ledger_reset(b->ledger, q->policy_variant, &m->removed);
+        status = ledger_reset(b->ledger, q->policy_variant, &rows);
     if (status != STATUS_OK)
         return status;
-    log_info("variant.reset", "variant=%s removed=%lld", q->policy_variant, (long long)m->removed);
+    log_info("variant.reset", "variant=%s removed=%lld", label(b, q->policy_variant), (long long)m->removed);
     outbox_reply(out, in, &m->base);
     return STATUS_OK;
 }
@@ -402,14 +490,67 @@ static enum status on_rebuild(void *state, const struct in_msg *in, struct outbo
     return STATUS_OK;
 }
 
+static enum status on_versions(void *state, const struct in_msg *in, struct outbox *out, struct reason *reason)
+{
+    struct bandit *b = state;
+    BanditVersionsReply *m = codec_new(outbox_arena(out), &tom__rl__v1__bandit_versions_reply__descriptor);
+    struct comparison c = {.versions = &b->versions, .variants = b->model.variants};
+    enum status status = versions_other(&b->versions, ((const BanditVersionsRequest *)in->body)->reward_version, &c.other, reason);
+
+    if (status == STATUS_OK)
+        status = versions_compare(&c, b->store, b->ledger, outbox_arena(out), m);
+    if (status == STATUS_OK)
+        outbox_reply(out, in, &m->base);
+    return status;
+}
+
+/* Decisions come from this version from now on. */
+static enum status activate(struct bandit *b, const char *version)
+{
+    struct view view;
+    enum status status = view_of(b, version, &view);
+
+    if (status != STATUS_OK)
+        return status;
+    restarts_done(&b->restarts);
+    b->model = view.model;
+    b->restarts = view.restarts;
+    b->fit = view.fit;
+    return STATUS_OK;
+}
+
+/* The snapshot of this batch is made from the other sums, and leaves before the answer. */
+static enum status on_switch(void *state, const struct in_msg *in, struct outbox *out, struct reason *reason)
+{
+    struct bandit *b = state;
+    const BanditSwitchRequest *q = (const BanditSwitchRequest *)in->body;
+    BanditSwitchReply *m = codec_new(outbox_arena(out), &tom__rl__v1__bandit_switch_reply__descriptor);
+    bool changed = false;
+
+    m->previous = (char *)b->versions.active;
+    enum status status = versions_switch(&b->versions, b->store, q, outbox_now(out).us / US, &changed, reason);
+    if (status == STATUS_OK && changed)
+        status = activate(b, b->versions.active);
+    if (status != STATUS_OK)
+        return status;
+    if (changed) {
+        b->started = false;
+        b->exported = -1;
+        log_info("version.switched", "from=%s to=%s calls=%lld", m->previous, b->versions.active,
+                 (long long)ledger_calls(b->ledger, b->versions.active, ""));
+    }
+    m->reward_version = (char *)b->versions.active;
+    m->changed = changed;
+    outbox_reply(out, in, &m->base);
+    return STATUS_OK;
+}
+
 /* --- life ------------------------------------------------------------------------------------------------------------------------------- */
 
 static enum status check_config(const struct bandit *b, struct reason *reason)
 {
     size_t bound = snapshot_bound(&b->model, b->profiles->count + 1, TIMES_OF_DAY);
 
-    if (!b->model.reward_version[0] || strlen(b->model.reward_version) > 32)
-        return reason_fail(reason, STATUS_CONFIG, "bandit.reward_version", "needs 1 .. 32 characters");
     if (bound <= SNAPSHOT_MAX_SIZE)
         return STATUS_OK;
     return reason_fail(reason, STATUS_CONFIG, "context.profiles",
@@ -432,22 +573,27 @@ static enum status open_bandit(void *state, const struct service_env *env, struc
 {
     struct bandit *b = state;
 
+    b->model.reward_version = b->versions.first;
     model_complete(&b->model, env->variants);
     b->profiles = &env->common->profiles;
+    b->min_cell_size = env->common->min_cell_size;
     b->metrics = env->metrics;
     b->clk = env->clk;
     b->exported = -1;
-    enum status status = check_config(b, reason);
     b->store = env->store;
-    if (status == STATUS_OK && (ledger_open(b->store, &b->ledger) != STATUS_OK || fit_load(b->store, b->model.hash, &b->fit) != STATUS_OK ||
-                                restarts_load(b->store, b->model.reward_version, &b->restarts) != STATUS_OK))
+    enum status status = versions_check(&b->versions, reason);
+    if (status == STATUS_OK)
+        status = check_config(b, reason);
+    if (status == STATUS_OK && (ledger_open(b->store, &b->ledger) != STATUS_OK
+                                || versions_open(&b->versions, b->store, b->clk.wall(b->clk.ctx).us / US) != STATUS_OK
+                                || activate(b, b->versions.active) != STATUS_OK))
         status = reason_fail(reason, STATUS_STORE, "", "the ledger cannot be read");
     if (status != STATUS_OK)
         return status;
     if (!b->state_path[0])
         b->state_path = arena_printf(&b->arena, "%s/rl/bandit_state.json", env->common->data_dir);
     declare_series(b);
-    log_info("ledger.opened", "rows=%lld buckets=%zu changes=%lld", (long long)ledger_rows(b->ledger),
+    log_info("ledger.opened", "version=%s rows=%lld buckets=%zu changes=%lld", b->versions.active, (long long)ledger_rows(b->ledger),
              ledger_sums(b->ledger)->hours.count, (long long)ledger_changes(b->ledger));
     return STATUS_OK;
 }
@@ -469,6 +615,8 @@ static const struct subject_handler handles[] = {
     {SUBJECT_BANDIT_REWARDS, on_rewards, HANDLE_READ},
     {SUBJECT_BANDIT_RESET, on_reset, HANDLE_BATCH},
     {SUBJECT_BANDIT_REBUILD, on_rebuild, HANDLE_READ},
+    {SUBJECT_BANDIT_VERSIONS, on_versions, HANDLE_READ},
+    {SUBJECT_BANDIT_SWITCH, on_switch, HANDLE_BATCH},
 };
 
 extern const struct service bandit_service;

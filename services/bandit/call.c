@@ -29,7 +29,7 @@ static enum status check_numbers(const RewardComputed *m, int64_t now, struct re
     return STATUS_OK;
 }
 
-static enum status check_texts(const RewardComputed *m, const char *version, uint8_t ret_key[static CALL_KEY_BYTES], struct reason *reason)
+static enum status check_texts(const RewardComputed *m, const struct versions *versions, uint8_t ret_key[static CALL_KEY_BYTES], struct reason *reason)
 {
     if (!call_key_parse(m->call_key, ret_key))
         return reason_set(reason, "call_key", "is not 32 lower-case hex digits");
@@ -37,8 +37,8 @@ static enum status check_texts(const RewardComputed *m, const char *version, uin
         return reason_set(reason, "policy_variant", "\"%.40s\" does not match ^v[0-9]+[a-z]$", m->policy_variant);
     if (!m->reward_version[0] || strlen(m->reward_version) > MAX_VERSION)
         return reason_set(reason, "reward_version", "needs 1 .. %d characters", MAX_VERSION);
-    if (strcmp(m->reward_version, version) != 0)
-        return reason_set(reason, "reward_version", "\"%s\" is not learned, only \"%s\" is", m->reward_version, version);
+    if (!versions_known(versions, m->reward_version))
+        return versions_refuse(versions, m->reward_version, reason);
     return STATUS_OK;
 }
 
@@ -69,8 +69,8 @@ static uint32_t flags_of(const RewardComputed *m)
 
 enum status call_read(const struct call_rules *rules, const RewardComputed *m, struct arena *arena, struct call *ret, struct reason *reason)
 {
-    struct call call = {.day = m->day, .revision = m->revision, .ts = m->ts, .version = rules->version, .variant = m->policy_variant};
-    enum status status = check_texts(m, rules->version, call.key, reason);
+    struct call call = {.day = m->day, .revision = m->revision, .ts = m->ts, .variant = m->policy_variant};
+    enum status status = check_texts(m, rules->versions, call.key, reason);
 
     if (status == STATUS_OK)
         status = check_numbers(m, rules->now, reason);
@@ -79,6 +79,7 @@ enum status call_read(const struct call_rules *rules, const RewardComputed *m, s
     if (status != STATUS_OK)
         return status;
     struct signals signals = signals_of_message(m->signals);
+    call.version = versions_known(rules->versions, m->reward_version);
     call.cell = cell_of(rules, m, arena);
     call.p_nano = HAS(m, has_propensity_case) ? llround(1e9 * m->propensity) : -1;
     call.flags = flags_of(m);

@@ -6,10 +6,11 @@
 #include "config.h"
 #include "ledger.h"
 #include "msg.h"
+#include "versions.h"
 
-/* `version` is the one that is learned, `now` in unix seconds.  Texts of *ret live in the arena or as long as the message. */
+/* Only `versions` are learned; `now` in unix seconds.  Texts of *ret live in the arena or as long as the message. */
 struct call_rules {
-    const char *version;
+    const struct versions *versions;
     const struct config_list *profiles;
     int64_t now;
 };

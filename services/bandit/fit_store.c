@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fit_store.c - one row. */
+/* fit_store.c - one row for each set of settings: under them again, or under a reward version again, the fit goes on from there. */
 #include "fit_store.h"
 
 #include <string.h>
@@ -26,7 +26,7 @@ enum status fit_load(struct store *store, uint32_t hash, struct belief_fit *ret)
 
 enum status fit_save(struct store *store, uint32_t hash, const struct belief_fit *fit)
 {
-    struct query *q = store_query(store, "INSERT OR REPLACE INTO fit (id, hash, calls, sd) VALUES (0, ?, ?, ?)");
+    struct query *q = store_query(store, "INSERT OR REPLACE INTO fit (hash, calls, sd) VALUES (?, ?, ?)");
 
     query_bind_int(q, 1, hash);
     query_bind_real(q, 2, fit->calls);

@@ -21,7 +21,15 @@ const char *const ledger_migrations[LEDGER_MIGRATIONS] = {
     "CREATE TABLE facts (id INTEGER PRIMARY KEY CHECK (id = 0), row_total INTEGER NOT NULL, changes INTEGER NOT NULL,"
     " newest_ts INTEGER NOT NULL, day_border INTEGER NOT NULL, opening_border INTEGER NOT NULL, rows_from INTEGER NOT NULL);"
     "INSERT INTO facts VALUES (0, 0, 0, 0, 0, 0, 0)",
-    "CREATE TABLE fit (id INTEGER PRIMARY KEY CHECK (id = 0), hash INTEGER NOT NULL, calls REAL NOT NULL, sd BLOB NOT NULL)",
+    /* A call has a row under each reward version. */
+    "ALTER TABLE ledger RENAME TO old_ledger;"
+    "CREATE TABLE ledger (id INTEGER PRIMARY KEY, day INTEGER NOT NULL, call_key BLOB NOT NULL, revision INTEGER NOT NULL,"
+    " version INTEGER NOT NULL, cell INTEGER NOT NULL, variant INTEGER NOT NULL, hour INTEGER NOT NULL, p INTEGER NOT NULL,"
+    " flags INTEGER NOT NULL, signals INTEGER NOT NULL, reward INTEGER NOT NULL, learned_at INTEGER NOT NULL, UNIQUE (day, call_key, version));"
+    "INSERT INTO ledger SELECT * FROM old_ledger; DROP TABLE old_ledger;"
+    /* Which version is learned from, since when, by whom and why; the newest counts. */
+    "CREATE TABLE version_switch (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, version TEXT NOT NULL, who TEXT NOT NULL, why TEXT NOT NULL)",
+    "CREATE TABLE fit (hash INTEGER PRIMARY KEY, calls REAL NOT NULL, sd BLOB NOT NULL)",
     "CREATE TABLE restart (id INTEGER PRIMARY KEY, version TEXT NOT NULL, level INTEGER NOT NULL, cell TEXT NOT NULL, variant TEXT NOT NULL,"
     " hour INTEGER NOT NULL, evidence REAL NOT NULL, found_at INTEGER NOT NULL)",
 };
@@ -73,7 +81,8 @@ static enum status intern(struct ledger *l, const char *text, uint32_t *ret_id)
 
 /* --- the rows of a batch ------------------------------------------------------------------------------------------------------------------ */
 
-static uint32_t *slot_of(struct ledger *l, const uint8_t *key, int64_t day)
+/* The rows of one call under several versions lie one behind the other. */
+static uint32_t *slot_of(struct ledger *l, const uint8_t *key, int64_t day, uint32_t version)
 {
     uint64_t h;
 
@@ -82,7 +91,7 @@ static uint32_t *slot_of(struct ledger *l, const uint8_t *key, int64_t day)
     for (size_t i = h >> 32;; i++) {
         uint32_t *slot = &l->slots[i & (l->slot_capacity - 1)];
         const struct row *row = *slot ? &l->rows[*slot - 1] : NULL;
-        if (!row || (row->day == day && memcmp(row->key, key, CALL_KEY_BYTES) == 0))
+        if (!row || (row->day == day && row->version == version && memcmp(row->key, key, CALL_KEY_BYTES) == 0))
             return slot;
     }
 }
@@ -95,23 +104,13 @@ static void grow_rows(struct ledger *l)
     l->slots = xrealloc(l->slots, l->slot_capacity * sizeof *l->slots);
     memset(l->slots, 0, l->slot_capacity * sizeof *l->slots);
     for (size_t i = 0; i < l->row_count; i++)
-        *slot_of(l, l->rows[i].key, l->rows[i].day) = (uint32_t)i + 1;
+        *slot_of(l, l->rows[i].key, l->rows[i].day, l->rows[i].version) = (uint32_t)i + 1;
 }
 
-static enum status read_row(struct ledger *l, struct row *row)
+static void take_row(const struct query *q, struct row *row)
 {
-    struct query *q = store_query(l->store, "SELECT id, revision, version, cell, variant, hour, p, flags, signals, reward, learned_at"
-                                            " FROM ledger WHERE day = ? AND call_key = ?");
-    bool found = false;
-
-    query_bind_int(q, 1, row->day);
-    query_bind_blob(q, 2, row->key, CALL_KEY_BYTES);
-    enum status status = query_step(q, &found);
-    if (status != STATUS_OK || !found)
-        return status;
-    row->id = query_int(q, 0);
-    row->revision = query_int(q, 1);
-    row->version = (uint32_t)query_int(q, 2);
+    row->id = query_int(q, 1);
+    row->revision = query_int(q, 2);
     row->cell = (uint32_t)query_int(q, 3);
     row->variant = (uint32_t)query_int(q, 4);
     row->hour = query_int(q, 5);
@@ -120,21 +119,55 @@ static enum status read_row(struct ledger *l, struct row *row)
     row->signals = (uint64_t)query_int(q, 8);
     row->reward = query_int(q, 9);
     row->learned_at = query_int(q, 10);
-    query_reset(q);
-    return STATUS_OK;
 }
 
-/* The row of a call, from this batch, else from the database, else a fresh one.  Valid until the next look-up. */
-static enum status find_row(struct ledger *l, const struct call *call, struct row **ret)
+enum status ledger_read_any(struct ledger *l, struct row *row)
+{
+    struct query *q = store_query(l->store, "SELECT version, id, revision, cell, variant, hour, p, flags, signals, reward, learned_at"
+                                            " FROM ledger WHERE day = ? AND call_key = ? LIMIT 1");
+    bool found = false;
+
+    query_bind_int(q, 1, row->day);
+    query_bind_blob(q, 2, row->key, CALL_KEY_BYTES);
+    enum status status = query_step(q, &found);
+    if (status == STATUS_OK && found) {
+        row->version = (uint32_t)query_int(q, 0);
+        take_row(q, row);
+    }
+    query_reset(q);
+    return status;
+}
+
+/* row->version says which; of its sisters under other versions: what was reset under one is reset under all, once it changes. */
+static enum status read_row_under(struct ledger *l, struct row *row)
+{
+    struct query *q = store_query(l->store, "SELECT version, id, revision, cell, variant, hour, p, flags, signals, reward, learned_at"
+                                            " FROM ledger WHERE day = ? AND call_key = ?");
+    bool found = false;
+    enum status status;
+
+    query_bind_int(q, 1, row->day);
+    query_bind_blob(q, 2, row->key, CALL_KEY_BYTES);
+    while ((status = query_step(q, &found)) == STATUS_OK && found) {
+        if (query_int(q, 0) == row->version)
+            take_row(q, row);
+        else
+            row->sister_reset |= (query_int(q, 7) & CALL_RESET) != 0;
+    }
+    return status;
+}
+
+/* The row of a call under a version, from this batch, else from the database, else a fresh one.  Valid until the next look-up. */
+static enum status find_row(struct ledger *l, const struct call *call, uint32_t version, struct row **ret)
 {
     if (l->row_count == l->row_capacity)
         grow_rows(l);
-    uint32_t *slot = slot_of(l, call->key, call->day);
+    uint32_t *slot = slot_of(l, call->key, call->day, version);
     if (!*slot) {
         struct row *row = &l->rows[l->row_count];
-        *row = (struct row){.day = call->day};
+        *row = (struct row){.day = call->day, .version = version};
         memcpy(row->key, call->key, CALL_KEY_BYTES);
-        enum status status = read_row(l, row);
+        enum status status = read_row_under(l, row);
         if (status != STATUS_OK)
             return status;
         *slot = (uint32_t)++l->row_count;
@@ -165,23 +198,15 @@ static enum status row_of_call(struct ledger *l, const struct call *call, const 
     ret->revision = call->revision;
     ret->hour = call->ts / SECONDS_PER_HOUR;
     ret->p_nano = call->p_nano;
-    ret->flags = call->flags | (old->flags & CALL_RESET);
+    ret->flags = call->flags | (old->flags & CALL_RESET) | (old->sister_reset ? CALL_RESET : 0);
     ret->signals = call->signals;
     ret->reward = call->reward;
     ret->learned_at = now;
     ret->dirty = true;
-    status = intern(l, call->version, &ret->version);
-    if (status == STATUS_OK)
-        status = intern(l, call->cell, &ret->cell);
+    status = intern(l, call->cell, &ret->cell);
     if (status == STATUS_OK)
         status = intern(l, call->variant, &ret->variant);
     return status;
-}
-
-/* The same revision under other reward rules is news: a replay after these were changed scores history again. */
-static bool is_stale(const struct ledger *l, const struct call *call, const struct row *row)
-{
-    return call->revision < row->revision || (call->revision == row->revision && row->version == ledger_name(l, call->version));
 }
 
 enum status ledger_learn(struct ledger *l, const struct call *call, int64_t now, enum learned *ret)
@@ -189,14 +214,21 @@ enum status ledger_learn(struct ledger *l, const struct call *call, int64_t now,
     struct row *row = NULL, changed;
     struct bucket_key key;
     struct stats stats;
-    enum status status = find_row(l, call, &row);
+    uint32_t version;
+    enum status status = intern(l, call->version, &version);
 
+    if (status == STATUS_OK)
+        status = find_row(l, call, version, &row);
     assert(call->revision > 0 && call->ts >= 0);
     if (status != STATUS_OK)
         return status;
     bool is_new = row->revision == 0;
-    if (!is_new && is_stale(l, call, row)) {
+    if (!is_new && call->revision <= row->revision) {
         *ret = LEARNED_STALE;
+        return STATUS_OK;
+    }
+    if (is_new && tombstones_has(l->tombstones, call->key)) {
+        *ret = LEARNED_ERASED;
         return STATUS_OK;
     }
     if (is_new && call->ts / SECONDS_PER_HOUR < l->rows_from) {
@@ -234,9 +266,9 @@ void ledger_fold(struct ledger *l, int64_t now)
 
 static enum status write_row(struct ledger *l, const struct row *row)
 {
-    struct query *q = row->id ? store_query(l->store, "UPDATE ledger SET revision = ?3, version = ?4, cell = ?5, variant = ?6, hour = ?7, p = ?8,"
+    struct query *q = row->id ? store_query(l->store, "UPDATE ledger SET revision = ?3, cell = ?5, variant = ?6, hour = ?7, p = ?8,"
                                                       " flags = ?9, signals = ?10, reward = ?11, learned_at = ?12"
-                                                      " WHERE day = ?1 AND call_key = ?2")
+                                                      " WHERE day = ?1 AND call_key = ?2 AND version = ?4")
                               : store_query(l->store, "INSERT INTO ledger (day, call_key, revision, version, cell, variant, hour, p, flags,"
                                                       " signals, reward, learned_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)");
 
@@ -255,7 +287,7 @@ static enum status write_row(struct ledger *l, const struct row *row)
     return query_run(q, NULL);
 }
 
-static enum status write_rows(struct ledger *l)
+enum status ledger_write_rows(struct ledger *l)
 {
     enum status status = STATUS_OK;
 
@@ -304,7 +336,7 @@ static enum status write_facts(struct ledger *l)
 
 enum status ledger_flush(struct ledger *l)
 {
-    enum status status = write_rows(l);
+    enum status status = ledger_write_rows(l);
 
     if (!l->facts_dirty)
         return status;
@@ -319,7 +351,7 @@ enum status ledger_flush(struct ledger *l)
 enum status ledger_reset(struct ledger *l, const char *variant, int64_t *ret_removed)
 {
     struct query *q = store_query(l->store, "UPDATE ledger SET flags = flags | ?1 WHERE variant = ?2 AND flags & ?1 = 0");
-    enum status status = write_rows(l);
+    enum status status = ledger_write_rows(l);
     int64_t changed = 0;
 
     query_bind_int(q, 1, CALL_RESET);
@@ -388,7 +420,9 @@ enum status ledger_open(struct store *store, struct ledger **ret)
     enum status status;
 
     l->store = store;
-    status = read_names(l);
+    status = tombstones_open(store, &l->tombstones);
+    if (status == STATUS_OK)
+        status = read_names(l);
     if (status == STATUS_OK)
         status = read_facts(l);
     if (status == STATUS_OK)
@@ -406,6 +440,7 @@ struct ledger *ledger_free(struct ledger *l)
         return NULL;
     for (size_t i = 0; i < l->name_count; i++)
         free(l->names[i].text);
+    tombstones_free(l->tombstones);
     free(l->names);
     free(l->by_id);
     free(l->rows);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ledger.h - one row per call in bandit.db, and the integer sums that always equal the fold of all rows.
+/* ledger.h - one row per call and reward version in bandit.db, and the integer sums that always equal the fold of all rows.
  *
  * A row keeps the signals, not the components of the reward: only so can history be scored again.  Rows are unique by (day first seen, call
- * key), so one probe finds a row and the index grows at its end.  Changes wait in memory until ledger_flush, which belongs into the same
+ * key, version), so one probe finds all that is known of a call and the index grows at its end.  Changes wait in memory until ledger_flush, which belongs into the same
  * transaction: one look-up and one write per call and batch, one write per bucket. */
 #ifndef RL_LEDGER_H
 #define RL_LEDGER_H
@@ -12,6 +12,7 @@
 #include "pseudonym.h"
 #include "store.h"
 #include "sums.h"
+#include "tombstones.h"
 #include "variants.h"
 
 enum call_flags {
@@ -38,27 +39,34 @@ enum learned {
     LEARNED_NEW,
     LEARNED_AMENDED,
     LEARNED_STALE,  /* not newer than what is known: nothing changed */
+    LEARNED_ERASED, /* the call was erased: nothing of it is taken */
     LEARNED_CLOSED, /* unknown, and from before the rows that are kept: it may be in the opening balance already, nothing changed */
     LEARNED_OUTCOMES
 };
 
 struct ledger;
 
-enum { LEDGER_MIGRATIONS = 3 };
+enum { LEDGER_MIGRATIONS = 4 };
 extern const char *const ledger_migrations[LEDGER_MIGRATIONS];
 
 /* Reads names, facts and sums of an opened store, which must outlive the ledger. */
 enum status ledger_open(struct store *store, struct ledger **ret) MUST_CHECK;
 struct ledger *ledger_free(struct ledger *ledger);
 
-/* In a transaction; `now` in unix seconds.  What counts is the highest revision, or the same one under another reward version. */
+/* In a transaction; `now` in unix seconds.  What counts is the highest revision under each version. */
 enum status ledger_learn(struct ledger *ledger, const struct call *call, int64_t now, enum learned *ret) MUST_CHECK;
 enum status ledger_flush(struct ledger *ledger) MUST_CHECK;
 
 /* Moves the borders to min(now, newest call + 1 day): a clock that jumps ahead folds nothing early. */
 void ledger_fold(struct ledger *ledger, int64_t now);
 
-/* Takes the variant's calls out of the sums and flags their rows; again: removes nothing. */
+/* Takes the call out of the sums and forgets it for good, on whatever days it is known; how many rows it had. */
+enum status ledger_erase(struct ledger *ledger, const uint8_t key[static CALL_KEY_BYTES], int64_t now, int64_t *ret_rows) MUST_CHECK;
+
+/* After a restore: erases the calls that were erased since the backup was made. */
+enum status ledger_sweep(struct ledger *ledger, int64_t now, int64_t *ret_rows) MUST_CHECK;
+
+/* Takes the variant's calls out of the sums of every version and flags their rows; how many that were.  Again: removes nothing. */
 enum status ledger_reset(struct ledger *ledger, const char *variant, int64_t *ret_removed) MUST_CHECK;
 
 /* The whole ledger folded again, against the live sums.  Not between learn and flush. */
@@ -74,6 +82,15 @@ struct reward_filter {
     int64_t from;                            /* unix seconds */
 };
 enum status ledger_rewards(struct ledger *ledger, const struct reward_filter *filter, int64_t **ret_rewards, size_t *ret_count) MUST_CHECK;
+
+/* The rewards of the calls that count under both versions, in the same revision and of the same variant: other - active.  Per configured
+ * variant; ret_paired begins as zeros. */
+struct paired {
+    int64_t n;
+    double mean, squares; /* sum of squared deviations from the mean */
+};
+enum status ledger_pairs(struct ledger *ledger, const char *active, const char *other, const struct variants *variants,
+                         struct paired *ret_paired) MUST_CHECK;
 
 /* The sums of one reward version as a table over the cells that have data, sorted by name, and the configured variants. */
 struct grid {
@@ -108,6 +125,9 @@ struct stats grid_own(const struct grid *grid, const struct variants *variants, 
 bool ledger_knows(const struct ledger *ledger, const char *name); /* has anything of this name been learned? */
 const struct sums *ledger_sums(const struct ledger *ledger);
 int64_t ledger_rows(const struct ledger *ledger);
+
+/* Calls that count under a version: all, or of one variant. */
+int64_t ledger_calls(const struct ledger *ledger, const char *version, const char *variant);
 int64_t ledger_changes(const struct ledger *ledger); /* rises with every change of the sums, also over restarts */
 
 #endif

@@ -11,6 +11,7 @@ struct row {
     int64_t id, day, revision, hour, p_nano, reward, learned_at; /* id 0: not in the database; revision 0: nothing known yet */
     uint32_t version, cell, variant, flags;
     uint64_t signals;
+    bool sister_reset; /* the call was reset under another version */
     bool dirty;
 };
 
@@ -21,6 +22,7 @@ struct name {
 
 struct ledger {
     struct store *store;
+    struct tombstones *tombstones;
     struct sums sums;
     struct name *names;   /* sorted by text */
     const char **by_id;   /* name_count + 1 */
@@ -36,6 +38,12 @@ struct ledger {
 
 /* 0 when the name is unknown. */
 uint32_t ledger_name(const struct ledger *ledger, const char *text);
+
+/* The row of row->day and row->key as the database has it; id 0: it has none. */
+enum status ledger_read_any(struct ledger *ledger, struct row *row) MUST_CHECK;
+
+/* Writes what the batch changed, and forgets its rows. */
+enum status ledger_write_rows(struct ledger *ledger) MUST_CHECK;
 
 /* The row's part in the sums; false when it has none. */
 bool row_contribution(const struct row *row, struct bucket_key *ret_key, struct stats *ret_stats);

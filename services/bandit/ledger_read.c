@@ -14,6 +14,16 @@ const struct sums *ledger_sums(const struct ledger *l) { return &l->sums; }
 
 int64_t ledger_rows(const struct ledger *l) { return l->row_total; }
 
+int64_t ledger_calls(const struct ledger *l, const char *version, const char *variant)
+{
+    uint32_t in = ledger_name(l, version), of = ledger_name(l, variant);
+    int64_t n = 0;
+
+    for (const struct bucket *b = bucket_next(&l->sums.totals, NULL); b; b = bucket_next(&l->sums.totals, b))
+        n += b->key.version == in && (!variant[0] || b->key.variant == of) ? b->stats.n : 0;
+    return n;
+}
+
 int64_t ledger_changes(const struct ledger *l) { return l->changes; }
 
 bool ledger_knows(const struct ledger *l, const char *name) { return ledger_name(l, name) != 0; }
@@ -209,6 +219,37 @@ enum status ledger_check(struct ledger *l, struct ledger_check *ret)
         *ret = check;
     }
     sums_done(&folded);
+    return status;
+}
+
+/* --- two versions ------------------------------------------------------------------------------------------------------------------------- */
+
+/* Welford (1962). */
+static void pair_add(struct paired *p, double difference)
+{
+    double before = difference - p->mean;
+
+    p->mean += before / (double)++p->n;
+    p->squares += before * (difference - p->mean);
+}
+
+enum status ledger_pairs(struct ledger *l, const char *active, const char *other, const struct variants *variants, struct paired *ret_paired)
+{
+    struct query *q = store_query(l->store, "SELECT a.variant, b.reward - a.reward FROM ledger a JOIN ledger b ON b.day = a.day"
+                                            " AND b.call_key = a.call_key AND b.version = ?2 WHERE a.version = ?1 AND b.revision = a.revision"
+                                            " AND b.variant = a.variant AND (a.flags | b.flags) & ?3 = 0");
+    struct arena arena = {0};
+    const int *column = columns(l, variants, &arena);
+    bool row = false;
+    enum status status;
+
+    query_bind_int(q, 1, ledger_name(l, active));
+    query_bind_int(q, 2, ledger_name(l, other));
+    query_bind_int(q, 3, CALL_RETRACTED | CALL_RESET);
+    while ((status = query_step(q, &row)) == STATUS_OK && row)
+        if (column[query_int(q, 0)] >= 0)
+            pair_add(&ret_paired[column[query_int(q, 0)]], (double)query_int(q, 1) / REWARD_SCALE);
+    arena_done(&arena);
     return status;
 }
 

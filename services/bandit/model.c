@@ -23,7 +23,7 @@ static uint32_t hash_of(const struct model *m)
     const struct belief_settings *b = &m->belief;
     const struct explore_settings *e = &m->explore;
     const double settings[] = {b->beta.alpha,     b->beta.beta,    b->beta.shrinkage,   b->prior_calls, b->prior_mean,
-                               b->prior_variance, e->sharpness,    e->widening,         e->epsilon,     e->runner_up,
+                               b->prior_variance, e->sharpness,    e->widening, e->caution,         e->epsilon,     e->runner_up,
                                m->half_life_days, m->change_delta, (double)m->min_pulls};
     uint32_t h = hash(UINT32_C(2166136261), settings, sizeof settings);
 

@@ -167,6 +167,8 @@ static void add_reference(const struct estimates *e, const struct view *view, si
     s->pulls = own->n;
     s->total_reward = (double)own->reward / REWARD_SCALE;
     s->mean_reward = stats_mean(own);
+    s->rated = own->rated;
+    s->response_rate = stats_response(own);
     s->alpha = p.alpha;
     s->beta = p.beta;
     s->alpha_shared = p.alpha_shared;
@@ -201,6 +203,7 @@ void snapshot_stats(const struct estimates *e, const BanditStatsRequest *q, stru
 
     ret->model = arena_str(arena, model_names[e->model->belief.model]);
     ret->cell = (char *)view.cell;
+    ret->reward_version = (char *)e->model->reward_version;
     ret->exploration_rate = view.exploration;
     ret->variants = arena_alloc(arena, variants->count * sizeof *ret->variants);
     for (size_t v = 0; v < variants->count; v++)

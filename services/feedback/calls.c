@@ -32,7 +32,7 @@ static void enter(struct feedback *f, struct call *c)
     f->batch[f->batch_count++] = c;
 }
 
-bool calls_open(const struct feedback *f, const uint8_t key[static CALL_KEY_BYTES]) { return in_batch(f, key) != NULL; }
+struct call *calls_find_open(const struct feedback *f, const uint8_t key[static CALL_KEY_BYTES]) { return in_batch(f, key); }
 
 struct call *calls_adopt(struct feedback *f, struct call *row)
 {
@@ -56,6 +56,16 @@ static struct call *new_call(struct arena *arena, const uint8_t *key, const char
     return c;
 }
 
+/* What is said of an erased call changes nothing: a record with a tombstone takes no message, and is not written. */
+static struct call *erased_call(struct outbox *out, const uint8_t *key, const char *key_id, int32_t day)
+{
+    struct call *c = new_call(outbox_arena(out), key, key_id, day);
+
+    c->state = CALL_TOMBSTONE;
+    c->record->tombstone_us = outbox_now(out).us;
+    return c;
+}
+
 /* *ret NULL: neither in the batch nor stored. */
 static enum status look_up(struct feedback *f, struct outbox *out, const uint8_t *key, int32_t day, int32_t back, struct call **ret)
 {
@@ -73,8 +83,20 @@ static enum status look_up(struct feedback *f, struct outbox *out, const uint8_t
 enum status calls_by_key(struct feedback *f, struct outbox *out, const uint8_t key[static CALL_KEY_BYTES], const char *key_id, const struct in_msg *in,
                          struct call **ret)
 {
-    enum status status = look_up(f, out, key, day_of(in), LOOK_BACK_DAYS, ret);
+    enum status status = STATUS_OK;
 
+    if (tombstones_has(f->tombstones, key)) {
+        *ret = erased_call(out, key, key_id, day_of(in));
+        return STATUS_OK;
+    }
+    uint8_t row_key[CALL_KEY_BYTES];
+    bool has_alias = false;
+
+    status = look_up(f, out, key, day_of(in), LOOK_BACK_DAYS, ret);
+    if (status == STATUS_OK && !*ret)
+        status = keys_find_alias(f, key, outbox_now(out), row_key, &has_alias);
+    if (status == STATUS_OK && has_alias)
+        status = look_up(f, out, row_key, day_of(in), LOOK_BACK_DAYS, ret);
     if (status == STATUS_OK && !*ret) {
         *ret = new_call(outbox_arena(out), key, key_id, day_of(in));
         enter(f, *ret);
@@ -91,19 +113,22 @@ enum status calls_by_id(struct feedback *f, struct outbox *out, const char *call
     *ret = NULL;
     for (size_t i = 0; keyring_id(f->ring, i) && !*ret && status == STATUS_OK; i++) {
         pseudonym(f->ring, i, DOMAIN_CALL, call_id, key);
-        status = look_up(f, out, key, day_of(in), back, ret);
+        if (tombstones_has(f->tombstones, key))
+            *ret = erased_call(out, key, keyring_id(f->ring, i), day_of(in));
+        else
+            status = look_up(f, out, key, day_of(in), back, ret);
     }
     if (status != STATUS_OK || *ret)
         return status;
     pseudonym(f->ring, 0, DOMAIN_CALL, call_id, key);
     *ret = new_call(outbox_arena(out), key, keyring_id(f->ring, 0), day_of(in));
     enter(f, *ret);
-    return STATUS_OK;
+    return keys_add_alias(f, *ret, call_id, outbox_now(out));
 }
 
 /* ---- saying ---------------------------------------------------------------------------------------------------------------------------------- */
 
-void calls_say(struct outbox *out, const struct call *c, int64_t revision, bool first, const char *id)
+void calls_say(struct outbox *out, const struct call *c, const struct saying *how)
 {
     FeedbackStored *m = outbox_new(out, SUBJECT_FEEDBACK_STORED);
     char key[CALL_KEY_TEXT];
@@ -113,8 +138,21 @@ void calls_say(struct outbox *out, const struct call *c, int64_t revision, bool 
     m->call_key = key;
     m->day = c->day;
     m->revision = c->revision;
-    m->first = first;
-    outbox_say(out, SUBJECT_FEEDBACK_STORED, &m->base, id, revision, c->record->traceparent);
+    m->first = how->first;
+    m->reward_version = (char *)how->reward_version;
+    outbox_say(out, SUBJECT_FEEDBACK_STORED, &m->base, how->id, how->revision, c->record->traceparent);
+}
+
+void calls_say_erased(struct outbox *out, const uint8_t key[static CALL_KEY_BYTES], int64_t revision)
+{
+    FeedbackStored *m = outbox_new(out, SUBJECT_FEEDBACK_STORED);
+    char text[CALL_KEY_TEXT];
+
+    call_key_text(key, text);
+    m->call_key = text;
+    m->revision = revision;
+    m->erased = true;
+    outbox_say(out, SUBJECT_FEEDBACK_STORED, &m->base, "", revision, "");
 }
 
 /* The original still lies in CALLS under the sequence that is named; its raw id is not kept here. */
@@ -134,20 +172,32 @@ void calls_say_no_decision(struct outbox *out, const struct call *c)
     outbox_dead_letter(out, d, arena_printf(arena, "no_decision/%lld", (long long)c->id), c->revision);
 }
 
-static void count_first(struct feedback *f, const CallRecord *r)
+static void count_first(struct feedback *f, const CallRecord *r, int64_t now_us)
 {
-    const char *variant = join_variant(r);
+    const char *variant = variants_label(f->variants, join_variant(r));
     double value;
 
     metrics_add(f->metrics, METRIC_OWN(FEEDBACK_TOTAL), 1, variant, join_profile(r), r->end->agent);
-    if (join_known(r, TOM__RL__V1__KNOWLEDGE__FIELD__FIELD_USER_RATING, &value))
-        metrics_observe(f->metrics, METRIC_OWN(FEEDBACK_RATING), value, variant, NULL, NULL);
+    metrics_observe(f->metrics, METRIC_OWN(FEEDBACK_JOIN_DELAY), now_us > r->end->arrived_us ? (double)(now_us - r->end->arrived_us) / 1e6 : 0, NULL, NULL, NULL);
     if (join_known(r, TOM__RL__V1__KNOWLEDGE__FIELD__FIELD_DURATION_SEC, &value))
         metrics_observe(f->metrics, METRIC_OWN(FEEDBACK_DURATION), value, variant, NULL, NULL);
     if (join_known(r, TOM__RL__V1__KNOWLEDGE__FIELD__FIELD_BARGE_IN_COUNT, &value))
         metrics_add(f->metrics, METRIC_OWN(FEEDBACK_BARGE_IN), value, variant, NULL, NULL);
     if (join_known(r, TOM__RL__V1__KNOWLEDGE__FIELD__FIELD_ESCALATION, &value))
         metrics_add(f->metrics, METRIC_OWN(FEEDBACK_ESCALATION), value, variant, NULL, NULL);
+}
+
+/* A call's first rating, with the end or by an amendment; a histogram can take nothing back, so a corrected one does not count again. */
+static void count_rating(struct feedback *f, const struct call *c)
+{
+    const CallRecord *r = c->record;
+    const Knowledge *k = join_knowledge(r, TOM__RL__V1__KNOWLEDGE__FIELD__FIELD_USER_RATING);
+
+    if (c->rating_said || !k)
+        return;
+    int64_t delay_us = k->at_us > r->end->arrived_us ? k->at_us - r->end->arrived_us : 0;
+    metrics_observe(f->metrics, METRIC_OWN(FEEDBACK_RATING), k->value, variants_label(f->variants, join_variant(r)), NULL, NULL);
+    metrics_observe(f->metrics, METRIC_OWN(FEEDBACK_RATING_DELAY), (double)delay_us / 1e6, NULL, NULL, NULL);
 }
 
 static void log_stored(const struct feedback *f, const struct call *c)
@@ -158,32 +208,40 @@ static void log_stored(const struct feedback *f, const struct call *c)
     call_key_text(c->key, key);
     join_known(c->record, TOM__RL__V1__KNOWLEDGE__FIELD__FIELD_USER_RATING, &rating);
     log_event(f->batch_count > FEW ? LOG_DEBUG : LOG_INFO, "call.stored", "call=%s:%.8s.. variant=%s resolution=%d rating=%.0f%s", c->record->key_id, key,
-              join_variant(c->record), join_resolution(c->record) == TRI_TRUE, rating, c->state == CALL_RETRACTED ? " retracted" : "");
+              variants_label(f->variants, join_variant(c->record)), join_resolution(c->record) == TRI_TRUE, rating, c->state == CALL_RETRACTED ? " retracted" : "");
+}
+
+static void say_stored(struct feedback *f, struct outbox *out, struct call *c, bool first)
+{
+    if (c->state == CALL_STORED)
+        feedback_store_count(&f->store, c->record, +1);
+    if (first)
+        count_first(f, c->record, outbox_now(out).us);
+    count_rating(f, c);
+    log_stored(f, c);
+    calls_say(out, c, &(struct saying){.revision = c->revision, .first = first, .id = "", .reward_version = ""});
 }
 
 static enum status write_call(struct feedback *f, struct outbox *out, struct call *c)
 {
     enum call_state before = c->state;
-    bool first = !call_complete(before);
+    bool first = !call_complete(before), taken_back;
 
     c->state = join_state(c->record, before);
     c->waiting_us = !call_waits(c->state) ? 0 : call_waits(before) && c->waiting_us ? c->waiting_us : outbox_now(out).us;
-    bool speaks = call_complete(c->state) || (c->gave_up && c->state == CALL_NO_DECISION);
+    taken_back = call_complete(before) && c->state == CALL_TOMBSTONE;
+    bool speaks = call_complete(c->state) || taken_back || (c->gave_up && c->state == CALL_NO_DECISION);
     if (speaks)
         c->revision = feedback_store_next_revision(&f->store, outbox_now(out));
     enum status status = feedback_store_put(&f->store, outbox_arena(out), c);
     if (status != STATUS_OK || !speaks)
         return status;
-    if (c->state == CALL_NO_DECISION) {
+    if (taken_back)
+        calls_say_erased(out, c->key, c->revision);
+    else if (c->state == CALL_NO_DECISION)
         calls_say_no_decision(out, c);
-        return STATUS_OK;
-    }
-    if (c->state == CALL_STORED)
-        feedback_store_count(&f->store, c->record, +1);
-    if (first)
-        count_first(f, c->record);
-    log_stored(f, c);
-    calls_say(out, c, c->revision, first, "");
+    else
+        say_stored(f, out, c, first);
     return STATUS_OK;
 }
 

@@ -86,6 +86,8 @@ static enum status forget(struct feedback *f, struct call *c)
 {
     if (c->state == CALL_STORED)
         feedback_store_count(&f->store, c->record, -1);
+    if (c->state == CALL_OPEN)
+        metrics_add(f->metrics, METRIC_OWN(FEEDBACK_DANGLING), 1, NULL, NULL, NULL);
     return feedback_store_forget(&f->store, c);
 }
 
@@ -112,7 +114,7 @@ static enum status forget_next(struct feedback *f, struct outbox *out, int64_t p
     while ((status = feedback_store_step(q, outbox_arena(out), &row)) == STATUS_OK && row) {
         found++;
         f->cleanup_cursor = row->id;
-        if (row->revision > published || calls_open(f, row->key))
+        if (row->revision > published || calls_find_open(f, row->key))
             continue;
         if ((status = forget(f, row)) != STATUS_OK)
             break;
@@ -160,6 +162,9 @@ static enum status periodic(struct feedback *f, struct outbox *out)
     if (f->cleanup_before || outbox_mono(out).us < f->cleanup_next_us)
         return STATUS_OK;
     f->cleanup_next_us = outbox_mono(out).us + EVERY_S * INT64_C(1000000);
+    enum status status = keys_drop_aliases(f, outbox_now(out));
+    if (status != STATUS_OK)
+        return status;
     struct plan plan = make_plan(f, out, f->retention_days);
     if (!plan.large)
         return begin(f, &plan);

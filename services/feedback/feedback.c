@@ -24,27 +24,44 @@ static const struct config_key keys[] = {
     K(INT, join_idle_s, "feedback.join_idle_s", "60", 0, 3600, NULL, "It gives up only when no decision was on its way for so many seconds."),
     K(INT, join_wait_s, "feedback.join_wait_s", "600", 1, 86400, NULL, "How long a call that names no variant waits for its decision, seconds."),
     K(ENUM, out_of_range, "feedback.out_of_range", out_of_range, "reject", "What happens to a signal beyond its range: refused, or moved into it and counted."),
+    K(ENUM, language, "feedback.language", question_languages, "de", "Language of the question at the end, where neither request nor call says one."),
     K(INT, outcome_wait_h, "feedback.outcome_wait_h", "24", 1, 720, NULL, "How long a call waits for its resolution, hours."),
+    K(TEXT, question[0], "feedback.question_de", "Wie zufrieden waren Sie mit diesem Gespräch? Sagen Sie bitte eine Zahl von eins bis fünf; fünf ist sehr zufrieden.",
+      NULL, "What is asked at the end of a German call.  Not: welche Note (1 is the best grade in Germany)."),
+    K(TEXT, question[1], "feedback.question_en", "How satisfied were you with this call? Please say a number from one to five; five is very satisfied.",
+      NULL, "What is asked at the end of an English call."),
+    K(TEXT, question_retry[0], "feedback.question_retry_de", "Bitte eine Zahl von eins bis fünf, oder drücken Sie die Taste.", NULL, "The one retry, shorter."),
+    K(TEXT, question_retry[1], "feedback.question_retry_en", "A number from one to five, please, or press the key.", NULL, "The same in English."),
+    K(ENUM, question_wording, "feedback.question_wording", question_wordings, "common",
+      "The same words for all variants, or each one's slot question_de, question_en; other words bias the comparison."),
+    K(DOUBLE, rating_min_confidence, "feedback.rating_min_confidence", "0.5", 0, 1, NULL, "Answers read with less confidence give no rating; praise has 0.5, a number more."),
     K(INT, retention_days, "feedback.retention_days", "90", MIN_RETENTION_DAYS, MAX_RETENTION_DAYS, NULL, "How long a call is kept after its first message, days."),
 };
 
 static const struct metric metrics[] = {
     [FEEDBACK_TOTAL] = {"rl_feedback_total", METRIC_COUNTER, "Calls stored.", {"policy_variant", "profile", "agent"}},
-    [FEEDBACK_RATING] = {"rl_user_rating_distribution", METRIC_HISTOGRAM, "Ratings of callers.", {"policy_variant"}, .bounds = {1, 2, 3, 4, 5}, .bound_count = 5},
+    [FEEDBACK_RATING] = {"rl_user_rating_distribution", METRIC_HISTOGRAM, "First rating of each call, whenever it came.", {"policy_variant"}, .bounds = {1, 2, 3, 4, 5}, .bound_count = 5},
     [FEEDBACK_DURATION] = {"rl_session_duration_seconds", METRIC_HISTOGRAM, "Length of calls.", {"policy_variant"},
                            .bounds = {30, 60, 120, 180, 300, 600, 900}, .bound_count = 7},
     [FEEDBACK_BARGE_IN] = {"rl_barge_in_total", METRIC_COUNTER, "Barge-ins.", {"policy_variant"}},
     [FEEDBACK_ESCALATION] = {"rl_escalation_total", METRIC_COUNTER, "Escalations.", {"policy_variant"}},
     [FEEDBACK_SUCCESS] = {"rl_policy_success_rate", METRIC_GAUGE, "Share of the variant's calls that were resolved.", {"policy_variant"}},
     [FEEDBACK_DUPLICATE] = {"rl_duplicate_ends_total", METRIC_COUNTER, "Further call.ended of a call that has one.", {NULL}},
-    [FEEDBACK_AMENDED] = {"rl_amendments_total", METRIC_COUNTER, "Amendments taken: before the end (early) or after it (late).", {"when"}},
+    [FEEDBACK_AMENDED] = {"rl_amendments_total", METRIC_COUNTER, "Amendments: before the end (early), after it (late), or after the window and refused (too_late).", {"when"}},
     [FEEDBACK_OVERRIDDEN] = {"rl_decision_overridden_total", METRIC_COUNTER, "Calls that spoke another variant than was decided.", {NULL}},
     [FEEDBACK_NO_CONSENT] = {"rl_no_consent_total", METRIC_COUNTER, "Calls whose caller does not consent: counted here and nowhere else.", {NULL}},
     [FEEDBACK_CLAMPED] = {"rl_clamped_signals_total", METRIC_COUNTER, "Signals moved into their range.", {NULL}},
     [FEEDBACK_NO_DECISION] = {"rl_no_decision_total", METRIC_COUNTER, "Calls that gave up waiting for a decision.", {NULL}},
     [FEEDBACK_DROPPED] = {"rl_no_outcome_total", METRIC_COUNTER, "Calls that gave up waiting for an outcome.", {NULL}},
     [FEEDBACK_DELETED] = {"rl_calls_deleted_total", METRIC_COUNTER, "Calls forgotten at the end of their retention or on request.", {NULL}},
+    [FEEDBACK_ERASED] = {"rl_calls_erased_total", METRIC_COUNTER, "Calls erased on request.", {NULL}},
     [FEEDBACK_WAITING] = {"rl_calls_waiting", METRIC_GAUGE, "Calls that ended and wait for a decision or an outcome.", {NULL}},
+    [FEEDBACK_ANSWERS] = {"rl_answers_total", METRIC_COUNTER, "Answers to the question at the end, by what follows and how they were read.", {"status", "method"}},
+    [FEEDBACK_DANGLING] = {"rl_dangling_total", METRIC_COUNTER, "Calls forgotten of which no end ever came: a decision or an amendment alone.", {NULL}},
+    [FEEDBACK_JOIN_DELAY] = {"rl_join_delay_seconds", METRIC_HISTOGRAM, "From the arrival of a call's end until it was first said, complete.", {NULL},
+                             .bounds = {0.01, 0.1, 1, 10, 60, 600, 3600, 86400}, .bound_count = 8},
+    [FEEDBACK_RATING_DELAY] = {"rl_rating_delay_seconds", METRIC_HISTOGRAM, "From the arrival of a call's end to that of its first rating; 0: it came with the end.", {NULL},
+                               .bounds = {1, 10, 60, 600, 3600, 21600, 86400, 259200, 604800, 2592000}, .bound_count = 10},
 };
 
 /* ---- messages ---------------------------------------------------------------------------------------------------------------------------------- */
@@ -63,8 +80,12 @@ static void note(struct feedback *f, struct outbox *out, struct call *c, unsigne
 }
 
 /* How the call counted until now leaves the sums; what it counts from now on enters them when it is written. */
-static void open_for_change(struct feedback *f, const struct call *c)
+static void open_for_change(struct feedback *f, struct call *c)
 {
+    double rating;
+
+    if (!c->changed)
+        c->rating_said = call_complete(c->state) && join_known(c->record, TOM__RL__V1__KNOWLEDGE__FIELD__FIELD_USER_RATING, &rating);
     if (c->state == CALL_STORED && !c->changed)
         feedback_store_count(&f->store, c->record, -1);
 }
@@ -96,7 +117,8 @@ static End *end_of(struct feedback *f, struct arena *arena, const CallEnded *m, 
     return e;
 }
 
-/* What came before is forgotten; what stays is the pseudonym, so that nothing that comes later is kept either. */
+/* What came before is forgotten, and taken back where it was counted; what stays is the pseudonym, so that nothing that comes later is kept either.
+ * A refusal counts whenever it comes: neither what the router concluded of a call nor an earlier end speaks for its caller. */
 static void refuse_consent(struct feedback *f, struct call *c, int64_t now_us)
 {
     if (c->record->tombstone_us)
@@ -104,12 +126,6 @@ static void refuse_consent(struct feedback *f, struct call *c, int64_t now_us)
     join_tombstone(c->record, now_us);
     c->changed = true;
     metrics_add(f->metrics, METRIC_OWN(FEEDBACK_NO_CONSENT), 1, NULL, NULL, NULL);
-}
-
-/* What the router concluded of a call does not speak for its caller, as long as it was not counted. */
-static bool may_refuse(const struct call *c)
-{
-    return !c->record->end || (c->record->end->source == TOM__RL__V1__SOURCE__SOURCE_FSM && !call_complete(c->state));
 }
 
 static enum status on_ended(void *state, const struct in_msg *in, struct outbox *out, struct reason *reason)
@@ -125,7 +141,8 @@ static enum status on_ended(void *state, const struct in_msg *in, struct outbox 
     if (status != STATUS_OK)
         return status;
     metrics_add(f->metrics, METRIC_OWN(FEEDBACK_CLAMPED), clamped, NULL, NULL, NULL);
-    if (m->consent == TOM__RL__V1__CONSENT__CONSENT_NONE && may_refuse(c)) {
+    if (m->consent == TOM__RL__V1__CONSENT__CONSENT_NONE) {
+        open_for_change(f, c);
         refuse_consent(f, c, in->time_us);
         return STATUS_OK;
     }
@@ -138,7 +155,7 @@ static enum status on_ended(void *state, const struct in_msg *in, struct outbox 
 }
 
 /* From the arrival of the end, not from its ts: calls of the past may be told today, and corrected tomorrow. */
-static bool too_late(const struct feedback *f, const struct call *c, int64_t now_us)
+bool feedback_too_late(const struct feedback *f, const struct call *c, int64_t now_us)
 {
     const End *end = c->record->end;
 
@@ -157,8 +174,10 @@ static enum status on_amended(void *state, const struct in_msg *in, struct outbo
         status = calls_by_id(f, out, m->call_id, in, 2 * (int32_t)f->amendment_window_days, &c); /* beyond the window: to refuse it */
     if (status != STATUS_OK)
         return status;
-    if (too_late(f, c, in->time_us))
+    if (feedback_too_late(f, c, in->time_us)) {
+        metrics_add(f->metrics, METRIC_OWN(FEEDBACK_AMENDED), 1, "too_late", NULL, NULL);
         return reason_set(reason, "at", "the amendment window of %lld days after the end is over", (long long)f->amendment_window_days);
+    }
     metrics_add(f->metrics, METRIC_OWN(FEEDBACK_CLAMPED), clamped, NULL, NULL, NULL);
     open_for_change(f, c);
     effect = join_amendment(outbox_arena(out), c->record, m, in->time_us);
@@ -245,12 +264,16 @@ static enum status resume(void *state, struct outbox *out)
     query_bind_int(q, 1, f->published);
     while ((status = feedback_store_step(q, outbox_arena(out), &row)) == STATUS_OK && row) {
         if (call_complete(row->state))
-            calls_say(out, row, row->revision, false, "");
+            calls_say(out, row, &(struct saying){.revision = row->revision, .id = "", .reward_version = ""});
+        else if (row->state == CALL_TOMBSTONE)
+            calls_say_erased(out, row->key, row->revision);
         else if (row->state == CALL_NO_DECISION)
             calls_say_no_decision(out, row);
     }
     query_reset(q);
-    return status;
+    if (status == STATUS_OK)
+        status = erase_sweep(f, out);
+    return status == STATUS_OK ? erase_resume(f, out) : status;
 }
 
 static void show(struct feedback *f)
@@ -272,12 +295,15 @@ static enum status tick(void *state, struct outbox *out)
     int64_t now = outbox_now(out).us;
     enum status status = replay_some(f, out);
 
+    keys_refresh(f);
     if (status == STATUS_OK && decisions_idle(f, out))
         status = give_up(f, out, CALL_WAITING_DECISION, CALL_NO_DECISION, now - f->join_wait_s * 1000000);
     if (status == STATUS_OK)
         status = give_up(f, out, CALL_WAITING_OUTCOME, CALL_DROPPED, now - f->outcome_wait_h * HOUR_S * 1000000);
     if (status == STATUS_OK)
         status = cleanup_some(f, out);
+    if (status == STATUS_OK)
+        status = erase_some(f, out);
     metrics_set(f->metrics, METRIC_OWN(FEEDBACK_WAITING), (double)f->store.waiting, NULL, NULL, NULL);
     show(f);
     return status;
@@ -286,7 +312,9 @@ static enum status tick(void *state, struct outbox *out)
 static mono_time next_tick(void *state, mono_time now)
 {
     const struct feedback *f = state;
-    return f->replay_run || f->cleanup_moves ? now : mono_after(now, 1000000);
+    if (f->replay_run || f->cleanup_moves)
+        return now;
+    return erase_next(f, now);
 }
 
 /* ---- life ------------------------------------------------------------------------------------------------------------------------------------------ */
@@ -294,7 +322,7 @@ static mono_time next_tick(void *state, mono_time now)
 static void declare_series(struct feedback *f)
 {
     static const size_t plain[] = {FEEDBACK_DUPLICATE, FEEDBACK_OVERRIDDEN, FEEDBACK_NO_CONSENT, FEEDBACK_CLAMPED, FEEDBACK_NO_DECISION, FEEDBACK_DROPPED,
-                                   FEEDBACK_DELETED};
+                                   FEEDBACK_DELETED, FEEDBACK_DANGLING, FEEDBACK_JOIN_DELAY, FEEDBACK_RATING_DELAY, FEEDBACK_ERASED};
 
     for (size_t v = 0; v < f->variants->count; v++) {
         const char *id = f->variants->items[v].id;
@@ -308,6 +336,8 @@ static void declare_series(struct feedback *f)
         metrics_declare(f->metrics, METRIC_OWN(plain[i]), NULL, NULL, NULL);
     metrics_declare(f->metrics, METRIC_OWN(FEEDBACK_AMENDED), "early", NULL, NULL);
     metrics_declare(f->metrics, METRIC_OWN(FEEDBACK_AMENDED), "late", NULL, NULL);
+    metrics_declare(f->metrics, METRIC_OWN(FEEDBACK_AMENDED), "too_late", NULL, NULL);
+    question_declare(f);
     metrics_declare(f->metrics, METRIC_DEAD_LETTERS, "no_decision", NULL, NULL);
 }
 
@@ -321,6 +351,7 @@ static enum status open_feedback(void *state, const struct service_env *env, str
     f->common = env->common;
     f->variants = env->variants;
     f->metrics = env->metrics;
+    f->key_file = env->key_file;
     f->rules = (struct validate_rules){.agents = &f->common->agents, .profiles = &f->common->profiles, .out_of_range = f->out_of_range,
                                        .allow_unknown_resolution = f->allow_unknown_resolution};
     declare_series(f);
@@ -328,6 +359,8 @@ static enum status open_feedback(void *state, const struct service_env *env, str
     f->published = env->published;
     if (f->store.last_revision < f->published) /* of rows that are gone, or of a replay: what is said below the floor would not be said again */
         f->store.last_revision = f->published;
+    if (status == STATUS_OK)
+        status = tombstones_open(env->store, &f->tombstones);
     if (status == STATUS_OK)
         status = replay_open(f);
     if (status == STATUS_OK)
@@ -346,6 +379,8 @@ static void close_feedback(void *state)
     struct feedback *f = state;
 
     feedback_store_close(&f->store);
+    erase_done(f);
+    f->tombstones = tombstones_free(f->tombstones);
     f->ring = keyring_free(f->ring);
     free(f->batch);
     f->batch = NULL;
@@ -357,11 +392,15 @@ static const struct subject_handler handles[] = {
     {SUBJECT_CALL_ENDED, on_ended, HANDLE_BATCH},
     {SUBJECT_CALL_AMENDED, on_amended, HANDLE_BATCH},
     {SUBJECT_POLICY_SELECTED, on_selected, HANDLE_BATCH},
+    {SUBJECT_FEEDBACK_QUESTION, on_question, HANDLE_BATCH},
+    {SUBJECT_FEEDBACK_ANSWER, on_answer, HANDLE_BATCH},
     {SUBJECT_FEEDBACK_STATS, on_stats, HANDLE_READ},
     {SUBJECT_FEEDBACK_BY_POLICY, on_by_policy, HANDLE_READ},
     {SUBJECT_FEEDBACK_QUERY, on_query, HANDLE_READ},
     {SUBJECT_FEEDBACK_REPLAY, on_replay, HANDLE_BATCH},
     {SUBJECT_FEEDBACK_CLEANUP, on_cleanup, HANDLE_BATCH},
+    {SUBJECT_FEEDBACK_ERASE, on_erase, HANDLE_BATCH},
+    {SUBJECT_FEEDBACK_EXPORT, on_export, HANDLE_READ},
 };
 
 extern const struct service feedback_service;

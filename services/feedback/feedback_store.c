@@ -31,6 +31,9 @@ const char *const feedback_migrations[FEEDBACK_MIGRATIONS] = {
     "CREATE INDEX call_waiting ON call(state, waiting_us) WHERE waiting_us > 0;"
     "CREATE INDEX call_retracted ON call(state, ts) WHERE state = 7;",
     "CREATE TABLE day(day INTEGER PRIMARY KEY, n INTEGER NOT NULL); INSERT INTO day SELECT day, count(*) FROM call GROUP BY day;",
+    "ALTER TABLE replay ADD COLUMN reward_version TEXT NOT NULL DEFAULT ''",
+    "CREATE TABLE erasure(revision INTEGER PRIMARY KEY, call_key BLOB NOT NULL, rows INTEGER NOT NULL);"
+    "CREATE TABLE alias(call_key BLOB PRIMARY KEY, row_key BLOB NOT NULL, day INTEGER NOT NULL);",
 };
 
 /* ---- days ---------------------------------------------------------------------------------------------------------------------------------- */

@@ -10,7 +10,7 @@
 #include "pseudonym.h"
 #include "store.h"
 
-enum { FEEDBACK_MIGRATIONS = 4 };
+enum { FEEDBACK_MIGRATIONS = 6 };
 extern const char *const feedback_migrations[FEEDBACK_MIGRATIONS];
 
 /* One call of the open batch. */
@@ -23,6 +23,7 @@ struct call {
     enum call_state state;
     CallRecord *record;
     bool changed, gave_up; /* gave_up: this batch ended its wait for a decision */
+    bool rating_said;      /* a rating of it was said before this batch */
     bool row_waits, row_retracted; /* as the stored row counts in feedback_store */
     struct call *same_slot;
 };
@@ -56,6 +57,9 @@ void feedback_store_close(struct feedback_store *f);
 /* The row of a key first seen between `day` - back and `day` + 1; *ret NULL: there is none.  In the arena. */
 enum status feedback_store_find(struct feedback_store *f, struct arena *arena, const uint8_t key[static CALL_KEY_BYTES], int32_t day, int32_t back,
                                 struct call **ret) MUST_CHECK;
+
+/* As `day` and `back`: on whatever day it was first seen; the newest one. */
+enum { ANY_DAY = 1000000 };
 
 /* Writes the row.  The counts are the caller's: see feedback_store_count. */
 enum status feedback_store_put(struct feedback_store *f, struct arena *arena, struct call *call) MUST_CHECK;

@@ -15,7 +15,7 @@ typedef Tom__Rl__V1__FeedbackStored__ContextEntry StoredContextEntry;
 
 /* ---- knowledge ----------------------------------------------------------------------------------------------------------------------- */
 
-static const Knowledge *find(const CallRecord *r, Field field)
+const Knowledge *join_knowledge(const CallRecord *r, Field field)
 {
     for (size_t i = 0; i < r->n_known; i++)
         if (r->known[i]->field == field)
@@ -25,7 +25,7 @@ static const Knowledge *find(const CallRecord *r, Field field)
 
 bool join_known(const CallRecord *r, Field field, double *ret_value)
 {
-    const Knowledge *k = find(r, field);
+    const Knowledge *k = join_knowledge(r, field);
 
     if (k)
         *ret_value = k->value;

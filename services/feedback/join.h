@@ -50,6 +50,7 @@ enum call_state join_state(const CallRecord *record, enum call_state before);
 /* "" unknown: what was spoken, else what was decided. */
 const char *join_variant(const CallRecord *record);
 const char *join_profile(const CallRecord *record); /* as told, else the decision's, else general */
+const Knowledge *join_knowledge(const CallRecord *record, Tom__Rl__V1__Knowledge__Field field); /* NULL: not known */
 bool join_known(const CallRecord *record, Tom__Rl__V1__Knowledge__Field field, double *ret_value);
 enum tri join_resolution(const CallRecord *record);
 

@@ -2,15 +2,16 @@
 /* query.c - feedback.query: stored calls by time, variant and profile, newest first, page by page.
  *
  * A page costs the same wherever it lies: each variant's part of the index (variant, ts, id) is entered where the page before ended, and
- * their heads are merged.  The profile is known only to the row itself, so a page looks at a bounded number of rows and may be short. */
+ * what they give is put in order.  The profile is known only to the row itself, so a page looks at a bounded number of rows and may be short. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "feedback.h"
 
-enum { DEFAULT_LIMIT = 100, MAX_LIMIT = 1000, LOOKED_AT = 2000 /* rows, for one page */ };
+enum { DEFAULT_LIMIT = 100, MAX_LIMIT = 1000, LOOKED_AT = 600 /* rows, for one page */ };
 
 /* Where a page begins: strictly older than this. */
 struct place {
@@ -27,32 +28,24 @@ struct page {
     struct arena *arena;
     struct place from; /* the newest that may be in it */
     int64_t oldest;
-    struct candidate *found; /* newest first */
-    size_t count, most;
+    struct candidate *found;
+    size_t count, most; /* most: rows to look at, of each variant and then of all */
 };
 
-static bool newer(const struct candidate *a, const struct candidate *b) { return a->ts != b->ts ? a->ts > b->ts : a->id > b->id; }
-
-/* Keeps the newest `most`.  Of one variant they come in order, so what is too old ends its search. */
-static bool keep(struct page *p, struct candidate c)
+static int newest_first(const void *a, const void *b)
 {
-    size_t at = p->count < p->most ? p->count++ : p->most;
+    const struct candidate *x = a, *y = b;
 
-    if (at == p->most && !newer(&c, &p->found[--at]))
-        return false;
-    for (; at > 0 && newer(&c, &p->found[at - 1]); at--)
-        p->found[at] = p->found[at - 1];
-    p->found[at] = c;
-    return true;
+    return x->ts != y->ts ? (x->ts < y->ts) - (x->ts > y->ts) : (x->id < y->id) - (x->id > y->id);
 }
 
 static enum status gather(struct page *p, struct query *q)
 {
-    bool row, wanted = true;
+    bool row;
     enum status status;
 
-    while ((status = query_step(q, &row)) == STATUS_OK && row && wanted)
-        wanted = keep(p, (struct candidate){query_int(q, 0), query_int(q, 1)});
+    while ((status = query_step(q, &row)) == STATUS_OK && row)
+        p->found[p->count++] = (struct candidate){query_int(q, 0), query_int(q, 1)};
     query_reset(q);
     return status;
 }
@@ -60,6 +53,7 @@ static enum status gather(struct page *p, struct query *q)
 /* The hour in which the page begins, then what is older: each is a range of the index. */
 static enum status gather_variant(struct page *p, const char *variant)
 {
+    size_t before = p->count;
     struct query *same = store_query(p->f->store.store, "SELECT ts, id FROM call WHERE state = 6 AND variant = ? AND ts = ? AND id < ?"
                                                         " ORDER BY id DESC LIMIT ?");
     struct query *older = store_query(p->f->store.store, "SELECT ts, id FROM call WHERE state = 6 AND variant = ? AND ts < ? AND ts >= ?"
@@ -75,7 +69,7 @@ static enum status gather_variant(struct page *p, const char *variant)
     query_bind_text(older, 1, variant);
     query_bind_int(older, 2, p->from.ts);
     query_bind_int(older, 3, p->oldest);
-    query_bind_int(older, 4, (int64_t)p->most);
+    query_bind_int(older, 4, (int64_t)(p->most - (p->count - before)));
     return status == STATUS_OK ? gather(p, older) : status;
 }
 
@@ -84,6 +78,7 @@ static enum status gather_all(struct page *p)
     const struct feedback_store *store = &p->f->store;
     enum status status = STATUS_OK;
 
+    p->found = arena_alloc(p->arena, (store->tally_count * p->most + 1) * sizeof *p->found);
     for (size_t i = 0; i < store->tally_count && status == STATUS_OK; i++) {
         const char *variant = store->tallies[i].variant;
         bool done = p->q->policy_variant[0] && strcmp(p->q->policy_variant, variant) != 0;
@@ -92,6 +87,9 @@ static enum status gather_all(struct page *p)
         if (!done)
             status = gather_variant(p, variant);
     }
+    if (p->count)
+        qsort(p->found, p->count, sizeof *p->found, newest_first);
+    p->count = p->count < p->most ? p->count : p->most;
     return status;
 }
 
@@ -155,8 +153,7 @@ enum status on_query(void *state, const struct in_msg *in, struct outbox *out, s
     if (status != STATUS_OK)
         return status;
     p.oldest = (int64_t)ceil(q->from);
-    p.most = q->profile[0] ? LOOKED_AT : limit;
-    p.found = arena_alloc(p.arena, (p.most + 1) * sizeof *p.found);
+    p.most = q->profile[0] && limit < LOOKED_AT ? LOOKED_AT : limit;
     status = gather_all(&p);
     if (status == STATUS_OK)
         status = fill(&p, limit, m);

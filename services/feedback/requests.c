@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* requests.c - statistics, the newest calls of a variant, and saying all calls again. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "feedback.h"
@@ -60,6 +61,8 @@ enum status on_stats(void *state, const struct in_msg *in, struct outbox *out, s
     }
     m->waiting = (uint64_t)f->store.waiting;
     m->retracted = (uint64_t)f->store.retracted;
+    m->retention_days = f->retention_days;
+    m->amendment_window_days = f->amendment_window_days;
     outbox_reply(out, in, &m->base);
     return STATUS_OK;
 }
@@ -111,7 +114,7 @@ enum status on_by_policy(void *state, const struct in_msg *in, struct outbox *ou
 
 static enum status next_replay(struct feedback *f)
 {
-    struct query *q = store_query(f->store.store, "SELECT run, from_ts, next_id, last_id, revision FROM replay WHERE next_id <= last_id ORDER BY run LIMIT 1");
+    struct query *q = store_query(f->store.store, "SELECT run, from_ts, next_id, last_id, revision, reward_version FROM replay WHERE next_id <= last_id ORDER BY run LIMIT 1");
     bool row;
     enum status status = query_step(q, &row);
 
@@ -122,6 +125,7 @@ static enum status next_replay(struct feedback *f)
         f->replay_next = query_int(q, 2);
         f->replay_last = query_int(q, 3);
         f->replay_revision = query_int(q, 4);
+        snprintf(f->replay_version, sizeof f->replay_version, "%s", query_text(q, 5));
     }
     query_reset(q);
     return status;
@@ -140,15 +144,24 @@ enum status replay_open(struct feedback *f)
     return status == STATUS_OK ? next_replay(f) : status;
 }
 
-static enum status store_replay(struct feedback *f, int64_t run, int64_t from, int64_t next, int64_t last, int64_t revision)
+static enum status begin_replay(struct feedback *f, const FeedbackReplayRequest *request, int64_t run, int64_t last)
 {
-    struct query *q = store_query(f->store.store, "INSERT OR REPLACE INTO replay VALUES(?, ?, ?, ?, ?)");
+    struct query *q = store_query(f->store.store, "INSERT OR REPLACE INTO replay VALUES(?, ?, 0, ?, 0, ?)");
 
     query_bind_int(q, 1, run);
-    query_bind_int(q, 2, from);
-    query_bind_int(q, 3, next);
-    query_bind_int(q, 4, last);
-    query_bind_int(q, 5, revision);
+    query_bind_int(q, 2, (int64_t)request->from);
+    query_bind_int(q, 3, last);
+    query_bind_text(q, 4, request->reward_version);
+    return query_run(q, NULL);
+}
+
+static enum status move_replay(struct feedback *f)
+{
+    struct query *q = store_query(f->store.store, "UPDATE replay SET next_id = ?, revision = ? WHERE run = ?");
+
+    query_bind_int(q, 1, f->replay_next);
+    query_bind_int(q, 2, f->replay_revision);
+    query_bind_int(q, 3, f->replay_run);
     return query_run(q, NULL);
 }
 
@@ -157,6 +170,7 @@ static enum status say_chunk(struct feedback *f, struct outbox *out, int64_t lim
 {
     struct query *q = store_query(f->store.store, "SELECT " FEEDBACK_COLUMNS " FROM call WHERE id >= ? AND id <= ? AND ts >= ? AND state >= 6 ORDER BY id LIMIT ?");
     int64_t last = f->replay_next + REPLAY_WINDOW < f->replay_last ? f->replay_next + REPLAY_WINDOW : f->replay_last;
+    struct saying how = {.revision = revision, .reward_version = f->replay_version};
     struct arena *arena = outbox_arena(out);
     struct call *row;
     char key[CALL_KEY_TEXT];
@@ -168,8 +182,8 @@ static enum status say_chunk(struct feedback *f, struct outbox *out, int64_t lim
     query_bind_int(q, 4, limit);
     while ((status = feedback_store_step(q, arena, &row)) == STATUS_OK && row) {
         call_key_text(row->key, key);
-        calls_say(out, row, revision, false,
-                  arena_printf(arena, "feedback.stored/%s/%lld/r%lld", key, (long long)row->revision, (long long)f->replay_run));
+        how.id = arena_printf(arena, "feedback.stored/%s/%lld/r%lld", key, (long long)row->revision, (long long)f->replay_run);
+        calls_say(out, row, &how);
         f->replay_next = row->id + 1;
         ++*ret_said;
     }
@@ -194,7 +208,7 @@ enum status replay_some(struct feedback *f, struct outbox *out)
     bool done = f->replay_next > f->replay_last;
     if (done)
         log_info("replay.done", "run=%lld", (long long)f->replay_run);
-    status = store_replay(f, f->replay_run, f->replay_from, f->replay_next, f->replay_last, f->replay_revision);
+    status = move_replay(f);
     return status == STATUS_OK && done ? next_replay(f) : status;
 }
 
@@ -225,11 +239,11 @@ enum status on_replay(void *state, const struct in_msg *in, struct outbox *out, 
 
     if (!isfinite(q->from) || q->from < 0 || q->from > 1e12)
         return reason_set(reason, "from", "%g is no time; expected unix seconds", q->from);
-    if (q->reward_version[0])
-        return reason_set(reason, "reward_version", "only the current one can be said again; leave it empty");
+    if (strlen(q->reward_version) >= sizeof f->replay_version)
+        return reason_set(reason, "reward_version", "longer than %zu bytes", sizeof f->replay_version - 1);
     enum status status = count_replay(f, (int64_t)q->from, &count, &last);
     if (status == STATUS_OK)
-        status = store_replay(f, run, (int64_t)q->from, 0, last, 0);
+        status = begin_replay(f, q, run, last);
     if (status == STATUS_OK && !f->replay_run)
         status = next_replay(f);
     if (status != STATUS_OK)

@@ -151,7 +151,9 @@ static enum status on_policy(void *state, const struct in_msg *in, struct outbox
     }
     g->has_snapshot = true;
     g->snapshot_at = outbox_now(out);
-    enum status status = apply_rules(g, out);
+    enum status status = guard_store_follow(&g->store, m->reward_version, g->totals);
+    if (status == STATUS_OK)
+        status = apply_rules(g, out);
     if (status == STATUS_OK)
         judge(g, outbox_now(out));
     return status;

@@ -22,6 +22,7 @@ const char *const guard_migrations[GUARD_MIGRATIONS] = {
     "CREATE TABLE released(variant TEXT PRIMARY KEY, n INTEGER NOT NULL, mean REAL NOT NULL);"
     "CREATE TABLE pin(cell TEXT PRIMARY KEY, variant TEXT NOT NULL);"
     "CREATE TABLE frozen(only INTEGER PRIMARY KEY CHECK(only = 1), frozen INTEGER NOT NULL);",
+    "CREATE TABLE learned(only INTEGER PRIMARY KEY CHECK(only = 1), reward_version TEXT NOT NULL);",
 };
 
 static enum status load_decided(struct guard_store *g)
@@ -65,6 +66,18 @@ static enum status load_released(struct guard_store *g)
         g->was_released[v] = true;
         g->released[v] = (struct own_total){.n = query_int(q, 1), .mean = query_real(q, 2)};
     }
+    return status;
+}
+
+static enum status load_reward_version(struct guard_store *g)
+{
+    struct query *q = store_query(g->store, "SELECT reward_version FROM learned");
+    bool row;
+    enum status status = query_step(q, &row);
+
+    if (status == STATUS_OK && row)
+        snprintf(g->reward_version, sizeof g->reward_version, "%s", query_text(q, 0));
+    query_reset(q);
     return status;
 }
 
@@ -134,6 +147,8 @@ enum status guard_store_open(struct guard_store *g, struct store *store, const s
         status = load_verdicts(g);
     if (status == STATUS_OK)
         status = load_released(g);
+    if (status == STATUS_OK)
+        status = load_reward_version(g);
     if (status == STATUS_OK)
         status = load_pins(g);
     if (status == STATUS_OK)
@@ -214,6 +229,23 @@ enum status guard_store_set_released(struct guard_store *g, size_t variant, cons
     g->was_released[variant] = true;
     g->released[variant] = *total;
     return query_run(q, NULL);
+}
+
+enum status guard_store_follow(struct guard_store *g, const char *reward_version, const struct own_total *totals)
+{
+    struct query *q = store_query(g->store, "INSERT OR REPLACE INTO learned VALUES(1, ?)");
+    bool other = g->reward_version[0] != '\0';
+    enum status status = STATUS_OK;
+
+    if (strncmp(g->reward_version, reward_version, sizeof g->reward_version - 1) == 0)
+        return STATUS_OK;
+    snprintf(g->reward_version, sizeof g->reward_version, "%s", reward_version);
+    query_bind_text(q, 1, g->reward_version);
+    status = query_run(q, NULL);
+    for (size_t i = 0; other && i < g->variants->count && status == STATUS_OK; i++)
+        if (g->was_released[i])
+            status = guard_store_set_released(g, i, &totals[i]);
+    return status;
 }
 
 enum status guard_store_set_pin(struct guard_store *g, const char *cell, int variant)

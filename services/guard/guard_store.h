@@ -10,7 +10,7 @@
 #include "store.h"
 #include "variants.h"
 
-enum { GUARD_MIGRATIONS = 2, GUARD_PINS = 64, GUARD_CELL_SIZE = 64 };
+enum { GUARD_MIGRATIONS = 3, GUARD_PINS = 64, GUARD_CELL_SIZE = 64, GUARD_REWARD_VERSION_SIZE = 33 };
 
 extern const char *const guard_migrations[GUARD_MIGRATIONS];
 
@@ -39,6 +39,7 @@ struct guard_store {
     enum verdict verdicts[MAX_VARIANTS];
     bool was_released[MAX_VARIANTS];
     struct own_total released[MAX_VARIANTS]; /* what was known at the last release; zeros: never */
+    char reward_version[GUARD_REWARD_VERSION_SIZE]; /* whose totals those are; "": not known yet */
     struct guard_pin pins[GUARD_PINS];       /* sorted by cell */
     size_t pin_count;
     bool frozen;
@@ -61,6 +62,8 @@ int64_t guard_store_version(struct guard_store *g, uint64_t digest);
 /* Each is written at once, in the open transaction.  The pins of a variant that is blacklisted or made inactive end with it. */
 enum status guard_store_set_verdict(struct guard_store *g, size_t variant, enum verdict verdict) MUST_CHECK;
 enum status guard_store_set_released(struct guard_store *g, size_t variant, const struct own_total *total) MUST_CHECK;
+/* Totals of another reward version cannot be compared with those of a release: what is known now takes their place. */
+enum status guard_store_follow(struct guard_store *g, const char *reward_version, const struct own_total *totals) MUST_CHECK;
 enum status guard_store_set_pin(struct guard_store *g, const char *cell, int variant) MUST_CHECK; /* -1: none; there must be room */
 enum status guard_store_set_frozen(struct guard_store *g, bool frozen) MUST_CHECK;
 enum status guard_store_record(struct guard_store *g, const struct guard_move *move) MUST_CHECK;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* reward.c - turns what is known of a call into a number in [-1, +1].
  *
- * feedback.stored -> reward.computed.  Keeps nothing: the same signals give the same reward, so replicas and replays are harmless. */
+ * feedback.stored -> reward.computed, once for each configured version.  Keeps nothing: the same signals give the same reward, so replicas
+ * and replays are harmless. */
 #include <stdio.h>
 #include <string.h>
 
@@ -10,10 +11,18 @@
 #include "message_signals.h"
 #include "service.h"
 
-struct reward {
+/* Rules with a name; "": not configured. */
+struct scored {
     struct reward_rules rules;
     const char *version;
+};
+
+enum { CURRENT, CANDIDATE, VERSIONS };
+
+struct reward {
+    struct scored versions[VERSIONS]; /* first: rl-sim reads the current rules from here */
     struct metrics *metrics;
+    const struct variants *variants;
 };
 
 static const char *const duration_terms[] = {"linear", "tent", "none", NULL};
@@ -21,20 +30,28 @@ static const char *const missing_ratings[] = {"neutral", "renormalise", NULL};
 
 #define K(type, member, ...) CONFIG_##type(struct reward, member, __VA_ARGS__)
 
+/* The sections reward and reward_candidate; both are whole sets of rules. */
+#define R(type, which, section, name, ...) K(type, versions[which].rules.name, section "." #name, __VA_ARGS__)
+#define RULES(s, w)                                                                                                                         \
+    R(INT, w, s, barge_in_cap, "3", 1, 10, NULL, "Barge-ins beyond this cost no more."),                                                    \
+    R(DOUBLE, w, s, barge_in_weight, "0.1", 0, 1, NULL, "Taken off at barge_in_cap barge-ins, in proportion below."),                       \
+    R(DOUBLE, w, s, duration_bound, "0.2", 0, 1, NULL, "The most that the length of a call gives or takes."),                               \
+    R(DOUBLE, w, s, duration_target_sec, "180", 1, 3600, NULL, "Length that counts as neutral (tent: best), seconds."),                     \
+    R(ENUM, w, s, duration_term, duration_terms, "linear", "How the length of a call counts; linear also pays for callers who hang up."),   \
+    R(DOUBLE, w, s, handover_weight, "0.1", 0, 1, NULL, "Taken off when a human had to take over."),                                        \
+    R(ENUM, w, s, missing_rating, missing_ratings, "neutral",                                                                               \
+      "A call without a rating counts as if rated 3, or its other parts are scaled up to the weight of a rated call."),                     \
+    R(DOUBLE, w, s, rating_weight, "0.2", 0, 1, NULL, "Given for a rating of 5, taken for a rating of 1."),                                 \
+    R(INT, w, s, repeat_cap, "3", 1, 5, NULL, "Repetitions beyond this cost no more."),                                                     \
+    R(DOUBLE, w, s, repeat_weight, "0.1", 0, 1, NULL, "Taken off at repeat_cap repetitions, in proportion below."),                         \
+    R(DOUBLE, w, s, resolution_weight, "0.6", -1, 1, NULL, "Paid when the caller's problem was solved.")
+
 static const struct config_key keys[] = {
-    K(INT, rules.barge_in_cap, "reward.barge_in_cap", "3", 1, 10, NULL, "Barge-ins beyond this cost no more."),
-    K(DOUBLE, rules.barge_in_weight, "reward.barge_in_weight", "0.1", 0, 1, NULL, "Taken off at barge_in_cap barge-ins, in proportion below."),
-    K(DOUBLE, rules.duration_bound, "reward.duration_bound", "0.2", 0, 1, NULL, "The most that the length of a call gives or takes."),
-    K(DOUBLE, rules.duration_target_sec, "reward.duration_target_sec", "180", 1, 3600, NULL, "Length that counts as neutral (tent: best), seconds."),
-    K(ENUM, rules.duration_term, "reward.duration_term", duration_terms, "linear", "How the length of a call counts; linear also pays for callers who hang up."),
-    K(DOUBLE, rules.handover_weight, "reward.handover_weight", "0.1", 0, 1, NULL, "Taken off when a human had to take over."),
-    K(ENUM, rules.missing_rating, "reward.missing_rating", missing_ratings, "neutral",
-      "A call without a rating counts as if rated 3, or its other parts are scaled up to the weight of a rated call."),
-    K(DOUBLE, rules.rating_weight, "reward.rating_weight", "0.2", 0, 1, NULL, "Given for a rating of 5, taken for a rating of 1."),
-    K(INT, rules.repeat_cap, "reward.repeat_cap", "3", 1, 5, NULL, "Repetitions beyond this cost no more."),
-    K(DOUBLE, rules.repeat_weight, "reward.repeat_weight", "0.1", 0, 1, NULL, "Taken off at repeat_cap repetitions, in proportion below."),
-    K(DOUBLE, rules.resolution_weight, "reward.resolution_weight", "0.6", -1, 1, NULL, "Paid when the caller's problem was solved."),
-    K(TEXT, version, "reward.version", "v1", NULL, "Name of these rules; the bandit learns one version."),
+    RULES("reward", CURRENT),
+    K(TEXT, versions[CURRENT].version, "reward.version", "v1", NULL, "Name of these rules."),
+    RULES("reward_candidate", CANDIDATE),
+    K(TEXT, versions[CANDIDATE].version, "reward_candidate.version", "", NULL,
+      "Name of a second set of rules by which each call is scored, too; empty: none."),
 };
 
 enum { DISTRIBUTION, SCORE, AMENDED };
@@ -72,15 +89,17 @@ static void name_parts(const struct reward_parts *p, struct named_part ret[PART_
 
 static void count(struct reward *r, const FeedbackStored *f, double reward)
 {
+    const char *variant = variants_label(r->variants, f->policy_variant);
+
     if (!f->first) {
-        metrics_add(r->metrics, METRIC_OWN(AMENDED), 1, f->policy_variant, NULL, NULL);
+        metrics_add(r->metrics, METRIC_OWN(AMENDED), 1, variant, NULL, NULL);
         return;
     }
-    metrics_observe(r->metrics, METRIC_OWN(DISTRIBUTION), reward, f->policy_variant, NULL, NULL);
-    metrics_observe(r->metrics, METRIC_OWN(SCORE), (reward + 1) / 2, f->policy_variant, NULL, NULL);
+    metrics_observe(r->metrics, METRIC_OWN(DISTRIBUTION), reward, variant, NULL, NULL);
+    metrics_observe(r->metrics, METRIC_OWN(SCORE), (reward + 1) / 2, variant, NULL, NULL);
 }
 
-static RewardComputed *computed(struct reward *r, const FeedbackStored *f, const struct reward_parts *parts, struct outbox *out)
+static RewardComputed *computed(const char *version, const FeedbackStored *f, const struct reward_parts *parts, struct outbox *out)
 {
     struct arena *arena = outbox_arena(out);
     RewardComputed *m = outbox_new(out, SUBJECT_REWARD_COMPUTED);
@@ -92,7 +111,7 @@ static RewardComputed *computed(struct reward *r, const FeedbackStored *f, const
     m->ts = f->ts;
     m->policy_variant = f->policy_variant;
     m->reward = parts->total;
-    m->reward_version = (char *)r->version;
+    m->reward_version = (char *)version;
     m->signals = f->signals;
     m->retracted = f->retracted;
     m->decision_source = f->decision_source;
@@ -111,20 +130,60 @@ static RewardComputed *computed(struct reward *r, const FeedbackStored *f, const
     return m;
 }
 
-static enum status on_stored(void *state, const struct in_msg *in, struct outbox *out, struct reason *reason)
+static void say_erased(const FeedbackStored *f, struct outbox *out, const char *traceparent)
 {
-    struct reward *r = state;
+    RewardComputed *m = outbox_new(out, SUBJECT_REWARD_COMPUTED);
+
+    m->call_key = f->call_key;
+    m->revision = f->revision;
+    m->erased = true;
+    outbox_say(out, SUBJECT_REWARD_COMPUTED, &m->base, "", 0, traceparent);
+}
+
+/* The rules of this name, of the section reward for ""; NULL: there are none. */
+static const struct scored *find(const struct reward *r, const char *version, struct reason *reason)
+{
+    const struct scored *v = r->versions;
+
+    for (size_t i = 0; i < VERSIONS; i++)
+        if (strcmp(version[0] ? version : v[CURRENT].version, v[i].version) == 0)
+            return &v[i];
+    (void)reason_set(reason, "reward_version", "\"%.40s\" is not configured, only \"%s\"%s%s%s", version, v[CURRENT].version,
+                     v[CANDIDATE].version[0] ? " and \"" : " is", v[CANDIDATE].version, v[CANDIDATE].version[0] ? "\" are" : "");
+    return NULL;
+}
+
+static void score(struct reward *r, const struct scored *version, const struct in_msg *in, struct outbox *out)
+{
     const FeedbackStored *f = (const FeedbackStored *)in->body;
     struct signals signals = signals_of_message(f->signals);
     struct reward_parts p;
 
+    reward_compute(&version->rules, &signals, &p);
+    if (version == &r->versions[CURRENT])
+        count(r, f, p.total);
+    log_debug("reward.computed", "call=%s:%.8s.. version=%s reward=%+.4f (%.2f %+.2f %+.2f %+.2f %+.2f %+.2f)%s", f->key_id, f->call_key,
+              version->version, p.total, p.resolution, p.rating, p.barge_in, p.repeats, p.handover, p.duration, f->retracted ? " retracted" : "");
+    outbox_say(out, SUBJECT_REWARD_COMPUTED, &computed(version->version, f, &p, out)->base, "", 0, in->traceparent);
+}
+
+static enum status on_stored(void *state, const struct in_msg *in, struct outbox *out, struct reason *reason)
+{
+    struct reward *r = state;
+    const FeedbackStored *f = (const FeedbackStored *)in->body;
+    const struct scored *only = f->reward_version[0] ? find(r, f->reward_version, reason) : NULL;
+
     if (!f->call_key[0])
         return reason_set(reason, "call_key", "missing");
-    reward_compute(&r->rules, &signals, &p);
-    count(r, f, p.total);
-    log_debug("reward.computed", "call=%s:%.8s.. reward=%+.4f (%.2f %+.2f %+.2f %+.2f %+.2f %+.2f)%s", f->key_id, f->call_key, p.total, p.resolution,
-              p.rating, p.barge_in, p.repeats, p.handover, p.duration, f->retracted ? " retracted" : "");
-    outbox_say(out, SUBJECT_REWARD_COMPUTED, &computed(r, f, &p, out)->base, "", 0, in->traceparent);
+    if (f->erased) {
+        say_erased(f, out, in->traceparent);
+        return STATUS_OK;
+    }
+    if (f->reward_version[0] && !only)
+        return STATUS_INVALID;
+    for (const struct scored *v = r->versions; v < r->versions + VERSIONS; v++)
+        if (v->version[0] && (!only || v == only))
+            score(r, v, in, out);
     return STATUS_OK;
 }
 
@@ -134,16 +193,17 @@ static enum status on_compute(void *state, const struct in_msg *in, struct outbo
     struct reward *r = state;
     const RewardComputeRequest *q = (const RewardComputeRequest *)in->body;
     RewardComputeReply *m = codec_new(outbox_arena(out), &tom__rl__v1__reward_compute_reply__descriptor);
+    const struct scored *version = find(r, q->reward_version, reason);
     struct named_part named[PART_COUNT];
     struct reward_parts parts;
-    enum status status = signals_check(q->signals, reason);
+    enum status status = version ? signals_check(q->signals, reason) : STATUS_INVALID;
 
     if (status != STATUS_OK)
         return status;
     struct signals signals = signals_of_message(q->signals);
-    reward_compute(&r->rules, &signals, &parts);
+    reward_compute(&version->rules, &signals, &parts);
     m->reward = parts.total;
-    m->reward_version = (char *)r->version;
+    m->reward_version = (char *)version->version;
     name_parts(&parts, named);
     m->components = arena_alloc(outbox_arena(out), PART_COUNT * sizeof *m->components);
     for (size_t i = 0; i < PART_COUNT; i++)
@@ -152,19 +212,42 @@ static enum status on_compute(void *state, const struct in_msg *in, struct outbo
     return STATUS_OK;
 }
 
+static enum status check_config(const struct reward *r, struct reason *reason)
+{
+    const char *current = r->versions[CURRENT].version, *candidate = r->versions[CANDIDATE].version;
+
+    if (!current[0] || strlen(current) > 32)
+        return reason_fail(reason, STATUS_CONFIG, "reward.version", "needs 1 .. 32 characters");
+    if (strlen(candidate) > 32)
+        return reason_fail(reason, STATUS_CONFIG, "reward_candidate.version", "needs at most 32 characters");
+    if (strcmp(current, candidate) == 0)
+        return reason_fail(reason, STATUS_CONFIG, "reward_candidate.version", "must differ from reward.version, \"%s\"", current);
+    return STATUS_OK;
+}
+
+static void log_range(const struct scored *v)
+{
+    double least, greatest;
+
+    reward_range(&v->rules, &least, &greatest);
+    log_info("reward.range", "version=%s least=%+.2f greatest=%+.2f", v->version, least, greatest);
+}
+
 static enum status open_reward(void *state, const struct service_env *env, struct reason *reason)
 {
     struct reward *r = state;
-    double least, greatest;
+    enum status status = check_config(r, reason);
 
-    if (!r->version[0] || strlen(r->version) > 32)
-        return reason_fail(reason, STATUS_CONFIG, "reward.version", "needs 1 .. 32 characters");
+    if (status != STATUS_OK)
+        return status;
     r->metrics = env->metrics;
+    r->variants = env->variants;
     for (size_t i = 0; i < env->variants->count; i++)
         for (size_t k = 0; k < COUNT_OF(metrics); k++)
             metrics_declare(env->metrics, METRIC_OWN(k), env->variants->items[i].id, NULL, NULL);
-    reward_range(&r->rules, &least, &greatest);
-    log_info("reward.range", "version=%s least=%+.2f greatest=%+.2f", r->version, least, greatest);
+    for (const struct scored *v = r->versions; v < r->versions + VERSIONS; v++)
+        if (v->version[0])
+            log_range(v);
     return STATUS_OK;
 }
 

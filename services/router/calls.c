@@ -36,6 +36,19 @@ static struct held_decision *held(struct router *r, const char *call_id)
     return router_remembered(r, call_id, &key_id);
 }
 
+/* A call that began before a rotation goes on under its old key. */
+struct session *calls_session(struct router *r, const char *call_id)
+{
+    uint8_t key[CALL_KEY_BYTES];
+    struct session *s = NULL;
+
+    for (size_t i = 0; keyring_id(r->ring, i) && !s; i++) {
+        pseudonym(r->ring, i, DOMAIN_CALL, call_id, key);
+        s = sessions_find(r->sessions, key);
+    }
+    return s;
+}
+
 /* ---- what came --------------------------------------------------------------------------------------------------------------------------- */
 
 static enum status check_data(const Tom__Rl__V1__CallEvent__Data *d, struct reason *reason)
@@ -167,7 +180,7 @@ static enum status begin(struct arrival *a, struct session **ret)
 
 static struct session *find(struct arrival *a)
 {
-    struct session *s = sessions_find(a->r->sessions, a->key);
+    struct session *s = calls_session(a->r, a->m->call_id);
 
     if (s && s->state == FSM_ENDED && a->step.stream_us - s->ended_us >= FORGET_S * SECONDS) {
         sessions_remove(a->r->sessions, s);
@@ -270,10 +283,8 @@ static enum status fill_call(struct router *r, struct arena *arena, const Router
 {
     const char *key_id;
     const struct held_decision *d = router_remembered(r, q->call_id, &key_id);
-    uint8_t key[CALL_KEY_BYTES];
+    const struct session *s = calls_session(r, q->call_id);
 
-    pseudonym(r->ring, 0, DOMAIN_CALL, q->call_id, key);
-    const struct session *s = sessions_find(r->sessions, key);
     if (!d && !s)
         return reason_fail(reason, STATUS_NOT_FOUND, "call_id", "no decision is held for this call: it never asked, or did so more than two hours ago");
     m->call_id = q->call_id;
@@ -307,6 +318,29 @@ enum status on_session(void *state, const struct in_msg *in, struct outbox *out,
         outbox_reply(out, in, &m->base);
     pthread_mutex_unlock(&r->lock);
     return status;
+}
+
+/* Of an erased call; the streams that it could be read back from hold it no more. */
+enum status on_forget(void *state, const struct in_msg *in, struct outbox *out, struct reason *reason)
+{
+    struct router *r = state;
+    RouterForgetRequest *q = (RouterForgetRequest *)in->body;
+    RouterForgetReply *m = codec_new(outbox_arena(out), &tom__rl__v1__router_forget_reply__descriptor);
+    uint8_t key[CALL_KEY_BYTES];
+    enum status status = call_id_check(&q->call_id, "call_id", reason);
+
+    if (status != STATUS_OK)
+        return status;
+    pthread_mutex_lock(&r->lock);
+    for (struct session *s; (s = calls_session(r, q->call_id)); m->forgotten++)
+        sessions_remove(r->sessions, s);
+    for (size_t i = 0; keyring_id(r->ring, i); i++) {
+        pseudonym(r->ring, i, DOMAIN_CALL, q->call_id, key);
+        m->forgotten += decisions_remove(r->decisions, key);
+    }
+    pthread_mutex_unlock(&r->lock);
+    outbox_reply(out, in, &m->base);
+    return STATUS_OK;
 }
 
 /* ---- life ---------------------------------------------------------------------------------------------------------------------------------- */

@@ -30,22 +30,25 @@ struct decisions *decisions_new(size_t variant_count, size_t capacity)
     return d;
 }
 
-static void drop_oldest(struct decisions *d)
+/* `before` is the next older one, NULL: it is the oldest. */
+static void drop(struct decisions *d, struct held_decision *gone, struct held_decision *before)
 {
-    struct held_decision *gone = d->oldest, **at = bucket_of(d, gone->key);
+    struct held_decision **at = bucket_of(d, gone->key);
 
     while (*at != gone)
         at = &(*at)->same_bucket;
     *at = gone->same_bucket;
-    d->oldest = gone->younger;
+    *(before ? &before->younger : &d->oldest) = gone->younger;
     if (d->late == gone)
         d->late = NULL;
-    if (!d->oldest)
-        d->youngest = NULL;
+    if (d->youngest == gone)
+        d->youngest = before;
     d->count--;
     free(gone->grounds);
     free(gone);
 }
+
+static void drop_oldest(struct decisions *d) { drop(d, d->oldest, NULL); }
 
 struct decisions *decisions_free(struct decisions *d)
 {
@@ -127,6 +130,18 @@ void decisions_forget(struct decisions *d, int64_t before_us)
 {
     while (d->oldest && d->oldest->at_us < before_us)
         drop_oldest(d);
+}
+
+bool decisions_remove(struct decisions *d, const uint8_t key[static CALL_KEY_BYTES])
+{
+    struct held_decision *gone = decisions_find(d, key), *before = NULL;
+
+    if (!gone)
+        return false;
+    for (struct held_decision *h = d->oldest; h != gone; h = h->younger)
+        before = h;
+    drop(d, gone, before);
+    return true;
 }
 
 size_t decisions_count(const struct decisions *d) { return d->count; }

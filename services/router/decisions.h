@@ -46,6 +46,9 @@ DecisionGrounds *decisions_grounds(const struct held_decision *decision, struct 
 
 /* Forgets what is older than `before_us`. */
 void decisions_forget(struct decisions *d, int64_t before_us);
+
+/* Forgets the one of a key, if there is one. */
+bool decisions_remove(struct decisions *d, const uint8_t key[static CALL_KEY_BYTES]);
 size_t decisions_count(const struct decisions *d);
 
 #endif

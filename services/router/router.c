@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "call_id.h"
+#include "log.h"
 
 static const struct config_key keys[] = {
     CONFIG_INT(struct router, max_decisions, "router.max_decisions", "200000", 1000, 10000000, NULL,
@@ -229,10 +230,7 @@ static struct held_decision *try_out(struct router *r, const PolicySelectRequest
 /* Newer decisions pushed that of a live call out of the memory: it keeps its variant, and what was recorded of it stands. */
 static const struct held_decision *keep_variant(struct router *r, const PolicySelectRequest *q, const bool *mask, struct outbox *out)
 {
-    uint8_t key[CALL_KEY_BYTES];
-
-    pseudonym(r->ring, 0, DOMAIN_CALL, q->call_id, key);
-    const struct session *s = sessions_find(r->sessions, key);
+    const struct session *s = calls_session(r, q->call_id);
     struct held_decision *d = s ? try_out(r, q, mask, out) : NULL;
     if (d)
         d->variant = s->variant;
@@ -374,6 +372,7 @@ static enum status open_router(void *state, const struct service_env *env, struc
     if (status != STATUS_OK)
         return status;
     r->common = env->common;
+    r->key_file = env->key_file;
     r->variants = env->variants;
     r->metrics = env->metrics;
     r->decisions = decisions_new(env->variants->count, (size_t)r->max_decisions);
@@ -405,12 +404,26 @@ static void close_router(void *state)
 
 static double age(bool known, wall_time at, wall_time now) { return known ? (double)(now.us - at.us) / 1e6 : -1; }
 
+/* A new key is written with when everybody had the time to learn it. */
+static void refresh_keys(struct router *r, wall_time now)
+{
+    struct reason reason;
+    bool changed;
+    enum status status = keyring_refresh(&r->ring, r->key_file, now.us / 1000000 - KEY_SETTLES_S, &changed, &reason);
+
+    if (status != STATUS_OK)
+        log_error("keys.failed", "rule=\"%s\"", reason.text);
+    else if (changed)
+        log_info("keys.changed", "key=%s", keyring_id(r->ring, 0));
+}
+
 static enum status tick(void *state, struct outbox *out)
 {
     struct router *r = state;
     wall_time now = outbox_now(out);
 
     pthread_mutex_lock(&r->lock);
+    refresh_keys(r, now);
     calls_tick(r, out);
     decisions_forget(r->decisions, now.us - (int64_t)MEMORY_S * 1000000);
     metrics_set(r->metrics, METRIC_OWN(ROUTER_HELD), (double)decisions_count(r->decisions), NULL, NULL, NULL);
@@ -426,6 +439,7 @@ static void caught_up(void *state) { ((struct router *)state)->caught_up = true;
 static const struct subject_handler handles[] = {
     {SUBJECT_POLICY_SELECT, on_select, HANDLE_IMMEDIATE},
     {SUBJECT_ROUTER_SESSION, on_session, HANDLE_READ},
+    {SUBJECT_ROUTER_FORGET, on_forget, HANDLE_READ},
     {SUBJECT_BANDIT_UPDATED, on_policy, HANDLE_BATCH},
     {SUBJECT_GUARD_UPDATED, on_limits, HANDLE_BATCH},
     {SUBJECT_POLICY_SELECTED, on_selected, HANDLE_BATCH},

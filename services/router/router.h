@@ -23,6 +23,7 @@ struct router {
     const struct variants *variants;
     struct metrics *metrics;
     struct keyring *ring;
+    const char *key_file;
     pthread_mutex_t lock; /* everything below: the bus's thread decides, the loop's thread takes snapshots and events */
     struct policy *policy;
     struct limit_set limits;
@@ -47,7 +48,8 @@ void router_explain(const struct router *r, struct arena *arena, const struct he
 
 /* ---- calls.c: live calls ---- */
 
-handler_fn on_call_event, on_call_ended, on_session;
+handler_fn on_call_event, on_call_ended, on_session, on_forget;
+struct session *calls_session(struct router *r, const char *call_id); /* NULL: none; the lock is held */
 void calls_declare(struct router *r);
 void calls_tick(struct router *r, struct outbox *out); /* the lock is held */
 

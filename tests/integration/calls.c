@@ -187,3 +187,60 @@ TEST(integration_calls, an_operator_leads_a_call_by_hand_and_sees_where_it_is)
     CHECK(system(arena_printf(&s->arena, "grep -l secret-1 %s/*.log", s->dir)) != 0);
     stack_free(s);
 }
+
+/* ---- the question at the end ---------------------------------------------------------------------------------------------------------------- */
+
+static double rating_of(struct stack *s, const char *variant)
+{
+    json_t *reply = stack_ask(s, "feedback.by_policy", arena_printf(&s->arena, "{\"policy_variant\":\"%s\"}", variant));
+    json_t *signals = json_object_get(json_array_get(json_object_get(reply, "events"), 0), "signals");
+    double rating = json_number_value(json_object_get(signals, "user_rating"));
+
+    json_decref(reply);
+    return rating;
+}
+
+/* As the voice stack, with its own rights. */
+static json_t *ask_as_voice(struct stack *s, const char *subject, const char *json)
+{
+    struct client_message reply;
+    struct reason reason;
+
+    if (client_request(s->voice, &s->arena, subject, json, strlen(json), 5000, &reply, &reason) != STATUS_OK)
+        return NULL;
+    return json_loadb((const char *)reply.data, reply.size, 0, NULL);
+}
+
+TEST(integration_calls, a_caller_is_asked_and_the_answer_rates_the_call)
+{
+    struct stack *s = stack_new("");
+
+    if (!s)
+        return;
+    stack_publish(s, "call.ended", "{\"call_id\":\"secret-7\",\"profile\":\"kfz\",\"policy_variant\":\"v2b\",\"signals\":{\"resolution\":true}}", "");
+    EVENTUALLY(stack_number(s, "bandit.rewards", "{}", "count") == 1, 10000);
+    double mean = stack_number(s, "bandit.rewards", "{}", "mean");
+    json_t *q = ask_as_voice(s, "feedback.question", "{\"call_id\":\"secret-7\",\"language\":\"en\"}");
+    CHECK(strstr(json_string_value(json_object_get(q, "text")), "from one to five") != NULL);
+    json_decref(q);
+    q = ask_as_voice(s, "feedback.answer", "{\"call_id\":\"secret-7\",\"text\":\"Sorry, what?\"}");
+    CHECK_STR(json_string_value(json_object_get(q, "status")), "retry");
+    json_decref(q);
+    q = ask_as_voice(s, "feedback.answer", "{\"call_id\":\"secret-7\",\"text\":\"on a scale from one to five I'd say four\"}");
+    CHECK_STR(json_string_value(json_object_get(q, "status")), "rated");
+    CHECK_INT(json_integer_value(json_object_get(q, "rating")), 4);
+    json_decref(q);
+    EVENTUALLY(rating_of(s, "v2b") == 4, 10000);
+    EVENTUALLY(stack_number(s, "bandit.rewards", "{}", "mean") > mean, 10000);
+    CHECK_INT(stack_number(s, "bandit.rewards", "{}", "count"), 1);
+    expect(s, "ask secret-7", 0, "asked enough");
+    expect(s, "ask secret-7 --dtmf 1", 0, "rated: 1 (dtmf, confidence 1.00)");
+    EVENTUALLY(rating_of(s, "v2b") == 1, 10000);
+    expect(s, "ask secret-8 --language de --text 'keine 5, eher eine 2'", 0, "rated: 2 (number, confidence");
+    expect(s, "ask secret-9 --text zehn", 0, "retry: out_of_range");
+    expect(s, "ask secret-9 < /dev/null", 0, "Bitte eine Zahl von eins bis f");
+    expect(s, "ask secret-9 --text 5 --dtmf 5", 2, "--text or --dtmf");
+    CHECK(system(arena_printf(&s->arena, "echo hm | %s/bin/rlctl ask secret-10 | grep -q 'retry: no_answer'", RL_BINARY_DIR)) == 0);
+    CHECK(system(arena_printf(&s->arena, "grep -lE 'secret-|keine 5' %s/*.log", s->dir)) != 0);
+    stack_free(s);
+}

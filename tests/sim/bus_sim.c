@@ -465,11 +465,42 @@ static void bus_figures(struct bus *base, struct bus_figures *ret)
     }
 }
 
+static bool consumed(const struct sim *sim, enum subject subject, size_t index)
+{
+    bool yes = true;
+
+    for (size_t c = 0; c < CONSUMER_COUNT; c++)
+        if (consumer_table[c].subject == subject)
+            yes &= index < floor_of(&sim->consumers[c]);
+    return yes;
+}
+
+/* What is removed keeps its place, as a number that holds nothing. */
+static enum status bus_scrub(struct bus *base, const struct bus_scrub *scrub, uint64_t *ret_removed)
+{
+    struct sim *sim = ((struct sim_bus *)base)->sim;
+    struct stored_list *s = &sim->streams[scrub->stream];
+    bool all = true;
+
+    for (size_t i = 0; i < s->count; i++) {
+        struct stored *m = &s->items[i];
+        if (m->subject == SUBJECT_COUNT || !scrub->wanted(scrub->ctx, m->subject, m->data, m->size))
+            continue;
+        if (consumed(sim, m->subject, i)) {
+            *m = (struct stored){.subject = SUBJECT_COUNT, .id = "", .traceparent = "", .sequence = m->sequence, .time_us = m->time_us};
+            ++*ret_removed;
+        } else {
+            all = false;
+        }
+    }
+    return all ? STATUS_OK : STATUS_UNAVAILABLE;
+}
+
 static void bus_drain(struct bus *base) { ((struct sim_bus *)base)->drained = true; }
 
 struct bus *sim_bus_new(struct sim *sim)
 {
-    static const struct bus_ops ops = {bus_start, bus_take, bus_release, bus_publish, bus_ack, bus_respond, bus_flush, bus_figures, bus_drain};
+    static const struct bus_ops ops = {bus_start, bus_take, bus_release, bus_publish, bus_ack, bus_respond, bus_flush, bus_figures, bus_scrub, bus_drain};
     struct sim_bus *bus = xcalloc(1, sizeof *bus);
 
     assert(sim->bus_count < sizeof sim->buses / sizeof *sim->buses);

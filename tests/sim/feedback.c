@@ -217,6 +217,61 @@ TEST(sim_feedback, without_consent_nothing_about_the_call_is_kept_whatever_comes
     world_free(w);
 }
 
+static void conclude(struct world *w, const char *id)
+{
+    CallEnded m = TOM__RL__V1__CALL_ENDED__INIT;
+    Signals s = TOM__RL__V1__SIGNALS__INIT;
+
+    m.call_id = (char *)id;
+    m.has_policy_variant_case = TOM__RL__V1__CALL_ENDED__HAS_POLICY_VARIANT_POLICY_VARIANT;
+    m.policy_variant = (char *)"v1a";
+    s.has_resolution_case = TOM__RL__V1__SIGNALS__HAS_RESOLUTION_RESOLUTION;
+    s.resolution = true;
+    m.signals = &s;
+    m.source = TOM__RL__V1__SOURCE__SOURCE_FSM;
+    sim_publish(w->sim, SUBJECT_CALL_ENDED, &m.base, "");
+    world_run(w, SECOND_US);
+}
+
+static int64_t learned(struct world *w)
+{
+    struct query *q = store_query(w->keepers[WORLD_BANDIT], "SELECT count(*) FROM ledger");
+    bool row = false;
+
+    CHECK_INT(query_step(q, &row), STATUS_OK);
+    int64_t n = row ? query_int(q, 0) : -1;
+    query_reset(q);
+    return n;
+}
+
+/* The router cannot know it; a voice stack may think better of it. */
+TEST(sim_feedback, a_refusal_takes_back_what_was_counted_before_it_came)
+{
+    for (int seed = 0; seed < 3; seed++) {
+        struct world *w = world_new(117 + (uint64_t)seed);
+        FeedbackStatsRequest ask = TOM__RL__V1__FEEDBACK_STATS_REQUEST__INIT;
+        BanditRebuildRequest check = TOM__RL__V1__BANDIT_REBUILD_REQUEST__INIT;
+        end_call(w, "other", 0, 3, 0);
+        conclude(w, "c-1");
+        if (seed == 1)
+            end_call(w, "c-1", 0, 5, TOM__RL__V1__CONSENT__CONSENT_GIVEN);
+        CHECK_INT(learned(w), 2);
+        if (seed == 2)
+            world_arm(w, WORLD_FEEDBACK, STEP_COMMITTED, 1);
+        end_call(w, "c-1", 0, 5, TOM__RL__V1__CONSENT__CONSENT_NONE);
+        world_run(w, 10 * SECOND_US);
+        amend(w, "c-1", 1);
+        conclude(w, "c-1");
+        const FeedbackStatsReply *r = (const FeedbackStatsReply *)world_ask(w, SUBJECT_FEEDBACK_STATS, &ask.base);
+        CHECK_INT(r ? (long long)r->total_events : -1, 1);
+        CHECK_INT(learned(w), 1);
+        check.check = true;
+        const BanditRebuildReply *b = (const BanditRebuildReply *)world_ask(w, SUBJECT_BANDIT_REBUILD, &check.base);
+        CHECK(b && b->identical);
+        world_free(w);
+    }
+}
+
 /* ---- counts and lists ---------------------------------------------------------------------------------------------------------------------- */
 
 static void say_something(struct world *w, struct rng *rng)

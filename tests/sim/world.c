@@ -38,7 +38,7 @@ static void load_config(struct world *w, int i)
                                           {services[i]->keys, services[i]->key_count, w->lives[i].state}};
     struct reason reason;
 
-    if (config_load(&w->arena, tables, 2, NULL, &reason) != STATUS_OK)
+    if (config_load(&w->arena, tables, 2, w->config, &reason) != STATUS_OK)
         test_fail(__FILE__, __LINE__, "%s: %s", reason.field, reason.text);
 }
 
@@ -68,6 +68,20 @@ void world_kill(struct world *w, enum world_service service)
     life->state = NULL;
     life->again_us = sim_now_us(w->sim) + 500000;
     life->deaths++;
+}
+
+void world_configure(struct world *w, const char *text)
+{
+    const char *path = arena_printf(&w->arena, "%s/rl.yaml", test_dir());
+    FILE *f = fopen(path, "we");
+
+    assert(f);
+    fputs(text, f);
+    fclose(f);
+    w->config = path;
+    for (int i = 0; i < WORLD_SERVICES; i++)
+        if (w->lives[i].running)
+            world_kill(w, (enum world_service)i);
 }
 
 void world_arm(struct world *w, enum world_service service, enum loop_step step, int countdown)

@@ -26,7 +26,7 @@ struct world {
     struct arena arena;
     struct common_config common;
     struct variants variants;
-    const char *key_file;
+    const char *key_file, *config; /* path of an rl.yaml, NULL: defaults */
     struct store *keepers[WORLD_SERVICES]; /* a database in memory lives as long as somebody has it open */
     struct world_life lives[WORLD_SERVICES];
     struct rng rng;
@@ -41,6 +41,9 @@ struct world *world_free(struct world *w);
 void world_run(struct world *w, int64_t us);
 
 void world_kill(struct world *w, enum world_service service);
+
+/* The operator writes another rl.yaml and restarts everything. */
+void world_configure(struct world *w, const char *text);
 void world_arm(struct world *w, enum world_service service, enum loop_step step, int countdown);
 
 /* Asks again each second until there is an answer, as a patient client does; NULL after a minute. */

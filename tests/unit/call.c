@@ -9,7 +9,8 @@ enum { NOW = 1763800000 };
 
 static const char *const profile_names[] = {"kfz", "it", NULL};
 static const struct config_list profiles = {profile_names, 2};
-static const struct call_rules rules = {.version = "v1", .profiles = &profiles, .now = NOW};
+static const struct versions versions = {.first = "v1", .candidate = "v3", .active = "v1"};
+static const struct call_rules rules = {.versions = &versions, .profiles = &profiles, .now = NOW};
 
 /* The members of a JSON object, decoded and checked. */
 static enum status read_json(struct arena *arena, const char *members, struct call *ret, struct reason *reason)
@@ -69,6 +70,19 @@ TEST(unit_call, everything_the_ledger_keeps_is_taken_over)
     CHECK_STR(call.cell, "kfz/morning");
     CHECK_INT(signals_unpack(call.signals).user_rating, 4);
     CHECK_INT(signals_unpack(call.signals).barge_in_count, -1);
+    arena_done(&arena);
+}
+
+TEST(unit_call, a_candidate_is_learned_beside_the_active_version)
+{
+    struct arena arena = {0};
+    struct reason reason = {0};
+    struct call call;
+
+    CHECK_INT(read_json(&arena, KEY "\"day\":1,\"revision\":1,\"policy_variant\":\"v1a\",\"reward_version\":\"v3\"", &call, &reason), STATUS_OK);
+    CHECK_STR(call.version, "v3");
+    CHECK_INT(read_json(&arena, KEY REST, &call, &reason), STATUS_OK);
+    CHECK_STR(call.version, "v1");
     arena_done(&arena);
 }
 

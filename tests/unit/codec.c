@@ -331,7 +331,7 @@ static void prints(const ProtobufCMessageDescriptor *type, const char *json, con
 TEST(unit_codec, fields_without_presence_are_printed_and_absent_ones_left_out)
 {
     prints(DESCRIPTOR(feedback_stats_reply), "{}",
-           "{\"total_events\":0,\"policy_stats\":{},\"profile_stats\":{},\"waiting\":0,\"retracted\":0}");
+           "{\"total_events\":0,\"policy_stats\":{},\"profile_stats\":{},\"waiting\":0,\"retracted\":0,\"retention_days\":0,\"amendment_window_days\":0}");
     prints(DESCRIPTOR(signals), "{}", "{}");
     prints(DESCRIPTOR(call_amended), "{\"callId\":\"c\",\"signals\":{\"userRating\":1}}",
            "{\"call_id\":\"c\",\"source\":\"UNSPECIFIED\",\"signals\":{\"user_rating\":1}}");

@@ -90,3 +90,22 @@ TEST(unit_decisions, history_that_comes_after_live_calls_is_forgotten_in_its_own
     CHECK(find(d, 102));
     decisions_free(d);
 }
+
+TEST(unit_decisions, one_that_is_removed_leaves_the_others_in_their_order)
+{
+    struct decisions *d = decisions_new(2, 4);
+    uint8_t key[CALL_KEY_BYTES];
+
+    for (int i = 0; i < 4; i++)
+        add(d, i, i);
+    CHECK(decisions_remove(d, key_of(3, key)) && decisions_remove(d, key_of(1, key)) && !decisions_remove(d, key_of(1, key)));
+    CHECK_INT(decisions_count(d), 2);
+    add(d, 5, 5);
+    add(d, 6, 6);
+    add(d, 7, 7); /* the oldest goes */
+    CHECK(!find(d, 0) && find(d, 2) && find(d, 5) && find(d, 6) && find(d, 7));
+    CHECK(decisions_remove(d, key_of(2, key)));
+    decisions_forget(d, 100);
+    CHECK_INT(decisions_count(d), 0);
+    decisions_free(d);
+}

@@ -16,6 +16,7 @@ static struct explore_settings with(enum strategy strategy, double sharpness, do
 {
     struct explore_settings s = EXPLORE_DEFAULTS;
 
+    s.caution = 0;
     s.strategy = strategy;
     s.sharpness = sharpness;
     s.widening = widening;
@@ -71,6 +72,26 @@ TEST(unit_explore, deviations_are_what_the_formula_says)
     CHECK_NEAR(sd[2], 0.4 * 0.4 * sqrt(1 + 0.5 * log(17) * 3), 1e-12);
 }
 
+/* 20 calls with mean -1 + 2 / 22 against 2000 with mean 0.2: kl bounds by hand, ln(2023) / 2 = 3.806. */
+TEST(unit_explore, caution_serves_the_variant_that_could_be_best_at_all)
+{
+    struct belief locked[] = {arm(0.2, 0.01, 2000), arm(-0.3, 0.02, 2), arm(-1 + 2.0 / 22, 0.01, 20)};
+    struct explore_settings s = with(STRATEGY_THOMPSON, 0.45, 0.5);
+    double w[3], cautious[3];
+
+    explore_cautious(locked, 3, cautious); /* bounds: 0.64, 0.96, 0.3 on [0, 1] */
+    CHECK(cautious[0] == 0 && cautious[1] == 1 && cautious[2] == 0);
+    explore_weights(&s, MODEL_GAUSSIAN, locked, 3, w);
+    CHECK(w[1] < 1e-9);
+    s.caution = 0.03;
+    explore_weights(&s, MODEL_GAUSSIAN, locked, 3, w);
+    CHECK_NEAR(w[1], 0.03, 1e-9);
+    CHECK_NEAR(w[0], 0.97, 1e-9);
+    locked[1].n = 2000;
+    explore_cautious(locked, 3, cautious);
+    CHECK(cautious[0] == 1); /* it had its chance */
+}
+
 TEST(unit_explore, only_differences_of_means_and_ratios_of_deviations_count)
 {
     struct explore_settings s = with(STRATEGY_THOMPSON, 0.4, 0.5);
@@ -123,6 +144,7 @@ TEST(unit_explore, shares_of_draws_equal_w)
     for (enum strategy strategy = STRATEGY_THOMPSON; strategy <= STRATEGY_UNIFORM; strategy++)
         for (enum belief_model model = MODEL_BETA; model <= MODEL_LINEAR; model++) {
             struct explore_settings s = with(strategy, 0.4, 0.5);
+            s.caution = 0.2;
             check_draws(&s, model);
         }
 }

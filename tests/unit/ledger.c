@@ -173,23 +173,6 @@ static struct call random_call(struct rng *rng)
     return c;
 }
 
-TEST(unit_ledger, a_replay_under_new_reward_rules_scores_the_call_again)
-{
-    struct fixture f = open_at(file());
-    struct call c = call_number(1);
-
-    CHECK_INT(learn(&f, c), LEARNED_NEW);
-    c.version = "v2";
-    c.reward = 100000;
-    CHECK_INT(learn(&f, c), LEARNED_AMENDED);
-    CHECK_INT(learn(&f, c), LEARNED_STALE);
-    CHECK_INT(everything(&f).n, 1);
-    CHECK_INT(everything(&f).reward, 100000);
-    commit(&f);
-    check_exact(&f, 1);
-    done(&f);
-}
-
 TEST(unit_ledger, any_sequence_equals_the_fold_of_its_newest_rows)
 {
     struct call newest[60] = {0};
@@ -418,5 +401,49 @@ TEST(unit_ledger, rewards_come_sorted_and_filtered)
     CHECK_INT(ledger_rewards(f.ledger, &filter, &rewards, &count), STATUS_OK);
     CHECK_INT(count, 0);
     free(rewards);
+    done(&f);
+}
+
+/* ---- erasing ------------------------------------------------------------------------------------------------------------------------------ */
+
+static struct ledger_check checked(struct fixture *f)
+{
+    struct ledger_check check = {0};
+
+    CHECK_INT(ledger_check(f->ledger, &check), STATUS_OK);
+    return check;
+}
+
+/* Old calls have moved into days and into the opening balance meanwhile. */
+TEST(unit_ledger, an_erased_call_leaves_the_sums_as_if_it_had_never_been_however_old_it_is)
+{
+    struct fixture f = open_at(file());
+    int64_t rows = 0;
+
+    for (int i = 0; i < 40; i++) {
+        struct call c = call_number(i);
+        c.ts = NOW - (int64_t)i * 9 * DAY;
+        c.day = c.ts / DAY;
+        c.reward = 1000 * i;
+        CHECK_INT(learn(&f, c), LEARNED_NEW);
+    }
+    ledger_fold(f.ledger, NOW);
+    commit(&f);
+    for (int i = 1; i < 40; i += 2) {
+        struct call c = call_number(i);
+        CHECK_INT(ledger_erase(f.ledger, c.key, NOW, &rows), STATUS_OK);
+    }
+    commit(&f);
+    CHECK_INT(rows, 20);
+    CHECK_INT(ledger_rows(f.ledger), 20);
+    struct ledger_check check = checked(&f);
+    CHECK_INT(check.rows, 20);
+    CHECK_INT(check.differences, 0);
+    struct call again = call_number(7);
+    again.revision = 9;
+    CHECK_INT(learn(&f, again), LEARNED_ERASED);
+    CHECK_INT(learn(&f, call_number(100)), LEARNED_NEW);
+    commit(&f);
+    CHECK_INT(checked(&f).differences, 0);
     done(&f);
 }

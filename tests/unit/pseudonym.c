@@ -72,8 +72,8 @@ TEST(unit_pseudonym, files_that_are_open_to_others_or_broken_are_refused)
         {"k1 " KEY_1 "\n", 0644, "pseudonym.keys: mode 0644 lets others in, want 0600 (chmod 600)"},
         {"k1 " KEY_1 "\n", 0660, "pseudonym.keys: mode 0660 lets others in, want 0600 (chmod 600)"},
         {"", 0600, "pseudonym.keys:1: holds no key"},
-        {"# x\nk1 abcd\n", 0600, "pseudonym.keys:2: want \"<key id> <64 lower-case hex digits>\""},
-        {"k1 " KEY_1 "00\n", 0600, "pseudonym.keys:1: want \"<key id> <64 lower-case hex digits>\""},
+        {"# x\nk1 abcd\n", 0600, "pseudonym.keys:2: want \"<key id> <64 lower-case hex digits> [unix seconds]\""},
+        {"k1 " KEY_1 "00\n", 0600, "pseudonym.keys:1: want \"<key id> <64 lower-case hex digits> [unix seconds]\""},
         {"K1 " KEY_1 "\n", 0600, "pseudonym.keys:1: a key id has 1 to 16 of a-z 0-9 _ -"},
         {"k1 " KEY_1 "\nk1 " KEY_2 "\n", 0600, "pseudonym.keys:2: this key id was used in an earlier line"},
     };
@@ -109,4 +109,33 @@ TEST(unit_pseudonym, only_32_lower_case_hex_digits_are_a_key)
     CHECK(!call_key_parse("0123456789abcdef0123456789abcdef0", key));
     CHECK(!call_key_parse("", key));
     CHECK_INT(key[0], 7);
+}
+
+TEST(unit_pseudonym, a_changed_file_is_read_again_when_its_first_key_is_old_enough)
+{
+    struct keyring *ring = NULL;
+    struct reason reason = {0};
+    bool changed;
+    char path[300];
+
+    CHECK_INT(load("k1 " KEY_1 " 100\n", 0600, &ring, &reason), STATUS_OK);
+    snprintf(path, sizeof path, "%s/pseudonym.keys", test_dir());
+    CHECK_INT(keyring_made(ring, 0), 100);
+    CHECK_INT(keyring_refresh(&ring, path, 1000, &changed, &reason), STATUS_OK);
+    CHECK(!changed);
+    struct keyring *other = NULL;
+    CHECK_INT(load("k2 " KEY_2 " 200\nk1 " KEY_1 " 100\n", 0600, &other, &reason), STATUS_OK);
+    other = keyring_free(other);
+    CHECK_INT(keyring_refresh(&ring, path, 199, &changed, &reason), STATUS_OK);
+    CHECK(!changed);
+    CHECK_STR(keyring_id(ring, 0), "k1");
+    CHECK_INT(keyring_refresh(&ring, path, 200, &changed, &reason), STATUS_OK);
+    CHECK(changed);
+    CHECK_STR(keyring_id(ring, 0), "k2");
+    CHECK_STR(keyring_id(ring, 1), "k1");
+    CHECK_INT(load("rubbish here\n", 0600, &other, &reason), STATUS_CONFIG);
+    CHECK_INT(keyring_refresh(&ring, path, 1000, &changed, &reason), STATUS_CONFIG);
+    CHECK_INT(keyring_refresh(&ring, path, 1000, &changed, &reason), STATUS_OK); /* told once */
+    CHECK_STR(keyring_id(ring, 0), "k2");
+    keyring_free(ring);
 }

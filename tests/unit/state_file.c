@@ -24,7 +24,8 @@ TEST(unit_state_file, it_has_the_keys_that_users_know)
     CHECK_INT(state_file_write(path, &model, all, 1763800000, &reason), STATUS_OK);
     json_t *root = json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
     CHECK(root != NULL);
-    CHECK_INT(json_object_size(root), 5);
+    CHECK_INT(json_object_size(root), 6);
+    CHECK_STR(json_string_value(json_object_get(root, "reward_version")), "v1");
     CHECK_NEAR(number(root, "alpha", "v1a"), 1.9333335, 1e-12);
     CHECK_NEAR(number(root, "beta", "v1a"), 1.0666665, 1e-12);
     CHECK_NEAR(number(root, "total_rewards", "v1a"), 0.866667, 1e-12);

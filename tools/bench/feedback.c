@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bench.h"
+#include "clk.h"
 #include "codec.h"
 #include "msg.h"
 
@@ -56,6 +57,16 @@ static double ask_page(struct asker *a, int number)
     return ask(a, "feedback.by_policy", &m.base, NULL, NULL);
 }
 
+/* By time and profile; `from_days` ago, so that a page lies anywhere. */
+static double ask_query(struct asker *a, const char *profile, int from_days)
+{
+    FeedbackQueryRequest m = TOM__RL__V1__FEEDBACK_QUERY_REQUEST__INIT;
+
+    m.profile = (char *)profile;
+    m.to = (double)(clk_real.wall(NULL).us / 1000000) - 86400.0 * from_days;
+    return ask(a, "feedback.query", &m.base, NULL, NULL);
+}
+
 static int by_size(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
@@ -105,6 +116,12 @@ int bench_feedback(struct bench *b)
     for (int i = 0; i < TIMES; i++)
         took[i] = ask_page(&a, i);
     print_latency("page", took);
+    for (int i = 0; i < TIMES; i++)
+        took[i] = ask_query(&a, "", i % KEEP_DAYS);
+    print_latency("query", took);
+    for (int i = 0; i < TIMES; i++)
+        took[i] = ask_query(&a, "it", i % KEEP_DAYS);
+    print_latency("query_profile", took);
     clean(&a);
     client_free(a.client);
     arena_done(&a.arena);

@@ -13,7 +13,7 @@
 #include "feedback_store.h"
 #include "rng.h"
 
-enum { BATCH = 2048, DAYS = 60, VARIANTS = 12, CHUNK = 200, CHUNKS = 40, PAGE = 100, PAGES = 200, DAY_S = 86400 };
+enum { BATCH = 2048, DAYS = 60, VARIANTS = 12, CHUNK = 200, CHUNKS = 40, PAGE = 100, PAGES = 200, DAY_S = 86400, TENTHS = 10 };
 
 struct fill {
     struct bench *b;
@@ -226,6 +226,15 @@ static double bare_chunk(struct fill *f)
     return (bench_now() - start) / CHUNKS;
 }
 
+/* From empty to full: each tenth of the rows, per second. */
+static void print_tenths(const char *name, const double *rate)
+{
+    printf("tenths %s last/first %.2f", name, rate[TENTHS - 1] / rate[0]);
+    for (int i = 0; i < TENTHS; i++)
+        printf(" %.0f", rate[i]);
+    putchar('\n');
+}
+
 int bench_fill(struct bench *b)
 {
     struct fill f = {.b = b, .rng = rng_seed(1), .start_s = clk_real.wall(NULL).us / 1000000 - DAYS * DAY_S};
@@ -233,11 +242,19 @@ int bench_fill(struct bench *b)
     f.store = open_file(&f, "feedback.db");
     f.bare = open_file(&f, "bare.db");
     must(feedback_store_open(&f.ours, f.store), "feedback.db");
-    for (long batch = 0; f.made < b->calls; batch++)
-        put_both(&f, batch % 2);
+    double part_ours[TENTHS], part_bare[TENTHS];
+    for (long batch = 0, part = 0; part < TENTHS; part++) {
+        double ours = f.ours_s, bare = f.bare_s;
+        for (long until = b->calls / TENTHS * (part + 1); f.made < until; batch++)
+            put_both(&f, batch % 2);
+        part_ours[part] = (double)(b->calls / TENTHS) / (f.ours_s - ours);
+        part_bare[part] = (double)(b->calls / TENTHS) / (f.bare_s - bare);
+    }
     mark_published(&f);
     double page = bare_page(&f), chunk = bare_chunk(&f);
     printf("fill rows %ld ours %.0f bare %.0f page %.1f chunk %.2f\n", f.made, (double)f.made / f.ours_s, (double)f.made / f.bare_s, page * 1e6, chunk * 1e3);
+    print_tenths("ours", part_ours);
+    print_tenths("bare", part_bare);
     feedback_store_close(&f.ours);
     store_close(f.store);
     store_close(f.bare);

@@ -112,6 +112,24 @@ static void publish_history(struct writer *w, enum stream s)
     stream_api(w, "$JS.FC", s, ".>");
 }
 
+/* feedback.erase: what holds single calls can be searched and overwritten, message by message; and whether others have taken it. */
+static void publish_erase(struct writer *w)
+{
+    char rest[64];
+
+    for (enum stream s = 0; s < STREAM_COUNT; s++) {
+        if (stream_table[s].last_only)
+            continue;
+        stream_api(w, "$JS.API.STREAM.INFO", s, "");
+        stream_api(w, "$JS.API.STREAM.MSG.GET", s, "");
+        stream_api(w, "$JS.API.STREAM.MSG.DELETE", s, "");
+    }
+    for (size_t c = 0; c < CONSUMER_COUNT; c++) {
+        snprintf(rest, sizeof rest, ".%s", consumer_table[c].durable);
+        stream_api(w, "$JS.API.CONSUMER.INFO", subject_table[consumer_table[c].subject].stream, rest);
+    }
+}
+
 static void service_publish(struct writer *w, const char *service)
 {
     bool answers_voice = false, answers = false;
@@ -128,6 +146,8 @@ static void service_publish(struct writer *w, const char *service)
         publish_history(w, STREAM_DECISIONS);
         publish_history(w, STREAM_CALLS);
     }
+    if (is(service, "feedback"))
+        publish_erase(w);
     if (answers)
         inbox(w, "operator");
     if (answers_voice)

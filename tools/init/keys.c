@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "init.h"
@@ -87,8 +88,8 @@ enum status init_keys(struct init *init, struct reason *reason)
     if (status == STATUS_OK)
         status = random_hex(SECRET_BYTES, text, reason);
     if (status == STATUS_OK)
-        status = make_secret(arena_printf(&init->arena, "%s/secrets/pseudonym.keys", init->common.data_dir), arena_printf(&init->arena, "k1 %s", text),
-                             &made_key, reason);
+        status = make_secret(arena_printf(&init->arena, "%s/secrets/pseudonym.keys", init->common.data_dir),
+                             arena_printf(&init->arena, "k1 %s %lld", text, (long long)time(NULL)), &made_key, reason);
     if (status == STATUS_OK)
         printf("%s pseudonym key, %d of %d bus passwords new, in %s/secrets (0600)\n", made_key ? "new" : "existing", made, users, init->common.data_dir);
     return status;

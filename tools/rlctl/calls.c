@@ -111,12 +111,17 @@ int verb_amend(struct ctl *ctl)
 static void print_learned(struct ctl *ctl, const BanditStatsReply *r)
 {
     printf("cell %s   model %s   policy %s   exploration %.3g\n\n", r->cell[0] ? r->cell : "all", r->model, r->version, r->exploration_rate);
-    printf("%-6s %8s %8s %9s %9s  %-8s %-30s %-18s %s\n", "", "pulls", "mean", "alpha", "beta", "best", "", "95 % interval", "borrowed");
+    printf("%-6s %8s %8s %9s %9s  %-8s %-30s %-18s %-8s %s\n", "", "pulls", "mean", "alpha", "beta", "best", "", "95 % interval", "borrowed", "rated");
     for (size_t i = 0; i < r->n_variants; i++) {
         const BanditArmStats *s = r->variants[i]->value;
+        if (s->suppressed) {
+            printf("%-6s fewer calls than a report may show (rl.min_cell_size); --all shows them\n", r->variants[i]->key);
+            continue;
+        }
         const double *in = s->n_interval == 2 ? s->interval : (const double[]){-1, 1};
-        printf("%-6s %8lld %+8.4f %9.4f %9.4f  %5.1f %%  %-30s %+.3f .. %+.3f   %.1f\n", r->variants[i]->key, (long long)s->pulls, s->mean_reward,
-               s->alpha, s->beta, 100 * s->probability_best, ctl_bar(ctl, s->probability_best), in[0], in[1], s->n_borrowed);
+        printf("%-6s %8lld %+8.4f %9.4f %9.4f  %5.1f %%  %-30s %+.3f .. %+.3f   %-8.1f %.1f %%\n", r->variants[i]->key, (long long)s->pulls, s->mean_reward,
+               s->alpha, s->beta, 100 * s->probability_best, ctl_bar(ctl, s->probability_best), in[0], in[1], s->n_borrowed,
+               100 * s->response_rate);
     }
 }
 
@@ -124,11 +129,13 @@ static void print_learned(struct ctl *ctl, const BanditStatsReply *r)
 int verb_stats(struct ctl *ctl)
 {
     FeedbackStatsRequest none = TOM__RL__V1__FEEDBACK_STATS_REQUEST__INIT;
-    const void *request, *learned, *heard;
+    BanditStatsRequest *request;
+    const void *learned, *heard;
     int code = ctl_message(ctl, &tom__rl__v1__bandit_stats_request__descriptor, (void **)&request);
 
     if (code != EXIT_OK)
         return code;
+    request->report = !args_get(&ctl->args, "--all");
     code = ctl_ask(ctl, SUBJECT_BANDIT_STATS, request, &learned);
     if (code == EXIT_OK)
         code = ctl_ask(ctl, SUBJECT_FEEDBACK_STATS, &none, &heard);
@@ -141,11 +148,28 @@ int verb_stats(struct ctl *ctl)
     return EXIT_OK;
 }
 
+/* A version that nobody scores by would make a dead letter of each call. */
+static int check_version(struct ctl *ctl, const char *version)
+{
+    RewardComputeRequest request = TOM__RL__V1__REWARD_COMPUTE_REQUEST__INIT;
+    bool json = ctl->args.json;
+    const void *reply;
+
+    request.reward_version = (char *)version;
+    ctl->args.json = false;
+    int code = ctl_ask(ctl, SUBJECT_REWARD_COMPUTE, &request, &reply);
+    ctl->args.json = json;
+    return code;
+}
+
 int verb_replay(struct ctl *ctl)
 {
-    const void *request, *reply;
+    FeedbackReplayRequest *request;
+    const void *reply;
     int code = ctl_message(ctl, &tom__rl__v1__feedback_replay_request__descriptor, (void **)&request);
 
+    if (code == EXIT_OK)
+        code = check_version(ctl, request->reward_version);
     if (code == EXIT_OK)
         code = ctl_ask(ctl, SUBJECT_FEEDBACK_REPLAY, request, &reply);
     if (code == EXIT_OK && !ctl->args.json) {

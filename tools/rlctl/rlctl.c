@@ -51,16 +51,27 @@ static const struct option event_options[] = {{"--profile", "P", "profile of the
                                               {"--handover", NULL, "given to a human", "data.handover", "true"},
                                               {"--barred", NULL, "the caller is on a block list", "data.barred", "true"},
                                               {"--ts", "T", "unix seconds of the event", "ts", NULL}, END};
-static const struct option reward_options[] = {SIGNAL_OPTIONS, END};
-static const struct option stats_options[] = {CONTEXT_OPTIONS, END};
+static const struct option ask_options[] = {{"--language", "L", "de or en", NULL, NULL},
+                                            {"--text", "WORDS", "what the caller says; without it you are asked", NULL, NULL},
+                                            {"--dtmf", "KEYS", "what the caller presses", NULL, NULL}, END};
+#define VERSION_OPTION(help) {"--reward-version", "V", help, "reward_version", NULL}
+static const struct option reward_options[] = {SIGNAL_OPTIONS, VERSION_OPTION("by these rules"), END};
+static const struct option stats_options[] = {CONTEXT_OPTIONS, VERSION_OPTION("by these rules, not by the active ones"),
+                                             {"--all", NULL, "parts with fewer calls than rl.min_cell_size, too", NULL, NULL}, END};
 static const struct option replay_options[] = {{"--from", "T", "only calls that ended at or after these unix seconds", "from", NULL},
-                                               {"--reward-version", "V", "score them by these rules", "reward_version", NULL}, END};
+                                               VERSION_OPTION("score them by these rules only"), END};
+static const struct option switch_options[] = {{"--why", "TEXT", "for the record", "reason", NULL}, END};
 static const struct option bandit_options[] = {{"--check", NULL, "compare, change nothing", "check", "true"}, END};
 static const struct option guard_options[] = {{"--cell", "C", "pin, unpin: kfz/morning, or * where there is no other pin (*)", "cell", NULL},
                                               {"--why", "TEXT", "for the record", "reason", NULL}, END};
 static const struct option dlq_options[] = {{"--service", "S", "only what this service refused", NULL, NULL},
                                             {"-n", "N", "list: how many (20)", NULL, NULL},
                                             {"--all", NULL, "replay: all that is there", NULL, NULL}, END};
+static const struct option erase_options[] = {{"--wait", "S", "how long to wait for the receipt, seconds (600)", NULL, NULL}, END};
+static const struct option keys_options[] = {{"--days", "N", "prune: keys that were followed so long ago (retention + amendment window)", NULL, NULL}, END};
+#define FEEDBACK_DB {"--feedback-db", "PATH", "where feedback.db lies, if not in the data folder", NULL, NULL}
+static const struct option backup_options[] = {FEEDBACK_DB, {"--keys", NULL, "the pseudonym keys, too", NULL, NULL}, END};
+static const struct option restore_options[] = {FEEDBACK_DB, {"--also", "FOLDER", "a later backup: what was erased by then stays erased", NULL, NULL}, END};
 static const struct option query_options[] = {{"--variant", "V", "only this variant", "policy_variant", NULL},
                                               {"--profile", "P", "only this profile", "profile", NULL},
                                               {"--from", "T", "ended at or after these unix seconds", "from", NULL},
@@ -88,6 +99,7 @@ static const struct verb {
     {"session", "[CALL]", "where a live call is and what is known of it; without CALL how many there are", no_options, 0, 1, verb_session},
     {"end", "CALL", "tell how a call went", end_options, 1, 1, verb_end},
     {"amend", "CALL", "tell what became known of a call later", amend_options, 1, 1, verb_amend},
+    {"ask", "CALL", "the question at the end of a call, and its answer: --text, --dtmf, or typed", ask_options, 1, 1, verb_ask},
     {"reward", "", "what a call would earn, and for what", reward_options, 0, 0, verb_reward},
     {"stats", "", "what has been learned", stats_options, 0, 0, verb_stats},
     {"watch", "[SUBJECT ...]", "follow what happens; Ctrl-C ends", watch_options, 0, WORDS_MAX, verb_watch},
@@ -97,6 +109,14 @@ static const struct verb {
      verb_guard},
     {"dlq", "list | show SEQ | replay SEQ|--all", "messages that were refused, and why", dlq_options, 1, 2, verb_dlq},
     {"replay", "", "say all stored calls again; harmless at any time", replay_options, 0, 0, verb_replay},
+    {"versions", "[VERSION]", "what each variant earns under the active reward version and under another", no_options, 0, 1, verb_versions},
+    {"switch", "VERSION", "decide from another reward version from now on; switching back restores every number", switch_options, 1, 1, verb_switch},
+    {"erase", "CALL", "forget a call everywhere; ends with a receipt, or is asked again", erase_options, 1, 1, verb_erase},
+    {"export", "CALL", "all that is held of a call, as JSON", no_options, 1, 1, verb_export},
+    {"keys", "list | rotate | prune", "the pseudonym keys; prune destroys those past retention, and with them the way back to a call id", keys_options, 1, 1,
+     verb_keys},
+    {"backup", "FOLDER", "copies of the databases, while the services run", backup_options, 1, 1, verb_backup},
+    {"restore", "FOLDER", "puts a backup back while they do not; what was erased since stays erased", restore_options, 1, 1, verb_restore},
     {"query", "", "stored calls, newest first; --csv and --json write all of them out", query_options, 0, 0, verb_query},
     {"import", "tom3 | csv FILE | jsonl FILE", "take over calls from elsewhere; again and again is once", import_options, 1, 2, verb_import},
     {"password", "USER", "what a client of this name needs to connect", no_options, 1, 1, verb_password},
@@ -173,7 +193,7 @@ int ctl_ask_bytes(struct ctl *ctl, enum subject subject, const void *data, size_
 
     if (code != EXIT_OK)
         return code;
-    enum status status = client_request(ctl->client, &ctl->arena, subject_table[subject].name, data, size, TIMEOUT_MS, ret, &reason);
+    enum status status = client_request(ctl->client, &ctl->arena, subject_table[subject].name, data, size, ctl->timeout_ms ? ctl->timeout_ms : TIMEOUT_MS, ret, &reason);
     return status == STATUS_OK ? EXIT_OK : ctl_fail(ctl, status, &reason);
 }
 

@@ -17,6 +17,7 @@ struct ctl {
     struct args args;
     struct client *client; /* NULL until ctl_connect */
     const char *url, *user;
+    int64_t timeout_ms; /* 0: the usual one */
 };
 
 /* Prints a reason as "error: field: text" and returns the exit code for its status. */
@@ -42,15 +43,23 @@ int verb_event(struct ctl *ctl);
 int verb_session(struct ctl *ctl);
 int verb_end(struct ctl *ctl);
 int verb_amend(struct ctl *ctl);
+int verb_ask(struct ctl *ctl);
 int verb_stats(struct ctl *ctl);
 int verb_replay(struct ctl *ctl);
 int verb_bandit(struct ctl *ctl);
+int verb_versions(struct ctl *ctl);
+int verb_switch(struct ctl *ctl);
 int verb_explain(struct ctl *ctl);
 int verb_reward(struct ctl *ctl);
 int verb_guard(struct ctl *ctl);
 int verb_dlq(struct ctl *ctl);
 int verb_watch(struct ctl *ctl);
 int verb_password(struct ctl *ctl);
+int verb_erase(struct ctl *ctl);
+int verb_export(struct ctl *ctl);
+int verb_keys(struct ctl *ctl);
+int verb_backup(struct ctl *ctl);
+int verb_restore(struct ctl *ctl);
 int verb_query(struct ctl *ctl);
 int verb_import(struct ctl *ctl);
 

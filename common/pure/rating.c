@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* rating.c - which claims an utterance makes, and whether they leave one number. */
+#include "rating.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "rating_words.h"
+
+#define X(name, text) [name] = text,
+static const char *const method_texts[] = {RATING_METHODS(X)};
+static const char *const reason_texts[] = {RATING_REASONS(X)};
+#undef X
+
+const char *rating_method_text(enum rating_method method) { return method_texts[method]; }
+const char *rating_reason_text(enum rating_reason reason) { return reason_texts[reason]; }
+
+static struct rating none(enum rating_reason reason) { return (struct rating){.reason = reason}; }
+
+static struct rating some(int value, enum rating_method method, double confidence)
+{
+    return (struct rating){value, method, RATING_CLEAR, confidence};
+}
+
+struct rating rating_of_keys(const char *keys)
+{
+    char key = '\0';
+
+    for (; *keys; keys++) {
+        if (*keys == ' ' || (*keys == '#' && !keys[1]))
+            continue;
+        if (key && *keys != key)
+            return none(RATING_CONTRADICTION);
+        key = *keys;
+    }
+    if (!key)
+        return none(RATING_EMPTY);
+    return key >= '1' && key <= '5' ? some(key - '0', RATING_DTMF, 1) : none(RATING_OUT_OF_RANGE);
+}
+
+/* ---- clauses ------------------------------------------------------------------------------------------------------------------------------ */
+
+enum { CLAIMED = WORD_NUMBER | WORD_BEYOND | WORD_HALF, AROUND = WORD_ARTICLE | WORD_SMALL | WORD_HEDGE | WORD_HESITATION | WORD_OF };
+
+static bool is(const struct utterance *u, size_t i, unsigned kind) { return i < u->count && (u->words[i].kind & kind); }
+
+static bool same_clause(const struct utterance *u, size_t next) { return next < u->count && !u->words[next].begins; }
+
+static size_t clause_begin(const struct utterance *u, size_t i)
+{
+    while (i > 0 && !u->words[i].begins)
+        i--;
+    return i;
+}
+
+static size_t clause_end(const struct utterance *u, size_t i)
+{
+    do
+        i++;
+    while (same_clause(u, i));
+    return i;
+}
+
+static void cut(struct utterance *u, size_t from, size_t to)
+{
+    if (to < u->count) {
+        u->words[to].begins = true;
+        memmove(&u->words[from], &u->words[to], (u->count - to) * sizeof *u->words);
+    }
+    u->count -= to - from;
+}
+
+static size_t sentence_end(const struct utterance *u, size_t i)
+{
+    do
+        i++;
+    while (i < u->count && !u->words[i].sentence && !is(u, i, WORD_NO));
+    return i;
+}
+
+/* "where 5 is best" ends with its clause, before "then", and before "I'd say". */
+static size_t condition_end(const struct utterance *u, size_t i)
+{
+    bool is_seen = false;
+
+    do {
+        i++;
+        is_seen |= is(u, i, WORD_IS);
+    } while (same_clause(u, i) && !(is_seen && is(u, i, WORD_GIVE)) && strcmp(u->words[i].text, "then") != 0 &&
+             strcmp(u->words[i].text, "dann") != 0);
+    return i;
+}
+
+static size_t aside_end(const struct utterance *u, size_t i, bool claimed)
+{
+    if (is(u, i, WORD_IF))
+        return condition_end(u, i);
+    return claimed ? sentence_end(u, i) : clause_end(u, i);
+}
+
+/* Asides go, "because ..." up to the end of the sentence when the number is out already; "but" and "no" begin a clause. */
+static void cut_asides(struct utterance *u)
+{
+    bool claimed = false;
+
+    for (size_t i = 0; i < u->count;) {
+        const struct word *w = &u->words[i];
+        if (w->kind & (WORD_IF | WORD_BECAUSE)) {
+            cut(u, i, aside_end(u, i, claimed));
+            continue;
+        }
+        claimed |= (w->kind & (CLAIMED | WORD_PRAISE)) != 0;
+        if ((w->kind & WORD_BUT) || ((w->kind & WORD_NO) && !(w->kind & WORD_ARTICLE)))
+            u->words[i].begins = true;
+        i++;
+    }
+}
+
+static bool clean(const struct utterance *u, size_t i)
+{
+    for (size_t k = clause_begin(u, i), end = clause_end(u, i); k < end; k++)
+        if (u->words[k].kind == 0)
+            return false;
+    return true;
+}
+
+static size_t after_stars(const struct utterance *u, size_t i)
+{
+    do
+        i++;
+    while (same_clause(u, i) && is(u, i, WORD_STARS | WORD_OF_FIVE));
+    return i;
+}
+
+/* "my number is 2" - but "my answer is 2", "it is a 2". */
+static bool told_of(const struct utterance *u, size_t i)
+{
+    bool given = is(u, i - 1, WORD_ARTICLE);
+
+    for (size_t k = i; !u->words[k].begins; k--) {
+        given |= is(u, k - 1, WORD_GIVE);
+        if (is(u, k - 1, WORD_IS) && !(k >= 2 && is(u, k - 2, WORD_GIVE)) && !given)
+            return true;
+    }
+    return false;
+}
+
+/* "Is 5 good?" - a scale that is asked about; "3, maybe?" is an answer. */
+static bool asked_about(const struct utterance *u, size_t i)
+{
+    for (size_t k = clause_begin(u, i), end = clause_end(u, i); u->words[i].asks && k < end; k++)
+        if (u->words[k].kind == 0 || is(u, k, WORD_IS | WORD_PRAISE))
+            return true;
+    return false;
+}
+
+/* Something else than the rating is counted: "for 2", "bis 5", "3 of 4", "one of the", "vier mal", "1 ist schlecht". */
+static bool counts_else(const struct utterance *u, size_t i)
+{
+    size_t after = after_stars(u, i);
+    bool goes_on = !u->words[i].begins;
+
+    if (told_of(u, i) || asked_about(u, i) || (same_clause(u, after) && is(u, after, WORD_TIMES)))
+        return true;
+    if (same_clause(u, i + 1) && is(u, i + 1, WORD_IS | WORD_OF))
+        return true;
+    if (goes_on && is(u, i - 1, WORD_TIMES) && i >= 2 && is(u, i - 2, CLAIMED))
+        return true;
+    return goes_on && is(u, i - 1, WORD_OF | WORD_FOR | WORD_JOIN) && !(is(u, i - 1, WORD_JOIN) && i >= 2 && is(u, i - 2, CLAIMED | WORD_STARS));
+}
+
+static bool starred(const struct utterance *u, size_t i) { return after_stars(u, i) > i + 1; }
+
+/* "... geb ich mal ne vier", "four stars" - and nothing unknown follows that may be what is counted. */
+static bool marked(const struct utterance *u, size_t i)
+{
+    size_t after = after_stars(u, i), k = i;
+
+    if (same_clause(u, after) && u->words[after].kind == 0)
+        return false;
+    if (starred(u, i))
+        return true;
+    while (!u->words[k].begins && is(u, k - 1, AROUND | WORD_GIVE | WORD_RATHER)) {
+        k--;
+        if (is(u, k, WORD_GIVE) || (is(u, k, WORD_ARTICLE) && k + 1 == i))
+            return true;
+    }
+    return false;
+}
+
+static bool negated(const struct utterance *u, size_t i)
+{
+    while (!u->words[i].begins && is(u, i - 1, AROUND | WORD_GIVE | WORD_VERY))
+        i--;
+    return !u->words[i].begins && is(u, i - 1, WORD_NOT);
+}
+
+static bool bounded(const struct utterance *u, size_t i)
+{
+    for (size_t k = clause_begin(u, i); k < i; k++)
+        if (is(u, k, WORD_BOUND))
+            return true;
+    return false;
+}
+
+/* A range, "or", "four point five": only small words between it and the number before. */
+static bool joined(const struct utterance *u, size_t i)
+{
+    while (i > 0 && !is(u, i - 1, CLAIMED)) {
+        i--;
+        if (is(u, i, WORD_JOIN | WORD_POINT))
+            return i > 0;
+        if (!is(u, i, AROUND | WORD_STARS))
+            return false;
+    }
+    return false;
+}
+
+/* ---- claims ------------------------------------------------------------------------------------------------------------------------------- */
+
+enum { BEYOND = 0, BETWEEN = -1 };
+
+struct claims {
+    int count, value, said; /* since the last correction; said: all of them */
+    int rival;              /* "eine 5 hierfuer": no claim, but a doubt beside another; 0: none */
+    bool differ, between;
+    bool pending, withdrawn, corrected; /* a correction waits for its number; what was said is taken back; a number followed */
+    bool negated, unclear, starred, hedged, all_clean;
+};
+
+static void claim(struct claims *c, const struct utterance *u, size_t i)
+{
+    int value = is(u, i, WORD_NUMBER) && !bounded(u, i) ? u->words[i].value : is(u, i, WORD_BEYOND) ? BEYOND : BETWEEN;
+    bool in_range = c->count && joined(u, i);
+
+    if (c->pending && c->said) {
+        c->corrected = true;
+        c->count = 0;
+        c->differ = c->between = c->starred = false;
+    }
+    c->pending = c->withdrawn = false;
+    c->differ |= c->count && value != c->value;
+    c->between |= value == BETWEEN || in_range;
+    c->value = value;
+    c->starred |= starred(u, i);
+    c->all_clean &= clean(u, i);
+    c->count++;
+    c->said++;
+}
+
+static void hear(struct claims *c, const struct utterance *u, size_t i)
+{
+    const struct word *w = &u->words[i];
+
+    if (w->kind & (WORD_NO | WORD_RATHER)) {
+        c->pending = true;
+        c->withdrawn |= (w->kind & WORD_NO) && !(w->kind & WORD_ARTICLE) && c->count;
+    }
+    c->hedged |= (w->kind & WORD_HEDGE) != 0;
+    if (!(w->kind & CLAIMED))
+        return;
+    if (counts_else(u, i))
+        c->unclear = true;
+    else if (!clean(u, i) && !marked(u, i)) {
+        c->unclear = true;
+        c->rival = is(u, i - 1, WORD_ARTICLE) && !negated(u, i) ? w->value : c->rival;
+    } else if (negated(u, i))
+        c->negated = true;
+    else
+        claim(c, u, i);
+}
+
+/* Praise that stands beside a number must not contradict it. */
+static bool praise_fits(const struct utterance *u, int value)
+{
+    for (size_t i = 0; i < u->count; i++)
+        if (is(u, i, WORD_PRAISE) && !is(u, i, WORD_SMALL) && !(i > 0 && is(u, i - 1, WORD_NOT)) && abs(u->words[i].value - value) > 2)
+            return false;
+    return true;
+}
+
+static struct rating conclude(const struct claims *c, const struct utterance *u)
+{
+    enum { SO_OFTEN = 4 }; /* a recogniser that loops */
+
+    if (c->between)
+        return none(RATING_BETWEEN);
+    if (c->withdrawn)
+        return none(RATING_WITHDRAWN);
+    if (c->differ || c->count > SO_OFTEN || (c->rival && c->rival != c->value && !c->corrected))
+        return none(RATING_CONTRADICTION);
+    if (c->value == BEYOND)
+        return none(RATING_OUT_OF_RANGE);
+    if (!praise_fits(u, c->value))
+        return none(RATING_CONTRADICTION);
+    double confidence = u->count == 1 ? 0.98 : 0.95;
+    confidence -= (c->all_clean ? 0 : 0.1) + (c->hedged ? 0.1 : 0) + (c->corrected ? 0.05 : 0);
+    return some(c->value, c->corrected ? RATING_CORRECTION : c->starred ? RATING_SCALE : RATING_NUMBER, confidence);
+}
+
+/* ---- without a number --------------------------------------------------------------------------------------------------------------------- */
+
+/* "to", "uh for": the only word, or beside a hesitation. */
+static struct rating homophone(const struct utterance *u)
+{
+    int value = 0;
+
+    for (size_t i = 0; i < u->count && u->count <= 2; i++) {
+        if (is(u, i, WORD_ALIKE) && !value)
+            value = u->words[i].value;
+        else if (!is(u, i, WORD_HESITATION))
+            return none(RATING_NO_ANSWER);
+    }
+    return value ? some(value, RATING_HOMOPHONE, 0.6) : none(RATING_NO_ANSWER);
+}
+
+/* The level of one word of praise under what stands before it; 0: doubt. */
+static int praised(const struct utterance *u, size_t i)
+{
+    static const int turned[] = {0, 0, 4, 2, 2, 0};
+    int level = u->words[i].value;
+    bool very = false;
+
+    for (size_t k = i; !u->words[k].begins && is(u, k - 1, WORD_VERY | WORD_SMALL | WORD_NOT | WORD_ARTICLE); k--) {
+        if (is(u, k - 1, WORD_NOT))
+            return turned[level];
+        if (is(u, k - 1, WORD_PRAISE))
+            break;
+        very |= is(u, k - 1, WORD_VERY);
+    }
+    return very && level == 4 ? 5 : very && level == 2 ? 1 : level;
+}
+
+/* "Good.", "Super, thanks" may be a mere reply: praise must stand alone, or be more than one word. */
+static bool full(const struct utterance *u)
+{
+    bool alone = true;
+
+    for (size_t i = 0; i < u->count; i++) {
+        if (is(u, i, WORD_VERY | WORD_MILD | WORD_NOT))
+            return true;
+        alone &= is(u, i, WORD_PRAISE | WORD_HESITATION | WORD_ARTICLE);
+    }
+    return alone;
+}
+
+static struct rating praise(const struct utterance *u)
+{
+    enum { DOUBT = WORD_NO | WORD_RATHER | WORD_BOUND | WORD_GRADE | WORD_BUT | WORD_STARS | WORD_JOIN | WORD_OF };
+    bool mild = false, soft = true;
+    int level = 0;
+
+    for (size_t i = 0; i < u->count; i++) {
+        const struct word *w = &u->words[i];
+        if (w->kind == 0 || w->asks || (w->kind & DOUBT & ~(w->kind & WORD_HESITATION ? WORD_NO : 0u)))
+            return none(RATING_NO_ANSWER);
+        mild |= (w->kind & (WORD_MILD | WORD_HEDGE | WORD_IS)) != 0;
+        if (!(w->kind & WORD_PRAISE))
+            continue;
+        int here = praised(u, i);
+        if (here == 0 || (level && abs(level - here) > 1))
+            return none(RATING_CONTRADICTION);
+        level = (w->kind & WORD_SMALL) && level ? level : here;
+        soft &= (w->kind & WORD_SMALL) != 0;
+    }
+    if (level >= 4 && !full(u))
+        return none(RATING_NO_ANSWER);
+    return level && (mild || !soft) ? some(level, RATING_PRAISE, 0.5) : none(RATING_NO_ANSWER);
+}
+
+/* Nothing but thanks: silence, as some recognisers hear it. */
+static bool thanks_only(const struct utterance *u)
+{
+    for (size_t i = 0; i < u->count; i++)
+        if (!is(u, i, WORD_POLITE) && strcmp(u->words[i].text, "you") != 0)
+            return false;
+    return u->count > 0;
+}
+
+/* ---- all ---------------------------------------------------------------------------------------------------------------------------------- */
+
+static bool any(const struct utterance *u, unsigned kind)
+{
+    for (size_t i = 0; i < u->count; i++)
+        if (u->words[i].kind & kind)
+            return true;
+    return false;
+}
+
+struct rating rating_of_text(const char *text, enum rating_language language)
+{
+    struct utterance u;
+    struct claims c = {.all_clean = true};
+
+    utterance_read(&u, text, language);
+    if (u.too_long)
+        return none(RATING_TOO_LONG);
+    if (u.count == 0)
+        return none(RATING_EMPTY);
+    if (any(&u, WORD_PHANTOM) || thanks_only(&u))
+        return none(RATING_PHANTOM);
+    if (any(&u, WORD_GRADE))
+        return none(RATING_GRADE);
+    cut_asides(&u);
+    for (size_t i = 0; i < u.count; i++)
+        hear(&c, &u, i);
+    if (c.count)
+        return conclude(&c, &u);
+    if (c.negated || c.unclear)
+        return none(c.negated ? RATING_NEGATED : RATING_UNCLEAR);
+    struct rating r = homophone(&u);
+    return r.value ? r : praise(&u);
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* export.c - feedback.export: what is held of one call, and where else something of it may lie. */
+#include <string.h>
+
+#include "call_id.h"
+#include "feedback.h"
+
+typedef Tom__Rl__V1__FeedbackExportReply__Known ExportKnown;
+typedef Tom__Rl__V1__FeedbackExportReply__HeldCall HeldCall;
+typedef Tom__Rl__V1__FeedbackExportReply__ElsewhereEntry ElsewhereEntry;
+#define Elsewhere_descriptor tom__rl__v1__feedback_export_reply__elsewhere_entry__descriptor
+
+enum { MOST_CALLS = 64 };
+
+static const char *const states[] = {"open", "waiting_decision", "waiting_outcome", "no_decision", "dropped", "tombstone", "stored", "retracted"};
+
+static const struct { const char *place, *what; } elsewhere[] = {
+    {"CALLS", "the messages as they were sent, with the call id; 72 hours"},
+    {"DLQ", "messages that were refused, as they were sent; 72 hours"},
+    {"DECISIONS", "the decision, by pseudonym; 14 days"},
+    {"FEEDBACK", "what is `said` here, by pseudonym; 14 days"},
+    {"REWARDS", "the reward computed from it, by pseudonym; 14 days"},
+    {"bandit.db", "variant, kind of caller, hour, signals and reward, by pseudonym; and its part in the sums"},
+    {"router", "its memory: the decision for two hours, a live call until five minutes after its end"},
+    {"backups", "what was held when they were made"},
+};
+
+/* FIELD_USER_RATING -> user_rating */
+static char *field_name(struct arena *arena, Tom__Rl__V1__Knowledge__Field field)
+{
+    const ProtobufCEnumValue *v = protobuf_c_enum_descriptor_get_value(&tom__rl__v1__knowledge__field__descriptor, (int)field);
+    char *name = arena_str(arena, v ? v->name + strlen("FIELD_") : "unknown");
+
+    for (char *c = name; *c; c++)
+        *c = *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c;
+    return name;
+}
+
+static void add_known(struct arena *arena, const CallRecord *r, HeldCall *m)
+{
+    m->known = arena_alloc(arena, r->n_known * sizeof *m->known);
+    for (size_t i = 0; i < r->n_known; i++) {
+        ExportKnown *k = codec_new(arena, &tom__rl__v1__feedback_export_reply__known__descriptor);
+        k->field = field_name(arena, r->known[i]->field);
+        k->value = r->known[i]->value;
+        k->source = r->known[i]->source;
+        k->at = (double)r->known[i]->at_us / 1e6;
+        m->known[m->n_known++] = k;
+    }
+}
+
+static HeldCall *held_call(struct arena *arena, const struct call *c)
+{
+    HeldCall *m = codec_new(arena, &tom__rl__v1__feedback_export_reply__held_call__descriptor);
+    const CallRecord *r = c->record;
+    char caller[CALL_KEY_TEXT];
+
+    m->state = (char *)states[c->state];
+    m->key_id = r->key_id;
+    m->first_day = c->day;
+    if (call_complete(c->state))
+        m->said = event_of(arena, c);
+    add_known(arena, r, m);
+    if (r->decision) {
+        m->decision_id = r->decision->decision_id;
+        m->decided_at = (double)r->decision->at_us / 1e6;
+    }
+    if (r->end)
+        m->ended_at = (double)r->end->arrived_us / 1e6;
+    if (r->end && r->end->caller_key.len == CALL_KEY_BYTES) {
+        call_key_text(r->end->caller_key.data, caller);
+        m->caller = arena_str(arena, caller);
+    }
+    return m;
+}
+
+/* Under one key; the call may have been heard of again long after it was first. */
+static enum status add_calls(struct feedback *f, struct arena *arena, const uint8_t *key, FeedbackExportReply *m)
+{
+    int32_t day = ANY_DAY;
+    struct call *c = NULL;
+    enum status status;
+
+    do {
+        status = feedback_store_find(&f->store, arena, key, day, ANY_DAY, &c);
+        if (status == STATUS_OK && c) {
+            m->calls[m->n_calls++] = held_call(arena, c);
+            day = c->day - 2; /* a look-up takes the day after, too */
+        }
+    } while (status == STATUS_OK && c && m->n_calls < MOST_CALLS);
+    return status;
+}
+
+enum status on_export(void *state, const struct in_msg *in, struct outbox *out, struct reason *reason)
+{
+    struct feedback *f = state;
+    FeedbackExportRequest *q = (FeedbackExportRequest *)in->body;
+    struct arena *arena = outbox_arena(out);
+    FeedbackExportReply *m = codec_new(arena, &tom__rl__v1__feedback_export_reply__descriptor);
+    uint8_t key[CALL_KEY_BYTES];
+    enum status status = call_id_check(&q->call_id, "call_id", reason);
+
+    m->calls = arena_alloc(arena, MOST_CALLS * sizeof *m->calls);
+    for (size_t i = 0; status == STATUS_OK && keyring_id(f->ring, i) && m->n_calls < MOST_CALLS; i++) {
+        pseudonym(f->ring, i, DOMAIN_CALL, q->call_id, key);
+        m->erased |= tombstones_has(f->tombstones, key);
+        status = add_calls(f, arena, key, m);
+    }
+    if (status != STATUS_OK)
+        return status;
+    m->elsewhere = arena_alloc(arena, COUNT_OF(elsewhere) * sizeof *m->elsewhere);
+    for (size_t i = 0; i < COUNT_OF(elsewhere); i++)
+        MAP_ADD(arena, m, elsewhere, Elsewhere, elsewhere[i].place, (char *)elsewhere[i].what);
+    outbox_reply(out, in, &m->base);
+    return STATUS_OK;
+}
