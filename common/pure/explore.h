@@ -32,9 +32,10 @@ struct explore_settings {
  * must not shut out the best variant.  A variant without calls has only its prior, and needs no such doubt. */
 void explore_deviations(const struct explore_settings *settings, const struct belief *beliefs, size_t count, double *ret_sd);
 
-/* The variant with the largest KL upper confidence bound gets it all (Garivier & Cappe 2011, with ln(N) / 2): how good it could be
- * at all when nothing is known but that rewards lie in [-1, +1].  thompson gives it `caution` of the traffic.  At 0.03 the worst
- * of a thousand runs lose half as much, but many cells with few calls each pay a seventh more: so it is off.  Equal bounds share. */
+/* The variant with the largest KL upper confidence bound gets it all (Garivier & Cappe 2011, with ln(N) / 2): how good it could
+ * be at all when nothing is known but that rewards lie in [-1, +1].  thompson gives it `caution` of the traffic.  At 0.03 the
+ * worst of a thousand runs lose half as much, but many cells with few calls pay a seventh more: so it is off.  Equal bounds
+ * share. */
 void explore_cautious(const struct belief *beliefs, size_t count, double *ret_w);
 
 /* w, >= 0, sums to 1.  `model` says which shape the posteriors have. */
