@@ -11,7 +11,7 @@
 
 enum {
     PRIOR_CALLS = 2,   /* what a posterior mean holds of its prior, in calls */
-    EXPLORE_DOUBT = 2, /* how much more is widened after one call, where neither a learned variance nor a normal tail can be trusted */
+    EXPLORE_DOUBT = 2, /* how much more is widened after one call */
 };
 
 const char *const strategy_names[] = {"thompson", "top_two", "epsilon_greedy", "greedy", "uniform", NULL};

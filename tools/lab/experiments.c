@@ -25,8 +25,8 @@ static const double segments[] = {.3, .5, .9, .3, .2, .9, .3, .2, .1, .7, .2, .1
      .arms = 9, .means = column, .wanted = want,                                                                          \
      .entries = {{"thompson", thompson_}, UNPRINTED("gaussian"), UNPRINTED("ucb1"), UNPRINTED("ucb .5"),                  \
                  UNPRINTED("kl-ucb"), UNPRINTED("kl-ucb .5"), UNPRINTED("default, gaussian"),                             \
-                 UNPRINTED("default, plain"), UNPRINTED("default, floor .002"), UNPRINTED("default, no detector"),        \
-                 UNPRINTED("default")}}
+                 UNPRINTED("default, plain"), UNPRINTED("default, cautious .1"), UNPRINTED("default, floor .002"),        \
+                 UNPRINTED("default, no detector"), UNPRINTED("default")}}
 
 #define B3(title, hour, want, ...)                                                                                        \
     {.id = "B3", .name = title, .world = WORLD_SEGMENTS, .horizon = 5000, .batch = 1, .runs = 300,                        \
@@ -45,7 +45,8 @@ static const double segments[] = {.3, .5, .9, .3, .2, .9, .3, .2, .1, .7, .2, .1
      .arms = 10, .low = low_, .high = high_, .wanted = "default at most 0.72 x thompson",                                 \
      .entries = {{"thompson", thompson_}, UNPRINTED("gaussian"), UNPRINTED("kl-ucb .5"), UNPRINTED("greedy"),             \
                  {"ts-ucb 100", ts_ucb_}, {"gittins-whittle .99", gittins_}, UNPRINTED("uniform"),                        \
-                 UNPRINTED("default, gaussian"), UNPRINTED("default, plain"), UNPRINTED("default")}}
+                 UNPRINTED("default, gaussian"), UNPRINTED("default, plain"), UNPRINTED("default, cautious .1"),          \
+                 UNPRINTED("default")}}
 
 #define B6(title, steps, runs_, ...)                                                                                      \
     {.id = "B6", .name = title, .world = WORLD_CALLS, .horizon = steps, .batch = 1, .runs = runs_, .steps_per_hour = 40,  \
@@ -53,7 +54,7 @@ static const double segments[] = {.3, .5, .9, .3, .2, .9, .3, .2, .1, .7, .2, .1
 #define B6_ALL                                                                                                            \
     {UNPRINTED("thompson, one cell"), UNPRINTED("thompson"), UNPRINTED("gaussian, one cell"), UNPRINTED("gaussian"),      \
      UNPRINTED("uniform"), UNPRINTED("base only"), UNPRINTED("default, gaussian"), UNPRINTED("default, plain"),           \
-     UNPRINTED("default")}
+     UNPRINTED("default, cautious .1"), UNPRINTED("default")}
 
 const struct lab_case lab_cases[] = {
     B1(1, 9105, 24145),

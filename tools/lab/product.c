@@ -23,6 +23,7 @@ struct variation {
     bool plain;         /* no sharpening, no widening */
     bool no_detector;
     bool nervous;       /* a detector with fifty times the false alarms */
+    double caution;     /* share of exploration.caution */
     bool gaussian;      /* each (cell, arm) by itself */
 };
 
@@ -288,6 +289,7 @@ static void *create(const void *rule, const struct setting *setting)
     p->explore = EXPLORE_DEFAULTS;
     if (p->variation->gaussian)
         p->belief_settings.model = MODEL_GAUSSIAN;
+    p->explore.caution = p->variation->caution > 0 ? p->variation->caution : p->explore.caution;
     if (p->variation->plain)
         p->explore.sharpness = 1, p->explore.widening = 0;
     p->pairs = setting->cells * setting->arms;
@@ -321,6 +323,7 @@ const struct algorithm lab_product_algorithms[] = {
     PRODUCT("default, floor .002", "the same with the guard's floor, for exact propensities", .floor = 0.002),
     PRODUCT("default, plain", "the same model with plain Thompson sampling", .plain = true),
     PRODUCT("default, no detector", "the same without change detection", .no_detector = true),
+    PRODUCT("default, cautious .1", "the same with exploration.caution 0.1", .caution = 0.1),
     PRODUCT("default, delta .01", "the same with a detector of fifty times the false alarms", .nervous = true),
     PRODUCT("default, gaussian", "the same with the model gaussian, which shares no strength", .gaussian = true),
     {0},

@@ -46,7 +46,7 @@ static double top_of(const struct result *results, size_t count)
     double ours = results[count - 1].curve[LAB_POINTS - 1], most = 0;
 
     for (size_t i = 0; i < count; i++)
-        most = fmax(most, results[i].curve[LAB_POINTS - 1]);
+        most = fmax(most, results[i].curve[LAB_POINTS - 1] + results[i].curve_half[LAB_POINTS - 1]);
     return fmax(1e-9, fmin(most * 1.05, 3.2 * fmax(ours, 1e-9)));
 }
 
