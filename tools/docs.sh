@@ -71,7 +71,7 @@ fields() {
 unanswered() {
   "$bin/rl-init" wiring | sed -n 's/^| `\([a-z_.]*\)` | .*operator.*/\1/p' | while read -r subject; do
     name=SUBJECT_$(echo "$subject" | tr a-z. A-Z_)
-    grep -qE "\{ *$name, *on_" "$root"/services/*/*.c || printf '`%s` ' "$subject"
+    grep -qE "\{ *$name, *[a-z_]*on_" "$root"/services/*/*.c || printf '`%s` ' "$subject"
   done | sed 's/ $//; s/ /, /g'
 }
 

@@ -7,44 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bandit.h"
 #include "call.h"
-#include "context.h"
-#include "fit_store.h"
-#include "ledger.h"
-#include "log.h"
-#include "service.h"
-#include "snapshot.h"
 #include "state_file.h"
-#include "versions.h"
-
-enum { US = 1000000, MS = 1000, SNAPSHOT_EVERY_US = 10 * US, STATE_EVERY_US = US, TIMES_OF_DAY = 5, TOUCHED = 4,
-       SECONDS_PER_HOUR = 3600, SECONDS_PER_DAY = 86400, HOURS_PER_DAY = 24 };
-
-struct bandit {
-    /* configuration */
-    struct model model; /* of the active version; first: rl-sim reads the settings from here */
-    int64_t publish_interval_ms;
-    const char *state_path;
-    struct versions versions;
-
-    const struct config_list *profiles;
-    int64_t min_cell_size;
-    struct metrics *metrics;
-    struct clk clk;
-    struct store *store;
-    struct ledger *ledger;
-    struct belief_fit fit; /* as stored */
-    struct restarts restarts;
-    int64_t looked;     /* unix hour of the last look for a change */
-    struct arena arena; /* of the path */
-
-    bool started;             /* a first snapshot was said */
-    int64_t said, exported;   /* ledger_changes of the last snapshot and state file; exported -1: none yet */
-    mono_time said_at, exported_at;
-    bool export_failed;
-    struct call touched[TOUCHED]; /* first calls of this batch; texts as in call_read */
-    size_t touched_count;
-};
 
 #define K(type, member, ...) CONFIG_##type(struct bandit, member, __VA_ARGS__)
 
@@ -70,8 +35,6 @@ static const struct config_key keys[] = {
     K(DOUBLE, model.explore.widening, "exploration.widening", "0.5", 0, 10, NULL, "How much of that is given back to variants of which less is known."),
 };
 
-enum { EXPLORATION, LEARNED, AMENDED, STALE, CLOSED, ERASED, INACTIVE, ROWS, BUCKETS, SNAPSHOTS, SNAPSHOT_SECONDS, POSTERIOR_DELAY, RESTARTS };
-
 static const struct metric metrics[] = {
     [EXPLORATION] = {"rl_bandit_exploration_rate", METRIC_GAUGE, "Traffic-weighted mean over cells of 1 - w of the leading variant.", {0}},
     [LEARNED] = {"rl_learned_total", METRIC_COUNTER, "Calls learned for the first time.", {"policy_variant"}},
@@ -90,21 +53,14 @@ static const struct metric metrics[] = {
     [RESTARTS] = {"rl_bandit_restarts_total", METRIC_COUNTER, "Changes of the world that were found; what came before no longer counts.", {"level"}},
 };
 
-static const char *label(const struct bandit *b, const char *variant) { return variants_label(b->model.variants, variant); }
+const char *bandit_label(const struct bandit *b, const char *variant) { return variants_label(b->model.variants, variant); }
 
 static struct grid grid_of(const struct bandit *b, struct arena *arena)
 {
     return ledger_grid(b->ledger, b->model.reward_version, b->model.variants, arena);
 }
 
-/* What is learned under one version: settings, and the facts beside its sums. */
-struct view {
-    struct model model;
-    struct restarts restarts;
-    struct belief_fit fit;
-};
-
-static enum status view_of(const struct bandit *b, const char *version, struct view *ret)
+enum status bandit_view(const struct bandit *b, const char *version, struct view *ret)
 {
     *ret = (struct view){.model = b->model};
     ret->model.reward_version = version;
@@ -113,8 +69,7 @@ static enum status view_of(const struct bandit *b, const char *version, struct v
     return status == STATUS_OK ? restarts_load(b->store, version, &ret->restarts) : status;
 }
 
-/* What the models learn from, as of `now` in unix seconds. */
-static struct grid learned_grid(const struct bandit *b, const struct view *v, int64_t now, struct arena *arena)
+struct grid bandit_grid(const struct bandit *b, const struct view *v, int64_t now, struct arena *arena)
 {
     struct grid grid = ledger_grid(b->ledger, v->model.reward_version, v->model.variants, arena);
     struct forgetting forgetting = {.half_life = v->model.half_life_days * HOURS_PER_DAY, .now = now / SECONDS_PER_HOUR,
@@ -123,6 +78,20 @@ static struct grid learned_grid(const struct bandit *b, const struct view *v, in
     if (forgetting.half_life > 0 || forgetting.from)
         ledger_forget(b->ledger, &forgetting, &grid, arena);
     return grid;
+}
+
+enum status bandit_activate(struct bandit *b, const char *version)
+{
+    struct view view;
+    enum status status = bandit_view(b, version, &view);
+
+    if (status != STATUS_OK)
+        return status;
+    restarts_done(&b->restarts);
+    b->model = view.model;
+    b->restarts = view.restarts;
+    b->fit = view.fit;
+    return STATUS_OK;
 }
 
 static char *version_text(const struct bandit *b, int64_t now, struct arena *arena)
@@ -149,7 +118,7 @@ static void count_outcome(struct bandit *b, const struct call *call, enum learne
         metrics_add(b->metrics, METRIC_OWN(INACTIVE), outcome == LEARNED_NEW || outcome == LEARNED_AMENDED, NULL, NULL, NULL);
         return;
     }
-    metrics_add(b->metrics, METRIC_OWN(metric_of[outcome]), 1, outcome == LEARNED_NEW ? label(b, call->variant) : NULL, NULL, NULL);
+    metrics_add(b->metrics, METRIC_OWN(metric_of[outcome]), 1, outcome == LEARNED_NEW ? bandit_label(b, call->variant) : NULL, NULL, NULL);
     if (outcome != LEARNED_NEW && outcome != LEARNED_AMENDED)
         return;
     observe_delay(b, call->revision, now_us);
@@ -202,7 +171,7 @@ static void log_touched(const struct bandit *b, struct arena *arena)
         const struct call *call = &b->touched[i];
         struct stats own = grid_own(&grid, b->model.variants, call->cell, call->variant);
         struct beta_posterior p = posterior_beta(&b->model.belief.beta, &own, &own);
-        log_event(level, "arm.updated", "cell=%s variant=%s pulls=%lld alpha=%.4f beta=%.4f", call->cell, label(b, call->variant), (long long)own.n,
+        log_event(level, "arm.updated", "cell=%s variant=%s pulls=%lld alpha=%.4f beta=%.4f", call->cell, bandit_label(b, call->variant), (long long)own.n,
                   p.alpha, p.beta);
     }
 }
@@ -227,7 +196,7 @@ static void publish(struct bandit *b, struct outbox *out)
     BanditUpdated *m = outbox_new(out, SUBJECT_BANDIT_UPDATED);
     int64_t before = b->clk.mono(b->clk.ctx).us;
     struct view view = {b->model, b->restarts, b->fit};
-    struct grid grid = learned_grid(b, &view, outbox_now(out).us / US, arena);
+    struct grid grid = bandit_grid(b, &view, outbox_now(out).us / US, arena);
     struct estimates e = estimate(&b->model, &grid, &b->fit, arena);
 
     snapshot_message(&e, outbox_now(out), arena, m);
@@ -262,7 +231,7 @@ static void export(struct bandit *b, int64_t now)
 static enum status refit(struct bandit *b, int64_t now, struct arena *arena)
 {
     struct view view = {b->model, b->restarts, b->fit};
-    struct grid grid = learned_grid(b, &view, now, arena);
+    struct grid grid = bandit_grid(b, &view, now, arena);
 
     return model_fit(&b->model, &grid, &b->fit, arena) ? fit_save(b->store, b->model.hash, &b->fit) : STATUS_OK;
 }
@@ -336,215 +305,6 @@ static mono_time next_tick(void *state, mono_time now)
     return snapshot.us < state_file.us ? snapshot : state_file;
 }
 
-/* --- requests ---------------------------------------------------------------------------------------------------------------------------- */
-
-static enum status check_variant(const struct bandit *b, const char *variant, struct reason *reason)
-{
-    if (!variant[0] || variants_find(b->model.variants, variant) >= 0)
-        return STATUS_OK;
-    return reason_set(reason, "policy_variant", "\"%.40s\" is no configured variant", variant);
-}
-
-/* What context.h maps onto itself is known. */
-static enum status check_filters(const struct bandit *b, const char *profile, const char *time_of_day, struct reason *reason)
-{
-    if (profile[0] && strcmp(context_profile(b->profiles, profile), profile) != 0)
-        return reason_set(reason, "profile", "\"%.40s\" is no configured profile", profile);
-    if (time_of_day[0] && strcmp(context_time_of_day(time_of_day), time_of_day) != 0)
-        return reason_set(reason, "time_of_day", "\"%.40s\" is none of morning, afternoon, evening, night, other", time_of_day);
-    return STATUS_OK;
-}
-
-/* Few calls of few callers would tell how each of them went.  What is known over all callers is never left out: the loop lives on it. */
-static void suppress(const struct bandit *b, struct arena *arena, BanditStatsReply *m)
-{
-    for (size_t i = 0; i < m->n_variants; i++) {
-        if (m->variants[i]->value->pulls == 0 || m->variants[i]->value->pulls >= b->min_cell_size)
-            continue;
-        m->variants[i]->value = codec_new(arena, &tom__rl__v1__bandit_arm_stats__descriptor);
-        m->variants[i]->value->suppressed = true;
-    }
-}
-
-static enum status on_stats(void *state, const struct in_msg *in, struct outbox *out, struct reason *reason)
-{
-    struct bandit *b = state;
-    const BanditStatsRequest *q = (const BanditStatsRequest *)in->body;
-    struct arena *arena = outbox_arena(out);
-    BanditStatsReply *m = codec_new(arena, &tom__rl__v1__bandit_stats_reply__descriptor);
-    const char *version = "";
-    enum status status = check_filters(b, q->profile, q->time_of_day, reason);
-
-    if (status == STATUS_OK)
-        status = check_variant(b, q->policy_variant, reason);
-    if (status == STATUS_OK)
-        status = versions_find(&b->versions, q->reward_version, &version, reason);
-    if (status != STATUS_OK)
-        return status;
-    struct view view;
-    if ((status = view_of(b, version, &view)) != STATUS_OK)
-        return status;
-    struct grid grid = learned_grid(b, &view, outbox_now(out).us / US, arena);
-    (void)model_fit(&view.model, &grid, &view.fit, arena); /* as the next snapshot will say it */
-    struct estimates e = estimate(&view.model, &grid, &view.fit, arena);
-    snapshot_stats(&e, q, arena, m);
-    if (q->report && (q->profile[0] || q->time_of_day[0]))
-        suppress(b, arena, m);
-    m->version = (char *)policy_version(&view.model, facts_hash(&view.fit, &view.restarts), ledger_changes(b->ledger), outbox_now(out).us / US, arena);
-    restarts_done(&view.restarts);
-    outbox_reply(out, in, &m->base);
-    return STATUS_OK;
-}
-
-/* Quantiles are elements floor(q n) of the sorted list. */
-static void summarise(const int64_t *rewards, size_t n, BanditRewardsReply *m)
-{
-    double sum = 0, squares = 0;
-
-    m->count = (int64_t)n;
-    if (n == 0)
-        return;
-    for (size_t i = 0; i < n; i++)
-        sum += (double)rewards[i] / REWARD_SCALE;
-    m->mean = sum / (double)n;
-    for (size_t i = 0; i < n; i++)
-        squares += pow((double)rewards[i] / REWARD_SCALE - m->mean, 2);
-    m->std = sqrt(squares / (double)n);
-    m->min = (double)rewards[0] / REWARD_SCALE;
-    m->max = (double)rewards[n - 1] / REWARD_SCALE;
-    m->p25 = (double)rewards[n / 4] / REWARD_SCALE;
-    m->p50 = (double)rewards[n / 2] / REWARD_SCALE;
-    m->p75 = (double)rewards[3 * n / 4] / REWARD_SCALE;
-}
-
-static enum status on_rewards(void *state, const struct in_msg *in, struct outbox *out, struct reason *reason)
-{
-    struct bandit *b = state;
-    const BanditRewardsRequest *q = (const BanditRewardsRequest *)in->body;
-    BanditRewardsReply *m = codec_new(outbox_arena(out), &tom__rl__v1__bandit_rewards_reply__descriptor);
-    struct reward_filter filter = {.version = b->versions.active, .variant = q->policy_variant, .profile = q->profile};
-    int64_t *rewards = NULL;
-    size_t count = 0;
-    enum status status = check_variant(b, q->policy_variant, reason);
-
-    if (status == STATUS_OK)
-        status = check_filters(b, q->profile, "", reason);
-    if (q->days)
-        filter.from = outbox_now(out).us / US - (int64_t)q->days * SECONDS_PER_DAY;
-    if (status == STATUS_OK)
-        status = ledger_rewards(b->ledger, &filter, &rewards, &count);
-    if (status != STATUS_OK)
-        return status;
-    if (q->report && (q->profile[0] || q->days) && (int64_t)count < b->min_cell_size)
-        m->count = (int64_t)count;
-    else
-        summarise(rewards, count, m);
-    free(rewards);
-    outbox_reply(out, in, &m->base);
-    return STATUS_OK;
-}
-
-/* A variant that is no longer configured can still be forgotten. */
-static enum status on_reset(void *state, const struct in_msg *in, struct outbox *out, struct reason *reason)
-{
-    struct bandit *b = state;
-    const BanditResetRequest *q = (const BanditResetRequest *)in->body;
-    BanditResetReply *m = codec_new(outbox_arena(out), &tom__rl__v1__bandit_reset_reply__descriptor);
-    enum status status = STATUS_OK;
-    int64_t rows = 0;
-
-    if (!variant_id_valid(q->policy_variant))
-        return reason_set(reason, "policy_variant", "\"%.40s\" does not match ^v[0-9]+[a-z]$", q->policy_variant);
-    if (!ledger_knows(b->ledger, q->policy_variant))
-        status = check_variant(b, q->policy_variant, reason);
-    m->removed = ledger_calls(b->ledger, b->versions.active, q->policy_variant);
-    if (status == STATUS_OK)
-        status = ledger_reset(b->ledger, q->policy_variant, &rows);
-    if (status != STATUS_OK)
-        return status;
-    log_info("variant.reset", "variant=%s removed=%lld", label(b, q->policy_variant), (long long)m->removed);
-    outbox_reply(out, in, &m->base);
-    return STATUS_OK;
-}
-
-static enum status on_rebuild(void *state, const struct in_msg *in, struct outbox *out, struct reason *reason)
-{
-    struct bandit *b = state;
-    const BanditRebuildRequest *q = (const BanditRebuildRequest *)in->body;
-    BanditRebuildReply *m = codec_new(outbox_arena(out), &tom__rl__v1__bandit_rebuild_reply__descriptor);
-    struct ledger_check check;
-
-    if (!q->check)
-        return reason_set(reason, "check", "must be true: live sums are never replaced while the service runs");
-    enum status status = ledger_check(b->ledger, &check);
-    if (status != STATUS_OK)
-        return status;
-    m->identical = check.differences == 0;
-    m->rows = check.rows;
-    m->buckets = check.buckets;
-    m->differences = check.differences;
-    m->first_difference = arena_str(outbox_arena(out), check.first);
-    if (check.differences)
-        log_error("sums.differ", "differences=%lld first=\"%s\"", (long long)check.differences, check.first);
-    outbox_reply(out, in, &m->base);
-    return STATUS_OK;
-}
-
-static enum status on_versions(void *state, const struct in_msg *in, struct outbox *out, struct reason *reason)
-{
-    struct bandit *b = state;
-    BanditVersionsReply *m = codec_new(outbox_arena(out), &tom__rl__v1__bandit_versions_reply__descriptor);
-    struct comparison c = {.versions = &b->versions, .variants = b->model.variants};
-    enum status status = versions_other(&b->versions, ((const BanditVersionsRequest *)in->body)->reward_version, &c.other, reason);
-
-    if (status == STATUS_OK)
-        status = versions_compare(&c, b->store, b->ledger, outbox_arena(out), m);
-    if (status == STATUS_OK)
-        outbox_reply(out, in, &m->base);
-    return status;
-}
-
-/* Decisions come from this version from now on. */
-static enum status activate(struct bandit *b, const char *version)
-{
-    struct view view;
-    enum status status = view_of(b, version, &view);
-
-    if (status != STATUS_OK)
-        return status;
-    restarts_done(&b->restarts);
-    b->model = view.model;
-    b->restarts = view.restarts;
-    b->fit = view.fit;
-    return STATUS_OK;
-}
-
-/* The snapshot of this batch is made from the other sums, and leaves before the answer. */
-static enum status on_switch(void *state, const struct in_msg *in, struct outbox *out, struct reason *reason)
-{
-    struct bandit *b = state;
-    const BanditSwitchRequest *q = (const BanditSwitchRequest *)in->body;
-    BanditSwitchReply *m = codec_new(outbox_arena(out), &tom__rl__v1__bandit_switch_reply__descriptor);
-    bool changed = false;
-
-    m->previous = (char *)b->versions.active;
-    enum status status = versions_switch(&b->versions, b->store, q, outbox_now(out).us / US, &changed, reason);
-    if (status == STATUS_OK && changed)
-        status = activate(b, b->versions.active);
-    if (status != STATUS_OK)
-        return status;
-    if (changed) {
-        b->started = false;
-        b->exported = -1;
-        log_info("version.switched", "from=%s to=%s calls=%lld", m->previous, b->versions.active,
-                 (long long)ledger_calls(b->ledger, b->versions.active, ""));
-    }
-    m->reward_version = (char *)b->versions.active;
-    m->changed = changed;
-    outbox_reply(out, in, &m->base);
-    return STATUS_OK;
-}
-
 /* --- life ------------------------------------------------------------------------------------------------------------------------------- */
 
 static enum status check_config(const struct bandit *b, struct reason *reason)
@@ -586,7 +346,7 @@ static enum status open_bandit(void *state, const struct service_env *env, struc
         status = check_config(b, reason);
     if (status == STATUS_OK && (ledger_open(b->store, &b->ledger) != STATUS_OK
                                 || versions_open(&b->versions, b->store, b->clk.wall(b->clk.ctx).us / US) != STATUS_OK
-                                || activate(b, b->versions.active) != STATUS_OK))
+                                || bandit_activate(b, b->versions.active) != STATUS_OK))
         status = reason_fail(reason, STATUS_STORE, "", "the ledger cannot be read");
     if (status != STATUS_OK)
         return status;
@@ -611,12 +371,12 @@ static void close_bandit(void *state)
 
 static const struct subject_handler handles[] = {
     {SUBJECT_REWARD_COMPUTED, on_reward, HANDLE_BATCH},
-    {SUBJECT_BANDIT_STATS, on_stats, HANDLE_READ},
-    {SUBJECT_BANDIT_REWARDS, on_rewards, HANDLE_READ},
-    {SUBJECT_BANDIT_RESET, on_reset, HANDLE_BATCH},
-    {SUBJECT_BANDIT_REBUILD, on_rebuild, HANDLE_READ},
-    {SUBJECT_BANDIT_VERSIONS, on_versions, HANDLE_READ},
-    {SUBJECT_BANDIT_SWITCH, on_switch, HANDLE_BATCH},
+    {SUBJECT_BANDIT_STATS, bandit_on_stats, HANDLE_READ},
+    {SUBJECT_BANDIT_REWARDS, bandit_on_rewards, HANDLE_READ},
+    {SUBJECT_BANDIT_RESET, bandit_on_reset, HANDLE_BATCH},
+    {SUBJECT_BANDIT_REBUILD, bandit_on_rebuild, HANDLE_READ},
+    {SUBJECT_BANDIT_VERSIONS, bandit_on_versions, HANDLE_READ},
+    {SUBJECT_BANDIT_SWITCH, bandit_on_switch, HANDLE_BATCH},
 };
 
 extern const struct service bandit_service;
