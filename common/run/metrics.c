@@ -90,7 +90,8 @@ static struct metrics_series *append(struct metrics *m, const struct key *key, s
 
     assert(used < m->header->capacity);
     s->family = key->family;
-    memcpy(s->values, key->values, sizeof s->values);
+    for (size_t i = 0; i < METRIC_LABELS; i++) /* the texts and no more: what lies behind them on the stack is nobody's business */
+        memcpy(s->values[i], key->values[i], strlen(key->values[i]));
     atomic_store_explicit(&m->header->used, used + 1, memory_order_release);
     atomic_store_explicit(&m->slots[slot], used + 1, memory_order_release);
     return s;

@@ -181,3 +181,29 @@ TEST(unit_metrics, a_folder_that_cannot_be_written_is_named)
     CHECK_INT(metrics_open("/proc/none/here", "unit", "1.0", tables, 2, &m, &reason), STATUS_STORE);
     CHECK(strstr(reason.text, "/proc/none/here/unit"));
 }
+
+/* What an earlier call leaves behind on the stack: an id, say. */
+static __attribute__((noinline)) void leave_on_the_stack(void)
+{
+    volatile char secret[4096];
+
+    for (size_t i = 0; i < sizeof secret; i++)
+        secret[i] = 'Z';
+}
+
+TEST(unit_metrics, nothing_but_labels_and_numbers_lies_in_the_file)
+{
+    struct metrics *m = metrics_in(test_dir());
+    size_t size = 0;
+
+    for (int i = 0; i < 20; i++) {
+        char label[8];
+        snprintf(label, sizeof label, "v%da", i);
+        leave_on_the_stack();
+        metrics_add(m, CALLS, 1, label, "kfz", NULL);
+    }
+    const struct metrics_header *header = map_file(test_dir(), &size);
+    CHECK(!memmem(header, size, "ZZZZ", 4));
+    munmap((void *)header, size);
+    metrics_close(m);
+}
