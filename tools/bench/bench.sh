@@ -1,6 +1,6 @@
 #!/bin/sh
 # bench.sh - the whole loop, and a decision, beside a relay that only moves the same messages; feedback with a million calls beside bare
-# SQLite.  Called by ./rl bench [loop|select|feedback].
+# SQLite; and how well it learns.  Called by ./rl bench [loop|select|feedback|learning].
 #
 # Both sides run in one call on one machine: ours (five services with their databases) and the floor (five relays: same bus code, same
 # subjects, streams and message sizes; no decoding, no store).  Rounds alternate; the best of each side counts.

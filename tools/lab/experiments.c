@@ -56,13 +56,14 @@ static const double segments[] = {.3, .5, .9, .3, .2, .9, .3, .2, .1, .7, .2, .1
      UNPRINTED("uniform"), UNPRINTED("base only"), UNPRINTED("default, gaussian"), UNPRINTED("default, plain"),           \
      UNPRINTED("default, cautious .1"), UNPRINTED("default")}
 
+/* Of the printed UCB figures only the first and the last could be checked; an unchecked one is none. */
 const struct lab_case lab_cases[] = {
     B1(1, 9105, 24145),
-    B1(3, 9199, 24695),
-    B1(10, 9049, 25662),
-    B1(32, 9451, 28148),
-    B1(100, 11550, 37141),
-    B1(316, 21594, 77687),
+    B1(3, 9199, NAN),
+    B1(10, 9049, NAN),
+    B1(32, 9451, NAN),
+    B1(100, 11550, NAN),
+    B1(316, 21594, NAN),
     B1(1000, 59256, 226220),
     B2("a: .1 .2 .. .9", column_a, "default below thompson", 33.2),
     B2("b: .01 .02 .3 .4 .5 .6 .795 .8 .805", column_b, "default below thompson and 65.0", 83.2),
