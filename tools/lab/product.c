@@ -2,8 +2,8 @@
 /* product.c - `default`: what the product does, with the settings it ships, whatever the experiment.
  *
  * Sums in buckets of the simulated hour (hours older than 72 fold into days, as in the bandit's table), model and allocation from
- * belief.h and explore.h at their defaults, change detection from detect.h at each full hour on four levels, restart from the
- * split.  Beliefs are computed anew when outcomes came in: the bandit does so ten times a second.  In a capped case the guard's
+ * belief.h and explore.h at their defaults, changes and restarts from detect.h at each full hour.
+ * Beliefs are computed anew when outcomes came in: the bandit does so ten times a second.  In a capped case the guard's
  * caps and floor stand between w and the choice; then p is computed by quadrature, else the choice is a draw from the same
  * distribution. */
 #include <math.h>
@@ -90,14 +90,12 @@ static void open_bucket(struct product *p, long hour)
     p->bucket_count = n;
 }
 
-/* What the table says of the arm in this cell before bucket `since` no longer counts. */
-static void forget(struct product *p, size_t pair, size_t since)
+/* The sums of one pair are those of its buckets again. */
+static void recount(struct product *p, size_t pair)
 {
-    for (size_t i = 0; i < since; i++)
-        bucket(p, i)[pair] = (struct moments){0};
     p->counted -= p->own[pair].n;
     p->own[pair] = (struct moments){0};
-    for (size_t i = since; i < p->bucket_count; i++)
+    for (size_t i = 0; i < p->bucket_count; i++)
         merge(&p->own[pair], &bucket(p, i)[pair]);
     p->counted += p->own[pair].n;
 }
@@ -110,49 +108,19 @@ static void forget(struct product *p, size_t pair, size_t since)
  * soon. */
 static const double false_alarms = 2e-4;
 
-struct look {
-    struct product *product;
-    struct detect_settings settings;
-    enum detect_level level; /* of the change with the most evidence so far, if there is any */
-    size_t cell, arm;
-    struct change change;
-};
-
-static void look(struct look *l, enum detect_level level, size_t cell, size_t arm)
-{
-    struct product *p = l->product;
-    struct detect_table table = {
-        .hours = p->bucket_count, .cells = p->setting.cells, .variants = p->setting.arms, .own = p->buckets};
-    struct change change = detect_change(&l->settings, detect_series(&table, level, cell, arm, &p->work), p->bucket_count);
-
-    arena_reset(&p->work);
-    if (change.found && (!l->change.found || change.evidence > l->change.evidence)) {
-        l->level = level;
-        l->cell = cell;
-        l->arm = arm;
-        l->change = change;
-    }
-}
-
-/* As restarts.c of the bandit: once an hour, the change with the most evidence at any level; what it concerns forgets what came
- * before. */
+/* Once an hour, as the bandit; what a change touches forgets what came before it. */
 static bool restart(struct product *p)
 {
-    struct look l = {.product = p, .settings = {.delta = p->variation->nervous ? 50 * false_alarms : false_alarms}};
+    struct detect_settings settings = {.delta = p->variation->nervous ? 50 * false_alarms : false_alarms,
+                                       .variance = belief_variance(&p->belief_settings, &p->data)};
+    struct detect_table table = {
+        .hours = p->bucket_count, .cells = p->setting.cells, .variants = p->setting.arms, .own = p->buckets};
+    struct found found[DETECT_MOST];
+    bool any = detect_restarts(&settings, &table, found) > 0;
 
-    l.settings.variance = belief_variance(&p->belief_settings, &p->data);
-    look(&l, DETECT_ALL, 0, 0);
-    for (size_t cell = 0; cell < p->setting.cells && p->setting.cells > 1; cell++)
-        look(&l, DETECT_CELL, cell, 0);
-    for (size_t arm = 0; arm < p->setting.arms; arm++)
-        look(&l, DETECT_VARIANT, 0, arm);
-    for (size_t i = 0; i < p->pairs && p->setting.cells > 1; i++) /* with one cell these were looked at */
-        look(&l, DETECT_ARM, i / p->setting.arms, i % p->setting.arms);
-    for (size_t i = 0; l.change.found && i < p->pairs; i++)
-        if ((l.level == DETECT_VARIANT || l.level == DETECT_ALL || i / p->setting.arms == l.cell) &&
-            (l.level == DETECT_CELL || l.level == DETECT_ALL || i % p->setting.arms == l.arm))
-            forget(p, i, l.change.since);
-    return l.change.found;
+    for (size_t i = 0; any && i < p->pairs; i++)
+        recount(p, i);
+    return any;
 }
 
 static void turn_hour(struct product *p, long hour)
@@ -250,8 +218,11 @@ static void replaced(void *learner, size_t arm)
 {
     struct product *p = learner;
 
-    for (size_t pair = arm; pair < p->pairs; pair += p->setting.arms)
-        forget(p, pair, p->bucket_count);
+    for (size_t pair = arm; pair < p->pairs; pair += p->setting.arms) {
+        for (size_t i = 0; i < p->bucket_count; i++)
+            bucket(p, i)[pair] = (struct moments){0};
+        recount(p, pair);
+    }
     p->beliefs = NULL;
 }
 
