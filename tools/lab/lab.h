@@ -37,6 +37,8 @@ struct lab_case {
     long horizon;                 /* steps */
     long batch;                   /* outcomes are told, and items of WORLD_RESTLESS retire, at multiples of it */
     double lost;                  /* share of the outcomes that are never told */
+    double duplicated;            /* share of those told that are told twice */
+    long reorder;                 /* outcomes are shuffled within windows of so many steps; 0: in order */
     long steps_per_hour;          /* the simulated clock */
     long runs;                    /* by default: minutes for the whole */
     size_t arms;                  /* WORLD_FIXED: the means; WORLD_SEGMENTS: five rows of them */
@@ -56,7 +58,8 @@ struct world {
     double *best;                 /* [cell]: the largest of them */
     double unit;                  /* reward per x: 2 when rewards are -1 .. +1 */
     double *solved;               /* WORLD_CALLS: [cell][arm] */
-    size_t news_count, *news;     /* arms replaced at the last world_news */
+    size_t news_count, *news;     /* arms that are others, or changed, since the last world_news */
+    bool secret;                  /* changes are told to oracles only; replacements to all */
     struct rng drift, chance;
 };
 
@@ -104,6 +107,7 @@ struct algorithm {
     size_t (*choose)(void *learner, long step, size_t cell, struct rng *rng);
     void (*learn)(void *learner, const struct outcome *outcome);
     void (*replaced)(void *learner, size_t arm);              /* the arm is another one from now on */
+    bool oracle;                                              /* is told of changes that others must find */
 };
 
 const struct algorithm *algorithm_find(const char *name);     /* NULL: there is none */

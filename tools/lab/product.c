@@ -22,6 +22,7 @@ struct variation {
     double floor;       /* share that each arm gets whatever is believed */
     bool plain;         /* no sharpening, no widening */
     bool no_detector;
+    bool told;          /* of changes, which it need not find */
     bool nervous;       /* a detector with fifty times the false alarms */
     double caution;     /* share of exploration.caution */
     bool gaussian;      /* each (cell, arm) by itself */
@@ -44,7 +45,9 @@ struct product {
     double *w;                  /* [cell][arm], capped only; negative: to be computed */
     double counted;             /* outcomes in `own` */
     long calls, computed_at;    /* outcomes ever, and when beliefs were computed */
-    long hour;
+    long step, hour;            /* of the last choice */
+    long *from;                 /* [cell][arm]: the first step that counts */
+    bool *known;                /* [step]: as the ledger knows its calls, so that nothing counts twice */
 };
 
 /* ---- the table
@@ -90,13 +93,17 @@ static void open_bucket(struct product *p, long hour)
     p->bucket_count = n;
 }
 
-/* The sums of one pair are those of its buckets again. */
-static void recount(struct product *p, size_t pair)
+/* What came before the step no longer counts, and will not if it comes late. */
+static void forget(struct product *p, size_t pair, long from)
 {
+    p->from[pair] = from > p->from[pair] ? from : p->from[pair];
     p->counted -= p->own[pair].n;
     p->own[pair] = (struct moments){0};
-    for (size_t i = 0; i < p->bucket_count; i++)
+    for (size_t i = 0; i < p->bucket_count; i++) {
+        if (p->starts[i] * p->setting.steps_per_hour < from)
+            bucket(p, i)[pair] = (struct moments){0};
         merge(&p->own[pair], &bucket(p, i)[pair]);
+    }
     p->counted += p->own[pair].n;
 }
 
@@ -116,16 +123,18 @@ static bool restart(struct product *p)
     struct detect_table table = {
         .hours = p->bucket_count, .cells = p->setting.cells, .variants = p->setting.arms, .own = p->buckets};
     struct found found[DETECT_MOST];
-    bool any = detect_restarts(&settings, &table, found) > 0;
+    size_t count = detect_restarts(&settings, &table, found);
 
-    for (size_t i = 0; any && i < p->pairs; i++)
-        recount(p, i);
-    return any;
+    for (size_t i = 0; i < count; i++)
+        for (size_t pair = 0; pair < p->pairs; pair++)
+            if (detect_touches(&found[i], pair / p->setting.arms, pair % p->setting.arms))
+                forget(p, pair, p->starts[found[i].change.since] * p->setting.steps_per_hour);
+    return count > 0;
 }
 
 static void turn_hour(struct product *p, long hour)
 {
-    if (!p->variation->no_detector && restart(p))
+    if (!p->variation->no_detector && !p->variation->told && restart(p))
         p->beliefs = NULL;
     p->hour = hour;
     fold(p);
@@ -189,6 +198,7 @@ static size_t choose(void *learner, long step, size_t cell, struct rng *rng)
     struct product *p = learner;
     long hour = step / p->setting.steps_per_hour;
 
+    p->step = step;
     if (hour != p->hour)
         turn_hour(p, hour);
     believe(p);
@@ -206,6 +216,9 @@ static void learn(void *learner, const struct outcome *o)
     struct moments m = {1, r, r * r};
     size_t pair = o->cell * p->setting.arms + o->arm, at = p->bucket_count - 1;
 
+    if (p->known[o->step] || o->step < p->from[pair])
+        return;
+    p->known[o->step] = true;
     while (at > 0 && p->starts[at] > o->step / p->setting.steps_per_hour)
         at--;
     merge(&bucket(p, at)[pair], &m);
@@ -218,11 +231,8 @@ static void replaced(void *learner, size_t arm)
 {
     struct product *p = learner;
 
-    for (size_t pair = arm; pair < p->pairs; pair += p->setting.arms) {
-        for (size_t i = 0; i < p->bucket_count; i++)
-            bucket(p, i)[pair] = (struct moments){0};
-        recount(p, pair);
-    }
+    for (size_t pair = arm; pair < p->pairs; pair += p->setting.arms)
+        forget(p, pair, p->step + 1);
     p->beliefs = NULL;
 }
 
@@ -266,6 +276,9 @@ static void *create(const void *rule, const struct setting *setting)
     p->pairs = setting->cells * setting->arms;
     p->own = xcalloc(p->pairs, sizeof *p->own);
     p->w = xcalloc(p->pairs, sizeof *p->w);
+    p->from = xcalloc(p->pairs, sizeof *p->from);
+    p->known = xcalloc((size_t)setting->horizon, sizeof *p->known);
+    p->step = -1;
     describe(p);
     open_bucket(p, 0);
     return p;
@@ -281,19 +294,24 @@ static void destroy(void *learner)
     free(p->w);
     free(p->buckets);
     free(p->starts);
+    free(p->from);
+    free(p->known);
     free(p->context);
     free(p);
 }
 
 #define PRODUCT(title, where, ...) \
-    {.name = title, .source = where, .rule = &(const struct variation){__VA_ARGS__}, .create = create, .destroy = destroy, .choose = choose, .learn = learn, \
-     .replaced = replaced}
+    {.name = title, .source = where, .rule = &(const struct variation){__VA_ARGS__}, .create = create, .destroy = destroy, \
+     .choose = choose, .learn = learn, .replaced = replaced}
 
 const struct algorithm lab_product_algorithms[] = {
     PRODUCT("default", "the product as it ships: belief.h, explore.h, detect.h", .floor = 0),
     PRODUCT("default, floor .002", "the same with the guard's floor, for exact propensities", .floor = 0.002),
     PRODUCT("default, plain", "the same model with plain Thompson sampling", .plain = true),
     PRODUCT("default, no detector", "the same without change detection", .no_detector = true),
+    {.name = "default, told", .source = "the same without change detection: it is told which arms change, and when", .oracle = true,
+     .rule = &(const struct variation){.told = true}, .create = create, .destroy = destroy, .choose = choose, .learn = learn,
+     .replaced = replaced},
     PRODUCT("default, cautious .1", "the same with exploration.caution 0.1", .caution = 0.1),
     PRODUCT("default, delta .01", "the same with a detector of fifty times the false alarms", .nervous = true),
     PRODUCT("default, gaussian", "the same with the model gaussian, which shares no strength", .gaussian = true),

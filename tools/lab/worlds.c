@@ -150,6 +150,12 @@ static void make(struct world *w)
     find_best(w);
 }
 
+static void note(struct world *w, size_t arm)
+{
+    w->news = xrealloc(w->news, (w->news_count + 1) * sizeof *w->news);
+    w->news[w->news_count++] = arm;
+}
+
 /* Chapelle & Li 2011, section 2.3: with probability 1e-3 per step one of the items retires and another takes its place. */
 static void retire(struct world *w, long steps)
 {
@@ -157,11 +163,35 @@ static void retire(struct world *w, long steps)
         if (rng_uniform(&w->drift) < 1e-3) {
             size_t arm = rng_below(&w->drift, w->arms);
             w->mean[arm] = rng_beta(&w->drift, 4, 4);
-            w->news = xrealloc(w->news, (w->news_count + 1) * sizeof *w->news);
-            w->news[w->news_count++] = arm;
+            note(w, arm);
         }
     if (w->news_count)
         find_best(w);
+}
+
+/* The arms whose means are not what they were, in any cell. */
+static void note_changes(struct world *w, const double *before)
+{
+    for (size_t arm = 0; arm < w->arms; arm++)
+        for (size_t at = arm; at < w->cells * w->arms; at += w->arms)
+            if (w->mean[at] < before[at] || w->mean[at] > before[at]) {
+                note(w, arm);
+                break;
+            }
+}
+
+static void change(struct world *w, long step)
+{
+    size_t size = w->cells * w->arms * sizeof *w->mean;
+    double *before = memcpy(xcalloc(1, size), w->mean, size);
+
+    if (w->c->world == WORLD_SEGMENTS)
+        memcpy(w->mean, w->c->means + step / 1000 * (long)w->arms, size);
+    else
+        make_news(w, true);
+    find_best(w);
+    note_changes(w, before);
+    free(before);
 }
 
 void world_news(struct world *w, long step)
@@ -173,20 +203,17 @@ void world_news(struct world *w, long step)
             retire(w, w->c->batch);
         return;
     case WORLD_SEGMENTS:
-        if (step % 1000 || step == 0)
-            return;
-        memcpy(w->mean, w->c->means + step / 1000 * (long)w->arms, w->arms * sizeof *w->mean);
-        break;
+        if (step && step % 1000 == 0)
+            change(w, step);
+        return;
     case WORLD_NEWS:
-        if (step != 5000)
-            return;
-        make_news(w, true);
-        break;
+        if (step == 5000)
+            change(w, step);
+        return;
     case WORLD_FIXED:
     case WORLD_UNIFORM:
     case WORLD_CALLS: return;
     }
-    find_best(w);
 }
 
 static size_t draw_share(const double *share, size_t count, double u)
@@ -234,6 +261,7 @@ struct world *world_new(const struct lab_case *c, uint64_t run)
     w->c = c;
     w->arms = c->arms;
     w->cells = c->world == WORLD_NEWS ? 4 : c->world == WORLD_CALLS ? LAB_PROFILES * LAB_TIMES : 1;
+    w->secret = c->world != WORLD_RESTLESS;
     w->unit = c->world == WORLD_CALLS ? 2 : 1;
     w->mean = xcalloc(w->cells * w->arms, sizeof *w->mean);
     w->best = xcalloc(w->cells, sizeof *w->best);
