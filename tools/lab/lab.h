@@ -12,18 +12,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "environments.h"
 #include "rng.h"
 
-enum { LAB_POINTS = 50, LAB_PROFILES = 5, LAB_TIMES = 4, LAB_VARIANTS = 12, LAB_ENTRIES = 16 };
+enum { LAB_POINTS = 50, LAB_VARIANTS = ENVIRONMENT_VARIANTS, LAB_ENTRIES = 16 };
 
 /* ---- worlds
  * -------------------------------------------------------------------------------------------------------------------------------
  */
 
 enum world_kind { WORLD_FIXED, WORLD_UNIFORM, WORLD_RESTLESS, WORLD_SEGMENTS, WORLD_NEWS, WORLD_CALLS };
-
-/* Which effects the probabilities of WORLD_CALLS have (statistics.md F12). */
-enum truth { TRUTH_STRUCTURED, TRUTH_NO_STRUCTURE, TRUTH_NO_CONTEXT };
 
 /* An algorithm in a case, and the figure that its source printed for it there; NAN: none. */
 struct entry {
@@ -44,7 +42,7 @@ struct lab_case {
     size_t arms;                  /* WORLD_FIXED: the means; WORLD_SEGMENTS: five rows of them */
     const double *means;
     double low, high;             /* WORLD_UNIFORM: the range of the means */
-    enum truth truth;
+    enum truth truth;             /* WORLD_CALLS */
     bool counts_reward;           /* the figure is the mean reward of a step, and more is better */
     bool capped;                  /* `default` is under the guard's limits, with all but arm 0 new */
     const char *wanted;           /* what we set out to reach, for people */
@@ -73,11 +71,6 @@ double world_outcome(struct world *w, size_t cell, size_t arm);  /* x in [0, 1];
 
 /* Expected x of a call whose problem stays unsolved, and is solved, under the default reward formula. */
 extern const double lab_x_unsolved, lab_x_solved;
-
-/* The slots of the twelve shipped variants in which any two agree: length, barge-in sensitivity, escalation threshold, inquiry
- * mode, as numbers of their values.  The truth of WORLD_CALLS has effects of the first three. */
-enum { LAB_SLOTS = 4 };
-extern const int lab_slots[LAB_VARIANTS][LAB_SLOTS];
 
 /* ---- learners
  * ------------------------------------------------------------------------------------------------------------------------------

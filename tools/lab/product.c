@@ -255,8 +255,8 @@ static void describe(struct product *p)
         p->data.context = p->context;
     }
     if (s->callers) {
-        p->data.slots = LAB_SLOTS;
-        p->data.slot = lab_slots[0];
+        p->data.slots = ENVIRONMENT_SLOTS;
+        p->data.slot = environment_slots[0];
     }
 }
 

@@ -79,7 +79,7 @@ static struct setting setting_of(const struct world *w)
                             .steps_per_hour = c->steps_per_hour,
                             .capped = c->capped,
                             .callers = c->world == WORLD_CALLS,
-                            .profiles = c->world == WORLD_CALLS  ? LAB_PROFILES
+                            .profiles = c->world == WORLD_CALLS  ? CALLER_PROFILES
                                         : c->world == WORLD_NEWS ? 2
                                                                  : 1};
 }
