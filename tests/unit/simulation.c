@@ -151,7 +151,8 @@ TEST(unit_simulation, after_a_drift_traffic_leaves_the_variant_that_turned_bad)
 
 TEST(unit_environments, a_seed_is_the_world_of_that_run_in_the_laboratory)
 {
-    static const char *const names[] = {"structured", "no-structure", "no-context"}, *const cases[] = {"structured, 5000", "no structure", "no context"};
+    static const char *const names[] = {"structured", "no-structure", "no-context"};
+    static const char *const cases[] = {"structured, 5000", "no structure", "no context"};
 
     for (size_t i = 0; i < 3; i++) {
         struct callers *c = environment_callers(environment_find(names[i]), 5, ENVIRONMENT_VARIANTS);
@@ -169,7 +170,8 @@ TEST(unit_environments, a_seed_is_the_world_of_that_run_in_the_laboratory)
 TEST(unit_environments, profiles_that_swap_have_the_tastes_of_each_other)
 {
     struct callers *c = environment_callers(environment_find("swap"), 1, ENVIRONMENT_VARIANTS);
-    double first = c->solved[2], second = c->solved[CALLER_TIMES * ENVIRONMENT_VARIANTS + 2], last = c->solved[(CALLER_CELLS - 1) * ENVIRONMENT_VARIANTS];
+    double first = c->solved[2], second = c->solved[CALLER_TIMES * ENVIRONMENT_VARIANTS + 2];
+    double last = c->solved[(CALLER_CELLS - 1) * ENVIRONMENT_VARIANTS];
 
     callers_swap(c, 0, 1);
     CHECK_NEAR(c->solved[2], second, 0);

@@ -237,7 +237,8 @@ static void print_json(const struct sim *s)
 {
     long n = s->options.calls, part = tail_of(n);
     json_t *root = json_pack("{s:s, s:I, s:I, s:f, s:f, s:o, s:f, s:f, s:f, s:f, s:b}", "environment", s->options.environment->name,
-                             "calls", (json_int_t)n, "lost", (json_int_t)s->lost, "regret", s->best_truth - (double)n * mean_truth(s, 0, n), "seconds", s->seconds, "variants", variants_json(s),
+                             "calls", (json_int_t)n, "lost", (json_int_t)s->lost, "regret",
+                             s->best_truth - (double)n * mean_truth(s, 0, n), "seconds", s->seconds, "variants", variants_json(s),
                              "first", mean_truth(s, 0, part), "last", mean_truth(s, n - part, n), "always_base", s->base_truth / (double)n,
                              "always_best", s->best_truth / (double)n, "sound", sim_sound(s));
 
