@@ -27,7 +27,7 @@ const struct config_key common_keys[] = {
          "When false each caller hears the base variant, and what would have been drawn is logged."),
     CONFIG_ENUM(struct common_config, log_level, "rl.log_level", log_levels, "info", "The least level that is logged."),
     CONFIG_INT(struct common_config, min_cell_size, "rl.min_cell_size", "5", 0, 1000, NULL,
-               "Reports leave out what fewer calls of one profile or time of day tell; 0: nothing is left out."),
+               "Reports leave out what fewer calls of one profile or time of day tell, metrics what fewer of one cell tell; 0: nothing is left out."),
     TEXT(pseudonym_key_file, "rl.pseudonym_key_file", "", "RL_PSEUDONYM_KEY_FILE",
          "Keys that turn call ids into pseudonyms; empty: <data_dir>/secrets/pseudonym.keys."),
     TEXT(timezone, "rl.timezone", "Europe/Berlin", "RL_TIMEZONE", "Time zone in which morning is morning (an IANA name)."),

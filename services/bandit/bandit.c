@@ -37,7 +37,8 @@ static const struct config_key keys[] = {
 
 static const struct metric metrics[] = {
     [EXPLORATION] = {"rl_bandit_exploration_rate", METRIC_GAUGE, "Traffic-weighted mean over cells of 1 - w of the leading variant.", {0}},
-    [LEARNED] = {"rl_learned_total", METRIC_COUNTER, "Calls learned for the first time.", {"policy_variant"}},
+    [LEARNED] = {"rl_learned_total", METRIC_COUNTER, "Calls learned for the first time.", {"policy_variant"}, .cell = "rl_learned_total"},
+    [LEARNED_CALLS] = {"rl_calls_learned_total", METRIC_COUNTER, "Calls learned for the first time, whatever variant.", {0}},
     [AMENDED] = {"rl_rewards_amended_total", METRIC_COUNTER, "Rewards that replaced an older one of the same call.", {0}},
     [STALE] = {"rl_rewards_stale_total", METRIC_COUNTER, "Rewards not newer than what was known; they changed nothing.", {0}},
     [CLOSED] = {"rl_rewards_closed_total", METRIC_COUNTER, "Rewards of unknown calls from before the rows that are kept; they changed nothing.", {0}},
@@ -121,6 +122,7 @@ static void count_outcome(struct bandit *b, const struct call *call, enum learne
     metrics_add(b->metrics, METRIC_OWN(metric_of[outcome]), 1, outcome == LEARNED_NEW ? bandit_label(b, call->variant) : NULL, NULL, NULL);
     if (outcome != LEARNED_NEW && outcome != LEARNED_AMENDED)
         return;
+    metrics_add(b->metrics, METRIC_OWN(LEARNED_CALLS), outcome == LEARNED_NEW, NULL, NULL, NULL);
     observe_delay(b, call->revision, now_us);
     if (b->touched_count < TOUCHED)
         b->touched[b->touched_count] = *call;

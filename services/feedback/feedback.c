@@ -5,8 +5,8 @@
  * in any order and any number of times; join.c says what follows. */
 #include "feedback.h"
 
+#include <math.h>
 #include <stdlib.h>
-
 #include <string.h>
 
 #include "log.h"
@@ -39,13 +39,15 @@ static const struct config_key keys[] = {
 };
 
 static const struct metric metrics[] = {
-    [FEEDBACK_TOTAL] = {"rl_feedback_total", METRIC_COUNTER, "Calls stored.", {"policy_variant", "profile", "agent"}},
-    [FEEDBACK_RATING] = {"rl_user_rating_distribution", METRIC_HISTOGRAM, "First rating of each call, whenever it came.", {"policy_variant"}, .bounds = {1, 2, 3, 4, 5}, .bound_count = 5},
+    [FEEDBACK_TOTAL] = {"rl_feedback_total", METRIC_COUNTER, "Calls stored.", {"policy_variant", "profile", "agent"}, .cell = "rl_feedback_total"},
+    [FEEDBACK_RATING] = {"rl_user_rating_distribution", METRIC_HISTOGRAM, "First rating of each call, whenever it came.", {"policy_variant"}, .bounds = {1, 2, 3, 4, 5}, .bound_count = 5,
+                         .cell = "rl_user_rating_distribution"},
     [FEEDBACK_DURATION] = {"rl_session_duration_seconds", METRIC_HISTOGRAM, "Length of calls.", {"policy_variant"},
-                           .bounds = {30, 60, 120, 180, 300, 600, 900}, .bound_count = 7},
-    [FEEDBACK_BARGE_IN] = {"rl_barge_in_total", METRIC_COUNTER, "Barge-ins.", {"policy_variant"}},
-    [FEEDBACK_ESCALATION] = {"rl_escalation_total", METRIC_COUNTER, "Escalations.", {"policy_variant"}},
-    [FEEDBACK_SUCCESS] = {"rl_policy_success_rate", METRIC_GAUGE, "Share of the variant's calls that were resolved.", {"policy_variant"}},
+                           .bounds = {30, 60, 120, 180, 300, 600, 900}, .bound_count = 7, .cell = "rl_session_duration_seconds"},
+    [FEEDBACK_BARGE_IN] = {"rl_barge_in_total", METRIC_COUNTER, "Barge-ins.", {"policy_variant"}, .cell = "rl_feedback_total"},
+    [FEEDBACK_ESCALATION] = {"rl_escalation_total", METRIC_COUNTER, "Escalations.", {"policy_variant"}, .cell = "rl_feedback_total"},
+    [FEEDBACK_SUCCESS] = {"rl_policy_success_rate", METRIC_GAUGE, "Share of the variant's calls that were resolved.", {"policy_variant"}, .cell = "rl_feedback_total"},
+    [FEEDBACK_STORED] = {"rl_calls_stored_total", METRIC_COUNTER, "Calls stored, whatever variant, profile and agent.", {NULL}},
     [FEEDBACK_DUPLICATE] = {"rl_duplicate_ends_total", METRIC_COUNTER, "Further call.ended of a call that has one.", {NULL}},
     [FEEDBACK_AMENDED] = {"rl_amendments_total", METRIC_COUNTER, "Amendments: before the end (early), after it (late), or after the window and refused (too_late).", {"when"}},
     [FEEDBACK_OVERRIDDEN] = {"rl_decision_overridden_total", METRIC_COUNTER, "Calls that spoke another variant than was decided.", {NULL}},
@@ -285,7 +287,8 @@ static void show(struct feedback *f)
                 n += f->store.tallies[i].n;
                 resolved += f->store.tallies[i].resolved;
             }
-        metrics_set(f->metrics, METRIC_OWN(FEEDBACK_SUCCESS), n ? (double)resolved / (double)n : 0, f->variants->items[v].id, NULL, NULL);
+        bool few = n > 0 && n < f->common->min_cell_size;
+        metrics_set(f->metrics, METRIC_OWN(FEEDBACK_SUCCESS), few ? NAN : n ? (double)resolved / (double)n : 0, f->variants->items[v].id, NULL, NULL);
     }
 }
 
@@ -322,7 +325,7 @@ static mono_time next_tick(void *state, mono_time now)
 static void declare_series(struct feedback *f)
 {
     static const size_t plain[] = {FEEDBACK_DUPLICATE, FEEDBACK_OVERRIDDEN, FEEDBACK_NO_CONSENT, FEEDBACK_CLAMPED, FEEDBACK_NO_DECISION, FEEDBACK_DROPPED,
-                                   FEEDBACK_DELETED, FEEDBACK_DANGLING, FEEDBACK_JOIN_DELAY, FEEDBACK_RATING_DELAY, FEEDBACK_ERASED};
+                                   FEEDBACK_DELETED, FEEDBACK_DANGLING, FEEDBACK_JOIN_DELAY, FEEDBACK_RATING_DELAY, FEEDBACK_ERASED, FEEDBACK_STORED};
 
     for (size_t v = 0; v < f->variants->count; v++) {
         const char *id = f->variants->items[v].id;
