@@ -16,10 +16,13 @@ enum { HOUR_S = 3600, DAY_S = 86400 };
 #define K(type, member, ...) CONFIG_##type(struct feedback, member, __VA_ARGS__)
 
 static const char *const out_of_range[] = {"reject", "clamp", NULL};
+static const char *const consent_defaults[] = {"given", "none", NULL};
 
 static const struct config_key keys[] = {
     K(BOOL, allow_unknown_resolution, "feedback.allow_unknown_resolution", "false", NULL, "Take calls whose resolution is told later, by an amendment."),
     K(INT, amendment_window_days, "feedback.amendment_window_days", "30", 1, 365, NULL, "How long after its end arrived a call may be amended, days."),
+    K(ENUM, consent_default, "feedback.consent_default", consent_defaults, "given",
+      "What a call means whose end says nothing of consent: given, it counts; none, it is treated as consent NONE."),
     K(TEXT, db_path, "feedback.db_path", "", "RL_FEEDBACK_DB_PATH", "The database; empty: <data_dir>/rl/feedback.db."),
     K(INT, join_idle_s, "feedback.join_idle_s", "60", 0, 3600, NULL, "It gives up only when no decision was on its way for so many seconds."),
     K(INT, join_wait_s, "feedback.join_wait_s", "600", 1, 86400, NULL, "How long a call that names no variant waits for its decision, seconds."),
@@ -119,6 +122,17 @@ static End *end_of(struct feedback *f, struct arena *arena, const CallEnded *m, 
     return e;
 }
 
+/* An end without a word on it falls under the operator's default, unless the caller is known to consent: a second end, or the router's own
+ * conclusion, takes no yes back. */
+static bool refuses_consent(const struct feedback *f, const struct call *c, const CallEnded *m)
+{
+    bool agreed = c->record->end && c->record->end->consent == TOM__RL__V1__CONSENT__CONSENT_GIVEN;
+
+    if (m->consent == TOM__RL__V1__CONSENT__CONSENT_UNSPECIFIED)
+        return f->consent_default && !agreed;
+    return m->consent == TOM__RL__V1__CONSENT__CONSENT_NONE;
+}
+
 /* What came before is forgotten, and taken back where it was counted; what stays is the pseudonym, so that nothing that comes later is kept either.
  * A refusal counts whenever it comes: neither what the router concluded of a call nor an earlier end speaks for its caller. */
 static void refuse_consent(struct feedback *f, struct call *c, int64_t now_us)
@@ -143,7 +157,7 @@ static enum status on_ended(void *state, const struct in_msg *in, struct outbox 
     if (status != STATUS_OK)
         return status;
     metrics_add(f->metrics, METRIC_OWN(FEEDBACK_CLAMPED), clamped, NULL, NULL, NULL);
-    if (m->consent == TOM__RL__V1__CONSENT__CONSENT_NONE) {
+    if (refuses_consent(f, c, m)) {
         open_for_change(f, c);
         refuse_consent(f, c, in->time_us);
         return STATUS_OK;

@@ -45,7 +45,7 @@ enum { ASKED_SETS = 4096, ASKED_WAYS = 4 };
 struct feedback {
     int64_t join_wait_s, join_idle_s, outcome_wait_h, amendment_window_days, retention_days;
     bool allow_unknown_resolution;
-    int out_of_range;
+    int out_of_range, consent_default; /* 1: none */
     const char *db_path;
     int language, question_wording;
     const char *question[2], *question_retry[2]; /* by language: de, en */

@@ -37,6 +37,7 @@ static const struct option end_options[] = {SIGNAL_OPTIONS,
                                             {"--variant", "V", "what was really spoken", "policy_variant", NULL},
                                             {"--profile", "P", "profile of the caller", "profile", NULL},
                                             {"--agent", "A", "who spoke", "agent", NULL},
+                                            {"--consent", "C", "given, none: may the call be counted?", "consent", NULL},
                                             {"--ts", "T", "unix seconds of the end", "ts", NULL}, END};
 static const struct option amend_options[] = {SIGNAL_OPTIONS,
                                               {"--retract", NULL, "take the call out of all statistics", "retracted", "true"},
