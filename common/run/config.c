@@ -27,6 +27,7 @@ struct loader {
     const struct config_table *tables;
     size_t count;
     const char *const *others;
+    bool some; /* keys that no table names are another program's */
     struct yaml_file file;
     struct reason *reason;
 };
@@ -239,6 +240,8 @@ static enum status load_key(struct loader *load, const char *name, const yaml_no
     const struct config_key *key = find_key(load, name, &target);
     char why[2 * RULE_SIZE];
 
+    if (!key && load->some)
+        return STATUS_OK;
     if (!key)
         return yaml_file_fail(&load->file, key_node, load->reason, name, "unknown key, did you mean %s?", nearest_key(load, name));
     const char *text = value_text(load, value);
@@ -339,19 +342,28 @@ static enum status load_environment(struct arena *arena, const struct config_tab
     return STATUS_OK;
 }
 
+static enum status load_all(struct loader *load, const char *path)
+{
+    enum status status = STATUS_OK;
+
+    for (size_t t = 0; t < load->count; t++)
+        load_defaults(load->arena, &load->tables[t]);
+    if (path)
+        status = load_file(load, path);
+    for (size_t t = 0; status == STATUS_OK && t < load->count; t++)
+        status = load_environment(load->arena, &load->tables[t], load->reason);
+    return status;
+}
+
 enum status config_load_beside(struct arena *arena, const struct config_table *tables, size_t count, const char *path,
                                const char *const *others, struct reason *reason)
 {
-    struct loader load = {.arena = arena, .tables = tables, .count = count, .others = others, .reason = reason};
-    enum status status = STATUS_OK;
+    return load_all(&(struct loader){.arena = arena, .tables = tables, .count = count, .others = others, .reason = reason}, path);
+}
 
-    for (size_t t = 0; t < count; t++)
-        load_defaults(arena, &tables[t]);
-    if (path)
-        status = load_file(&load, path);
-    for (size_t t = 0; status == STATUS_OK && t < count; t++)
-        status = load_environment(arena, &tables[t], reason);
-    return status;
+enum status config_load_some(struct arena *arena, const struct config_table *table, const char *path, struct reason *reason)
+{
+    return load_all(&(struct loader){.arena = arena, .tables = table, .count = 1, .others = all_sections, .some = true, .reason = reason}, path);
 }
 
 enum status config_load(struct arena *arena, const struct config_table *tables, size_t count, const char *path, struct reason *reason)

@@ -54,6 +54,9 @@ enum status config_load(struct arena *arena, const struct config_table *tables, 
 enum status config_load_beside(struct arena *arena, const struct config_table *tables, size_t count, const char *path,
                                const char *const *others, struct reason *reason) MUST_CHECK;
 
+/* The same for some keys of sections that are another program's: what `table` does not name is passed over. */
+enum status config_load_some(struct arena *arena, const struct config_table *table, const char *path, struct reason *reason) MUST_CHECK;
+
 /* What every program shares: sections `rl`, `nats`, `metrics`, `context`. */
 struct common_config {
     bool enabled;            /* rl.enabled, RL_ENABLED */

@@ -163,6 +163,20 @@ TEST(unit_config, what_is_no_yaml_is_refused_with_its_line)
     refused("rl: {}\n---\nrl: {}\n", "test.yaml:3: a second document; a file holds one");
 }
 
+TEST(unit_config, whoever_wants_some_keys_of_a_section_leaves_the_others_to_their_program)
+{
+    struct fixture f;
+    struct config_table table = {rule_keys, 1, &f.rules};
+
+    CHECK_INT(load(&f, "reward: {another_one: {deeper: 7}, barge_in_cap: 4}\nguard: {what: ever}\n"), STATUS_CONFIG);
+    CHECK_INT(config_load_some(&f.arena, &table, f.path, &f.reason), STATUS_OK);
+    CHECK_INT(f.rules.cap, 4);
+    arena_done(&f.arena);
+    CHECK_INT(load(&f, "gaurd: {what: ever}\n"), STATUS_CONFIG);
+    CHECK_INT(config_load_some(&f.arena, &table, f.path, &f.reason), STATUS_CONFIG); /* a section nobody knows */
+    arena_done(&f.arena);
+}
+
 TEST(unit_config, a_missing_file_is_an_error)
 {
     struct fixture f = {0};

@@ -70,7 +70,7 @@ static const struct option dlq_options[] = {{"--service", "S", "only what this s
                                             {"--all", NULL, "replay: all that is there", NULL, NULL}, END};
 static const struct option erase_options[] = {{"--wait", "S", "how long to wait for the receipt, seconds (600)", NULL, NULL}, END};
 static const struct option keys_options[] = {{"--days", "N", "prune: keys that were followed so long ago (retention + amendment window)", NULL, NULL}, END};
-#define FEEDBACK_DB {"--feedback-db", "PATH", "where feedback.db lies, if not in the data folder", NULL, NULL}
+#define FEEDBACK_DB {"--feedback-db", "PATH", "where feedback.db lies, if not where the settings say", NULL, NULL}
 static const struct option backup_options[] = {FEEDBACK_DB, {"--keys", NULL, "the pseudonym keys, too", NULL, NULL}, END};
 static const struct option restore_options[] = {FEEDBACK_DB, {"--also", "FOLDER", "a later backup: what was erased by then stays erased", NULL, NULL}, END};
 static const struct option query_options[] = {{"--variant", "V", "only this variant", "policy_variant", NULL},
@@ -350,12 +350,12 @@ int verb_pub(struct ctl *ctl)
 static int load_config(struct ctl *ctl)
 {
     struct config_table table = {common_keys, common_key_count, &ctl->config};
-    const char *path = getenv("RL_CONFIG");
     struct reason reason;
 
-    if (!path && access("config/rl.yaml", R_OK) == 0)
-        path = "config/rl.yaml";
-    if (config_load(&ctl->arena, &table, 1, path, &reason) == STATUS_OK)
+    ctl->config_path = getenv("RL_CONFIG");
+    if (!ctl->config_path && access("config/rl.yaml", R_OK) == 0)
+        ctl->config_path = "config/rl.yaml";
+    if (config_load(&ctl->arena, &table, 1, ctl->config_path, &reason) == STATUS_OK)
         return EXIT_OK;
     return ctl_usage("", reason.text);
 }

@@ -14,6 +14,7 @@ enum { EXIT_OK = 0, EXIT_ERROR = 1, EXIT_USAGE = 2, EXIT_NO_BUS = 69 };
 struct ctl {
     struct arena arena;
     struct common_config config;
+    const char *config_path; /* NULL: defaults and environment only */
     struct args args;
     struct client *client; /* NULL until ctl_connect */
     const char *url, *user;
