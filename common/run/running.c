@@ -90,13 +90,6 @@ void running_answer(struct running *run, struct outbox *out)
     out->answer_count = 0;
 }
 
-void running_time_request(struct running *run, enum subject subject, mono_time since)
-{
-    double seconds = (double)(now_mono(run).us - since.us) / 1e6;
-
-    metrics_observe(run->metrics, METRIC_HANDLING_SECONDS, seconds, subject_table[subject].name, NULL, NULL);
-}
-
 /* A request that only reads: outside of any transaction, answered at once. */
 static enum status read_request(struct running *run, const struct bus_event *event)
 {
