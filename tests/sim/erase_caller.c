@@ -339,6 +339,68 @@ TEST(sim_erase_caller, ends_that_were_on_their_way_are_found_on_a_bus_that_loses
     }
 }
 
+/* rlctl knows the pseudonyms from the export before. */
+TEST(sim_erase_caller, the_router_forgets_calls_by_their_pseudonyms)
+{
+    struct world *w = world_new(405);
+    PolicySelectRequest select = TOM__RL__V1__POLICY_SELECT_REQUEST__INIT;
+    FeedbackExportRequest export = TOM__RL__V1__FEEDBACK_EXPORT_REQUEST__INIT;
+    RouterSessionRequest session = TOM__RL__V1__ROUTER_SESSION_REQUEST__INIT;
+    RouterForgetRequest forget = TOM__RL__V1__ROUTER_FORGET_REQUEST__INIT;
+    char *bad = (char *)"no pseudonym", *keys[2];
+
+    select.call_id = (char *)"mine-0";
+    CHECK(world_ask(w, SUBJECT_POLICY_SELECT, &select.base) != NULL);
+    select.call_id = (char *)"other";
+    CHECK(world_ask(w, SUBJECT_POLICY_SELECT, &select.base) != NULL);
+    end_calls(w, "mine", 2, CALLER);
+    export.caller_key = (char *)CALLER;
+    const FeedbackExportReply *calls = (const FeedbackExportReply *)world_ask(w, SUBJECT_FEEDBACK_EXPORT, &export.base);
+    CHECK(calls && calls->n_calls == 2);
+    for (size_t i = 0; calls && i < calls->n_calls && i < 2; i++)
+        keys[i] = calls->calls[i]->call_key;
+    forget.n_call_keys = 2;
+    forget.call_keys = keys;
+    const RouterForgetReply *r = (const RouterForgetReply *)world_ask(w, SUBJECT_ROUTER_FORGET, &forget.base);
+    CHECK(r && !r->error && r->forgotten == 1);
+    const RouterSessionReply *left = (const RouterSessionReply *)world_ask(w, SUBJECT_ROUTER_SESSION, &session.base);
+    CHECK(left && left->decisions == 1);
+    forget.n_call_keys = 1;
+    forget.call_keys = &bad;
+    r = (const RouterForgetReply *)world_ask(w, SUBJECT_ROUTER_FORGET, &forget.base);
+    CHECK_STR(r && r->error ? r->error->field : "", "call_keys");
+    world_free(w);
+}
+
+/* They had arrived in the stream when it was asked, but not in feedback. */
+TEST(sim_erase_caller, an_end_that_feedback_had_not_taken_yet_goes_with_the_others)
+{
+    const struct sim_chaos slow = {.delay_us = 3 * SECOND_US};
+
+    for (int seed = 0; seed < 4 && !test_failed(); seed++) {
+        struct world *w = world_new(450 + (uint64_t)seed);
+        FeedbackEraseRequest ask = TOM__RL__V1__FEEDBACK_ERASE_REQUEST__INIT;
+        char id[32];
+
+        end_calls(w, "mine", 2, CALLER);
+        sim_set_chaos(w->sim, &slow);
+        for (int i = 0; i < 20; i++) {
+            snprintf(id, sizeof id, "late-%d", i);
+            end_call(w, id, CALLER);
+        }
+        ask.caller_key = (char *)CALLER;
+        sim_request(w->sim, SUBJECT_FEEDBACK_ERASE, &ask.base);
+        for (int i = 0; i < 300 && rows(w, "SELECT count(*) FROM caller_erasure") == 0; i++)
+            world_run(w, 20000);
+        sim_set_chaos(w->sim, NULL);
+        world_run(w, 30 * SECOND_US);
+        CHECK_INT(rows(w, "SELECT count(*) FROM caller_erasure"), 0);
+        CHECK_INT(held(w, CALLER), 0);
+        CHECK_INT(traces(w, CALLER, "late"), 0);
+        world_free(w);
+    }
+}
+
 /* The rows of an older version have no caller beside the record. */
 TEST(sim_erase_caller, after_an_upgrade_callers_are_found_as_soon_as_all_rows_were_read)
 {
