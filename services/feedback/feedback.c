@@ -11,7 +11,7 @@
 
 #include "log.h"
 
-enum { HOUR_S = 3600, DAY_S = 86400 };
+enum { HOUR_S = 3600, DAY_S = 86400, FILL_CHUNK = 1000 };
 
 #define K(type, member, ...) CONFIG_##type(struct feedback, member, __VA_ARGS__)
 
@@ -320,6 +320,8 @@ static enum status tick(void *state, struct outbox *out)
     if (status == STATUS_OK)
         status = cleanup_some(f, out);
     if (status == STATUS_OK)
+        status = feedback_store_fill_callers(&f->store, outbox_arena(out), FILL_CHUNK);
+    if (status == STATUS_OK)
         status = erase_some(f, out);
     metrics_set(f->metrics, METRIC_OWN(FEEDBACK_WAITING), (double)f->store.waiting, NULL, NULL, NULL);
     show(f);
@@ -329,7 +331,7 @@ static enum status tick(void *state, struct outbox *out)
 static mono_time next_tick(void *state, mono_time now)
 {
     const struct feedback *f = state;
-    if (f->replay_run || f->cleanup_moves)
+    if (f->replay_run || f->cleanup_moves || f->store.unfilled)
         return now;
     return erase_next(f, now);
 }

@@ -18,18 +18,25 @@ enum feedback_metric {
     FEEDBACK_ANSWERS, FEEDBACK_DANGLING, FEEDBACK_JOIN_DELAY, FEEDBACK_RATING_DELAY, FEEDBACK_ERASED, FEEDBACK_STORED
 };
 
-/* The call that is being erased, under every key of the ring. */
-enum { ERASE_PLACES = 5 };
+/* What is being erased: a call under every key of the ring, or all calls of a caller. */
+enum { ERASE_PLACES = 5, RECEIPT_SIZE = 24 };
 struct erasure {
-    size_t key_count; /* 0: none is */
-    uint8_t keys[MAX_KEYS][CALL_KEY_BYTES];
-    int64_t revisions[MAX_KEYS], next_us; /* of its last word; service time of the next look */
+    char receipt[RECEIPT_SIZE]; /* "": nothing is */
+    size_t key_count, key_capacity;
+    uint8_t (*keys)[CALL_KEY_BYTES]; /* of calls, sorted while the streams are searched */
+    int64_t revision, next_us; /* of the last word; service time of the next look */
+    size_t caller_count; /* 0: it is one call */
+    uint8_t callers[MAX_KEYS][CALL_KEY_BYTES];
+    int64_t until_us; /* calls whose end had arrived by then */
+    struct caller_place at; /* where the walk through them is, */
+    size_t walk_key; /* under this one of `callers` */
+    bool walks, walk_found;
     struct keyring *ring; /* the search's own */
     struct arena arena;
     size_t place; /* how many streams are done */
     uint64_t rows, counts[ERASE_PLACES];
     unsigned complained;
-    char receipt[24], reply[256]; /* reply "": nobody asks any more */
+    char reply[256]; /* "": nobody asks any more */
     bool json;
 };
 
@@ -151,6 +158,9 @@ handler_fn on_query;
 /* ---- export.c ---- */
 
 handler_fn on_export;
+
+/* Whom a request is about, checked and trimmed: one call, or all calls of a caller.  STATUS_BUSY: callers cannot be found yet. */
+enum status whom_asked(const struct feedback *f, char **call_id, char **caller_key, bool *ret_caller, struct reason *reason) MUST_CHECK;
 
 /* ---- cleanup.c ---- */
 

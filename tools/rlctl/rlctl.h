@@ -33,6 +33,10 @@ int ctl_publish(struct ctl *ctl, enum subject subject, const struct client_publi
 int ctl_message(struct ctl *ctl, const ProtobufCMessageDescriptor *type, void **ret_message);    /* of the options given */
 int ctl_say(struct ctl *ctl, enum subject subject, const void *message, const char *id);         /* as JSON */
 
+/* Of erase and export: *ret_caller NULL: the call that is named; else all calls of this caller. */
+int ctl_whom(struct ctl *ctl, char **ret_caller);
+int ctl_calls_of(struct ctl *ctl, char *caller, FeedbackExportReply *ret); /* all pages in one; free its `calls`, also when it fails */
+
 /* "########" for a share of 0 .. 1, at most 30 wide; lives in the arena. */
 const char *ctl_bar(struct ctl *ctl, double share);
 

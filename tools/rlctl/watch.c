@@ -94,11 +94,13 @@ static const char **text_of(ProtobufCMessage *m, const char *name)
     return f ? (const char **)(void *)((char *)m + f->offset) : NULL;
 }
 
-/* Hides what names a call: its id, and the payload of a dead letter. */
+/* Hides what names a call or a caller: its id, its key, and the payload of a dead letter. */
 static void hide_ids(ProtobufCMessage *m)
 {
     if (text_of(m, "call_id"))
         *text_of(m, "call_id") = "";
+    if (m->descriptor == &tom__rl__v1__call_ended__descriptor)
+        ((CallEnded *)m)->has_caller_key_case = 0;
     if (m->descriptor == &tom__rl__v1__dead_letter__descriptor)
         ((DeadLetter *)m)->payload.len = 0;
 }
