@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* bandit.c - learns which variant works for which callers.
  *
- * reward.computed -> ledger and sums -> bandit.updated.  What is believed is a pure function of the sums; what is said of it needs no
- * revision, because the next snapshot says everything again. */
+ * reward.computed -> ledger and sums -> bandit.updated, bandit.changed.  What is believed is a pure function of the sums; what is said of it
+ * needs no revision, because the next snapshot says everything again.  That the world changed is said once, and has one. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bandit.h"
 #include "call.h"
+#include "changes.h"
 #include "state_file.h"
 
 #define K(type, member, ...) CONFIG_##type(struct bandit, member, __VA_ARGS__)
@@ -267,6 +268,8 @@ static enum status flush(void *state, struct outbox *out)
         status = look(b, outbox_now(out).us / US, outbox_arena(out));
     if (status == STATUS_OK && due)
         status = refit(b, outbox_now(out).us / US, outbox_arena(out));
+    if (status == STATUS_OK && due)
+        status = changes_settle(b->store, version_text(b, outbox_now(out).us / US, outbox_arena(out)), out, &b->change_said);
     if (status != STATUS_OK)
         return status;
     log_touched(b, outbox_arena(out));
@@ -276,6 +279,13 @@ static enum status flush(void *state, struct outbox *out)
     if (due)
         publish(b, out);
     return STATUS_OK;
+}
+
+static enum status resume(void *state, struct outbox *out)
+{
+    struct bandit *b = state;
+
+    return changes_say(b->store, out, &b->change_said);
 }
 
 static enum status tick(void *state, struct outbox *out)
@@ -341,6 +351,7 @@ static enum status open_bandit(void *state, const struct service_env *env, struc
     b->clk = env->clk;
     b->exported = -1;
     b->store = env->store;
+    b->change_said = env->published;
     enum status status = versions_check(&b->versions, reason);
     if (status == STATUS_OK)
         status = check_config(b, reason);
@@ -384,5 +395,5 @@ const struct service bandit_service = {
     .name = "bandit", .what = "learns which variant works for which callers", .state_size = sizeof(struct bandit),
     .keys = keys, .key_count = COUNT_OF(keys), .metrics = metrics, .metric_count = COUNT_OF(metrics),
     .handles = handles, .handle_count = COUNT_OF(handles), .migrations = ledger_migrations, .migration_count = LEDGER_MIGRATIONS,
-    .open = open_bandit, .close = close_bandit, .tick = tick, .next_tick = next_tick, .flush = flush,
+    .open = open_bandit, .close = close_bandit, .resume = resume, .tick = tick, .next_tick = next_tick, .flush = flush,
 };

@@ -35,8 +35,9 @@ struct bandit {
     struct ledger *ledger;
     struct belief_fit fit; /* as stored */
     struct restarts restarts;
-    int64_t looked;     /* unix hour of the last look for a change */
-    struct arena arena; /* of the path */
+    int64_t looked;      /* unix hour of the last look for a change */
+    int64_t change_said; /* id of the last restart that was said */
+    struct arena arena;  /* of the path */
 
     bool started;             /* a first snapshot was said */
     int64_t said, exported;   /* ledger_changes of the last snapshot and state file; exported -1: none yet */

@@ -32,6 +32,9 @@ const char *const ledger_migrations[LEDGER_MIGRATIONS] = {
     "CREATE TABLE fit (hash INTEGER PRIMARY KEY, calls REAL NOT NULL, sd BLOB NOT NULL)",
     "CREATE TABLE restart (id INTEGER PRIMARY KEY, version TEXT NOT NULL, level INTEGER NOT NULL, cell TEXT NOT NULL, variant TEXT NOT NULL,"
     " hour INTEGER NOT NULL, evidence REAL NOT NULL, found_at INTEGER NOT NULL)",
+    /* What bandit.changed says of a restart; policy_version "-": it was found before there was such a message, "": it is yet to be said. */
+    "ALTER TABLE restart ADD COLUMN mean_before REAL NOT NULL DEFAULT 0; ALTER TABLE restart ADD COLUMN mean_after REAL NOT NULL DEFAULT 0;"
+    "ALTER TABLE restart ADD COLUMN policy_version TEXT NOT NULL DEFAULT '-'",
 };
 #undef X
 

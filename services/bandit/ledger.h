@@ -46,7 +46,7 @@ enum learned {
 
 struct ledger;
 
-enum { LEDGER_MIGRATIONS = 4 };
+enum { LEDGER_MIGRATIONS = 5 };
 extern const char *const ledger_migrations[LEDGER_MIGRATIONS];
 
 /* Reads names, facts and sums of an opened store, which must outlive the ledger. */
