@@ -19,7 +19,7 @@ static const char *const out_of_range[] = {"reject", "clamp", NULL};
 
 static const struct config_key keys[] = {
     K(BOOL, allow_unknown_resolution, "feedback.allow_unknown_resolution", "false", NULL, "Take calls whose resolution is told later, by an amendment."),
-    K(INT, amendment_window_days, "feedback.amendment_window_days", "30", 1, 365, NULL, "How long after its end arrived a call may be amended, days."),
+    CONFIG_AMENDMENT_WINDOW(struct feedback, amendment_window_days, false),
     K(TEXT, db_path, "feedback.db_path", "", "RL_FEEDBACK_DB_PATH", "The database; empty: <data_dir>/rl/feedback.db."),
     K(INT, join_idle_s, "feedback.join_idle_s", "60", 0, 3600, NULL, "It gives up only when no decision was on its way for so many seconds."),
     K(INT, join_wait_s, "feedback.join_wait_s", "600", 1, 86400, NULL, "How long a call that names no variant waits for its decision, seconds."),
