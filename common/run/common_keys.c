@@ -19,7 +19,7 @@ const struct config_key common_keys[] = {
          "File with the bus password; empty: <data_dir>/secrets/<user>.password."),
     INT(nats_port, "nats.port", "4222", 1, 65535, "RL_NATS_PORT", "Port of the bus on this machine."),
     {"nats.subject_prefix", CONFIG_TYPE_PREFIX, offsetof(struct common_config, subject_prefix), "", 0, 32, NULL, "RL_SUBJECT_PREFIX",
-     "Put before each subject, in capitals before each stream, and before each user (sandbox.)."},
+     "Put before each subject, in capitals before each stream, and before each user (sandbox.).", false},
     TEXT(nats_url, "nats.url", "", "RL_NATS_URL", "Where the bus is; empty: nats://127.0.0.1:<nats.port>."),
     TEXT(nats_user, "nats.user", "", "RL_NATS_USER", "User on the bus; empty: the program's own."),
     TEXT(data_dir, "rl.data_dir", "data", "RL_DATA_DIR", "Where databases, secrets, logs and pid files lie."),

@@ -212,7 +212,8 @@ static bool is_ours(const struct loader *load, const char *section)
 
     for (size_t t = 0; t < load->count; t++)
         for (size_t i = 0; i < load->tables[t].count; i++)
-            if (strncmp(load->tables[t].keys[i].name, section, size) == 0 && load->tables[t].keys[i].name[size] == '.')
+            if (!load->tables[t].keys[i].borrowed && strncmp(load->tables[t].keys[i].name, section, size) == 0
+                && load->tables[t].keys[i].name[size] == '.')
                 return true;
     return false;
 }
@@ -272,6 +273,23 @@ static enum status load_mapping(struct loader *load, const char *path, const yam
     return status;
 }
 
+/* Of another program's section only what we borrow; the rest is not ours to judge. */
+static enum status load_borrowed(struct loader *load, const char *section, const yaml_node_t *mapping)
+{
+    enum status status = STATUS_OK;
+    yaml_node_t *key, *value;
+    void *target;
+
+    if (mapping->type != YAML_MAPPING_NODE)
+        return STATUS_OK;
+    for (size_t i = 0; status == STATUS_OK && yaml_file_entry(&load->file, mapping, i, &key, &value); i++) {
+        const char *name = arena_printf(load->arena, "%s.%s", section, yaml_file_text(key));
+        if (find_key(load, name, &target))
+            status = load_key(load, name, key, value);
+    }
+    return status;
+}
+
 static enum status unknown_section(struct loader *load, const yaml_node_t *node, const char *name)
 {
     const char *best = load->others[0];
@@ -294,7 +312,7 @@ static enum status load_section(struct loader *load, const yaml_node_t *key, con
     const char *name = yaml_file_text(key), *text = yaml_file_text(value);
 
     if (!is_ours(load, name))
-        return is_one_of(name, load->others) ? STATUS_OK : unknown_section(load, key, name);
+        return is_one_of(name, load->others) ? load_borrowed(load, name, value) : unknown_section(load, key, name);
     if (text && !*text)
         return STATUS_OK; /* all its keys are comments */
     if (value->type != YAML_MAPPING_NODE)
@@ -378,7 +396,7 @@ static bool new_section(const struct config_table *table, size_t i)
     const char *name = table->keys[i].name;
     size_t size = strcspn(name, ".") + 1;
 
-    return i == 0 || strncmp(table->keys[i - 1].name, name, size) != 0;
+    return i == 0 || table->keys[i - 1].borrowed || strncmp(table->keys[i - 1].name, name, size) != 0;
 }
 
 void config_print(const struct config_table *tables, size_t count)
@@ -388,6 +406,8 @@ void config_print(const struct config_table *tables, size_t count)
     for (size_t t = 0; t < count; t++)
         for (size_t i = 0; i < tables[t].count; i++) {
             const struct config_key *key = &tables[t].keys[i];
+            if (key->borrowed)
+                continue;
             range_text(key, range);
             if (new_section(&tables[t], i))
                 printf("# %.*s\n", (int)strcspn(key->name, "."), key->name);
@@ -404,6 +424,8 @@ void config_print_markdown(const struct config_table *tables, size_t count)
     for (size_t t = 0; t < count; t++)
         for (size_t i = 0; i < tables[t].count; i++) {
             const struct config_key *key = &tables[t].keys[i];
+            if (key->borrowed)
+                continue;
             range_text(key, range);
             printf("| `%s` | `%s` | %s | %s | ", key->name, *key->initial ? key->initial : "\"\"", range, key->env ? key->env : "");
             markdown_print(key->help);

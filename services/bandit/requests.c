@@ -152,6 +152,7 @@ enum status bandit_on_rebuild(void *state, const struct in_msg *in, struct outbo
         return status;
     m->identical = check.differences == 0;
     m->rows = check.rows;
+    m->given_up = check.given_up;
     m->buckets = check.buckets;
     m->differences = check.differences;
     m->first_difference = arena_str(outbox_arena(out), check.first);

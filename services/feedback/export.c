@@ -22,7 +22,7 @@ static const struct { const char *place, *what; } elsewhere[] = {
     {"DECISIONS", "the decision, by pseudonym; 14 days"},
     {"FEEDBACK", "what is `said` here, by pseudonym; 14 days"},
     {"REWARDS", "the reward computed from it, by pseudonym; 14 days"},
-    {"bandit.db", "variant, kind of caller, hour, signals and reward, by pseudonym; and its part in the sums"},
+    {"bandit.db", "variant, kind of caller, hour, signals and reward, by pseudonym, for bandit.retention_days; and its part in the sums, for good"},
     {"router", "its memory: the decision for two hours, a live call until five minutes after its end"},
     {"backups", "what was held when they were made"},
 };

@@ -20,7 +20,7 @@ static const char *const consent_defaults[] = {"given", "none", NULL};
 
 static const struct config_key keys[] = {
     K(BOOL, allow_unknown_resolution, "feedback.allow_unknown_resolution", "false", NULL, "Take calls whose resolution is told later, by an amendment."),
-    K(INT, amendment_window_days, "feedback.amendment_window_days", "30", 1, 365, NULL, "How long after its end arrived a call may be amended, days."),
+    CONFIG_AMENDMENT_WINDOW(struct feedback, amendment_window_days, false),
     K(ENUM, consent_default, "feedback.consent_default", consent_defaults, "given",
       "What a call means whose end says nothing of consent: given, it counts; none, it is treated as consent NONE."),
     K(TEXT, db_path, "feedback.db_path", "", "RL_FEEDBACK_DB_PATH", "The database; empty: <data_dir>/rl/feedback.db."),

@@ -2,6 +2,7 @@
 /* erase.c - forget one call, or all calls of a caller: first where they are kept, then in the router's memory. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "rlctl.h"
@@ -14,6 +15,15 @@ static void print_receipt(const FeedbackEraseReply *r, uint64_t forgotten)
     for (size_t i = 0; i < r->n_erased; i++)
         printf("  %-14s %6llu\n", r->erased[i]->key, (unsigned long long)r->erased[i]->value);
     printf("  %-14s %6llu\n", "router", (unsigned long long)forgotten);
+}
+
+/* Without a row nobody can tell what a call counted, or whether it ever was. */
+static bool had_row(const FeedbackEraseReply *r)
+{
+    for (size_t i = 0; i < r->n_erased; i++)
+        if (strcmp(r->erased[i]->key, "feedback.db") == 0)
+            return r->erased[i]->value > 0;
+    return false;
 }
 
 static int forget(struct ctl *ctl, const RouterForgetRequest *request, uint64_t *forgotten)
@@ -39,8 +49,10 @@ static int erase_call(struct ctl *ctl)
     if (code != EXIT_OK || ctl->args.json)
         return code;
     print_receipt(receipt, forgotten);
-    puts("The sums no longer hold it, and a tombstone keeps it out.\n"
-         "Copies that were made before (rlctl backup) still hold it until they are thrown away; restored, they lose it.");
+    puts(had_row(receipt) ? "The sums no longer hold it, unless it is older than bandit.retention_days; a tombstone keeps it out."
+                          : "No row of it was there; a tombstone keeps it out. If it is older than the retention, what it counted stays in the sums,\n"
+                            "where nobody can tell whose it was.");
+    puts("Copies that were made before (rlctl backup) still hold it until they are thrown away; restored, they lose it.");
     return EXIT_OK;
 }
 
@@ -71,7 +83,8 @@ static void print_keys(const FeedbackEraseReply *r)
     for (size_t i = 0; i < r->n_key_ids; i++)
         printf(" %s", r->key_ids[i]);
     puts("; what was written under one that was destroyed belongs to nobody any more.\n"
-         "The sums no longer hold these calls, and tombstones keep them out.  What the caller says from now on is new data.\n"
+         "The sums no longer hold these calls, unless they are older than bandit.retention_days; tombstones keep them out.\n"
+         "What the caller says from now on is new data.\n"
          "Copies that were made before (rlctl backup) still hold them until they are thrown away; restored, they lose them.");
 }
 
