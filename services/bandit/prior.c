@@ -117,7 +117,6 @@ enum status prior_load(const char *path, const struct prior_settings *s, struct 
         if (variants_find(s->variants, file.rows[i].variant) < 0 && strcmp(before, file.rows[i].variant) != 0)
             log_warning("prior.skipped", "variant=%s rule=\"is no configured variant\"", file.rows[i].variant);
     *ret = prior_new(&file, s, arena);
-    log_info("prior.loaded", "path=\"%s\" rows=%zu strength=%g", path, file.count, s->strength);
     return STATUS_OK;
 }
 
@@ -149,8 +148,10 @@ static struct grid widen(const struct prior *p, const struct grid *g, size_t *re
     struct stats *own = arena_alloc(arena, most * g->variant_count * sizeof *own);
 
     wide.cells = arena_alloc(arena, most * sizeof *wide.cells);
-    memcpy(wide.cells, g->cells, g->cell_count * sizeof *wide.cells);
-    memcpy(own, g->own, pairs * sizeof *own);
+    if (pairs) {
+        memcpy(wide.cells, g->cells, g->cell_count * sizeof *wide.cells);
+        memcpy(own, g->own, pairs * sizeof *own);
+    }
     wide.own = own;
     for (size_t c = 0; c < p->cell_count; c++) {
         ret_line[c] = place_in(g, p->cells[c]);

@@ -31,7 +31,7 @@ struct prior_settings {
  * left out.  Everything lives in the arena. */
 struct prior prior_new(const struct prior_file *file, const struct prior_settings *settings, struct arena *arena);
 
-/* The same of a file, for a service: says in the log what it took and what it left out. */
+/* The same of a file, for a service: warns in the log of the variants that it left out. */
 enum status prior_load(const char *path, const struct prior_settings *settings, struct arena *arena, struct prior *ret,
                        struct reason *reason) MUST_CHECK;
 
