@@ -350,11 +350,12 @@ static enum status load_prior(struct bandit *b, const struct service_env *env, s
 
     if (!(settings.strength > 0) || (!named[0] && access(path, F_OK) != 0))
         return STATUS_OK;
-    b->model.prior = &b->prior;
     enum status status = prior_load(path, &settings, &b->arena, &b->prior, reason);
-    if (status == STATUS_OK)
-        log_info("prior.loaded", "path=\"%s\" strength=%g version=\"%s\"", path, settings.strength, b->prior.reward_version);
-    return status;
+    if (status != STATUS_OK)
+        return status;
+    b->model.prior = &b->prior;
+    log_info("prior.loaded", "path=\"%s\" strength=%g version=\"%s\"", path, settings.strength, b->prior.reward_version);
+    return STATUS_OK;
 }
 
 static enum status open_bandit(void *state, const struct service_env *env, struct reason *reason)

@@ -117,6 +117,8 @@ TEST(integration_import, what_the_other_bandit_learned_is_believed_here_until_th
                                                " && cmp first.yaml rl/bandit_prior.yaml", take, take)), 0);
     CHECK_NEAR(stack_number(s, "bandit.stats", "{}", "variants.v2b.n_prior"), 0, 0);
     CHECK_INT(stack_end(s, "bandit", SIGTERM), 0);
+    CHECK_INT(shell(s, "echo 'variants: {v1a: {mean: 2, calls: 1}}' >bad.yaml; RL_BANDIT_PRIOR_PATH=bad.yaml " RL_BINARY_DIR "/bin/rl-bandit >bad.txt 2>&1"), 78);
+    CHECK_INT(shell(s, "grep -q 'bad.yaml:1: mean: 2 is outside of -1 .. 1' bad.txt"), 0);
     stack_start(s, "bandit");
     EVENTUALLY(stack_number(s, "bandit.stats", "{}", "variants.v2b.n_prior") > 0, 10000);
     CHECK_NEAR(stack_number(s, "bandit.stats", "{}", "variants.v2b.n_prior"), 20, 1e-6);
