@@ -12,7 +12,7 @@ static bool families_valid(const struct metrics_family *families, uint32_t count
 {
     for (uint32_t i = 0; i < count; i++) {
         const struct metrics_family *f = &families[i];
-        if (f->type > METRIC_HISTOGRAM || f->label_count > METRIC_LABELS || f->bound_count > METRIC_BOUNDS)
+        if (f->type > METRIC_HISTOGRAM || f->label_count > METRIC_LABELS || f->bound_count > METRIC_BOUNDS || f->cell > count)
             return false;
     }
     return true;
@@ -131,6 +131,47 @@ static void put_histogram(FILE *out, const struct metrics_family *f, const struc
     fprintf(out, "%llu\n", (unsigned long long)count);
 }
 
+/* ---- what is left out: figures of few callers ------------------------------------------------------------------------------------------ */
+
+static bool same_cell(const struct metrics_family *f, const struct metrics_series *s, const struct metrics_family *counter, const struct metrics_series *other)
+{
+    for (uint32_t i = 0; i < f->label_count; i++)
+        for (uint32_t k = 0; k < counter->label_count; k++)
+            if (strncmp(f->labels[i], counter->labels[k], METRIC_LABEL_SIZE) == 0 && strncmp(s->values[i], other->values[k], METRIC_LABEL_SIZE) != 0)
+                return false;
+    return true;
+}
+
+static double calls_of(const struct metrics_family *f, const struct metrics_series *s)
+{
+    uint64_t count = 0;
+
+    if (f->type == METRIC_COUNTER)
+        return (double)atomic_load_explicit(&s->sum, memory_order_relaxed) / METRICS_PER_UNIT;
+    for (uint32_t i = 0; i <= f->bound_count; i++)
+        count += atomic_load_explicit(&s->cells[i], memory_order_relaxed);
+    return (double)count;
+}
+
+/* A cell without calls tells of nobody; so its counters are there from the start, at 0, and rate() misses nothing when they come back. */
+static bool left_out(const struct metrics_view *view, const struct metrics_family *f, const struct metrics_series *s)
+{
+    uint32_t min_cell = atomic_load_explicit(&view->header->min_cell, memory_order_relaxed);
+    uint64_t bits = atomic_load_explicit(&s->cells[0], memory_order_relaxed);
+    double gauge, calls = 0;
+
+    memcpy(&gauge, &bits, sizeof gauge);
+    if (f->type == METRIC_GAUGE)
+        return isnan(gauge);
+    if (!f->cell || min_cell == 0)
+        return false;
+    const struct metrics_family *counter = &view->families[f->cell - 1];
+    for (uint32_t i = 0; i < view->used; i++)
+        if (view->series[i].family == f->cell - 1 && same_cell(f, s, counter, &view->series[i]))
+            calls += calls_of(counter, &view->series[i]);
+    return calls < min_cell && (calls > 0 || calls_of(f, s) > 0);
+}
+
 static void put_series(FILE *out, const struct metrics_family *f, const struct metrics_series *s)
 {
     uint64_t bits = atomic_load_explicit(&s->cells[0], memory_order_relaxed);
@@ -161,7 +202,7 @@ void render(FILE *out, const struct metrics_view *view, const char *service, int
     for (uint32_t i = 0; i < h->family_count; i++) {
         bool begun = false;
         for (uint32_t j = 0; j < view->used; j++) {
-            if (view->series[j].family != i)
+            if (view->series[j].family != i || left_out(view, &view->families[i], &view->series[j]))
                 continue;
             if (!begun)
                 put_head(out, view->families[i].name, types[view->families[i].type], view->families[i].help);

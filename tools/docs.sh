@@ -92,7 +92,8 @@ TXT
   cat <<'TXT'
 Each service has a sidecar that serves them: feedback on 127.0.0.1:9101, reward 9102, bandit 9103, guard 9104, router 9105 (`RL_METRICS_PORT_BASE`), at `/metrics`; `/healthz`
 says that the sidecar lives, `/readyz` that its service is ready. A sidecar adds one metric of its own, `rl_service_up`: 1 when the service is ready and gave a sign of life within
-the last 5 s. Every series exists from the start at 0. What the sandbox counts begins with `sandbox_rl_`. Recorded rules and alerts:
+the last 5 s. Every series exists from the start at 0. *Cell*: tells of callers, and is left out while its cell counts fewer than `rl.min_cell_size` calls
+([why](../privacy.md#what-reports-leave-out), [what that means for queries](../operate.md#alerts)). What the sandbox counts begins with `sandbox_rl_`. Recorded rules and alerts:
 [`deploy/prometheus/rules.yml`](../../deploy/prometheus/rules.yml), [what to do about them](../operate.md#alerts).
 TXT
   tables -M "Every service"

@@ -177,12 +177,13 @@ static bool all_consumed(struct scrub *s)
     return ok;
 }
 
-/* Without `no_erase` the server writes random bytes over the message, its subject and its headers. */
+/* Without `no_erase` the server writes random bytes over the message, its subject and its headers.  A caller may have had thousands: a process that
+ * ends does not wait for them, and the next one goes on. */
 static bool remove_found(struct scrub *s)
 {
     bool ok = true;
 
-    for (size_t i = 0; i < s->count && ok; i++) {
+    for (size_t i = 0; i < s->count && ok && (ok = !atomic_load(&s->stopped)); i++) {
         char body[48];
         snprintf(body, sizeof body, "{\"seq\":%llu}", (unsigned long long)s->found[i].sequence);
         json_t *reply = ask(s, body, "STREAM.MSG.DELETE", "");

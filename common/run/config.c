@@ -27,6 +27,7 @@ struct loader {
     const struct config_table *tables;
     size_t count;
     const char *const *others;
+    bool some; /* keys that no table names are another program's */
     struct yaml_file file;
     struct reason *reason;
 };
@@ -211,7 +212,8 @@ static bool is_ours(const struct loader *load, const char *section)
 
     for (size_t t = 0; t < load->count; t++)
         for (size_t i = 0; i < load->tables[t].count; i++)
-            if (strncmp(load->tables[t].keys[i].name, section, size) == 0 && load->tables[t].keys[i].name[size] == '.')
+            if (!load->tables[t].keys[i].borrowed && strncmp(load->tables[t].keys[i].name, section, size) == 0
+                && load->tables[t].keys[i].name[size] == '.')
                 return true;
     return false;
 }
@@ -239,6 +241,8 @@ static enum status load_key(struct loader *load, const char *name, const yaml_no
     const struct config_key *key = find_key(load, name, &target);
     char why[2 * RULE_SIZE];
 
+    if (!key && load->some)
+        return STATUS_OK;
     if (!key)
         return yaml_file_fail(&load->file, key_node, load->reason, name, "unknown key, did you mean %s?", nearest_key(load, name));
     const char *text = value_text(load, value);
@@ -269,6 +273,23 @@ static enum status load_mapping(struct loader *load, const char *path, const yam
     return status;
 }
 
+/* Of another program's section only what we borrow; the rest is not ours to judge. */
+static enum status load_borrowed(struct loader *load, const char *section, const yaml_node_t *mapping)
+{
+    enum status status = STATUS_OK;
+    yaml_node_t *key, *value;
+    void *target;
+
+    if (mapping->type != YAML_MAPPING_NODE)
+        return STATUS_OK;
+    for (size_t i = 0; status == STATUS_OK && yaml_file_entry(&load->file, mapping, i, &key, &value); i++) {
+        const char *name = arena_printf(load->arena, "%s.%s", section, yaml_file_text(key));
+        if (find_key(load, name, &target))
+            status = load_key(load, name, key, value);
+    }
+    return status;
+}
+
 static enum status unknown_section(struct loader *load, const yaml_node_t *node, const char *name)
 {
     const char *best = load->others[0];
@@ -291,7 +312,7 @@ static enum status load_section(struct loader *load, const yaml_node_t *key, con
     const char *name = yaml_file_text(key), *text = yaml_file_text(value);
 
     if (!is_ours(load, name))
-        return is_one_of(name, load->others) ? STATUS_OK : unknown_section(load, key, name);
+        return is_one_of(name, load->others) ? load_borrowed(load, name, value) : unknown_section(load, key, name);
     if (text && !*text)
         return STATUS_OK; /* all its keys are comments */
     if (value->type != YAML_MAPPING_NODE)
@@ -339,19 +360,28 @@ static enum status load_environment(struct arena *arena, const struct config_tab
     return STATUS_OK;
 }
 
+static enum status load_all(struct loader *load, const char *path)
+{
+    enum status status = STATUS_OK;
+
+    for (size_t t = 0; t < load->count; t++)
+        load_defaults(load->arena, &load->tables[t]);
+    if (path)
+        status = load_file(load, path);
+    for (size_t t = 0; status == STATUS_OK && t < load->count; t++)
+        status = load_environment(load->arena, &load->tables[t], load->reason);
+    return status;
+}
+
 enum status config_load_beside(struct arena *arena, const struct config_table *tables, size_t count, const char *path,
                                const char *const *others, struct reason *reason)
 {
-    struct loader load = {.arena = arena, .tables = tables, .count = count, .others = others, .reason = reason};
-    enum status status = STATUS_OK;
+    return load_all(&(struct loader){.arena = arena, .tables = tables, .count = count, .others = others, .reason = reason}, path);
+}
 
-    for (size_t t = 0; t < count; t++)
-        load_defaults(arena, &tables[t]);
-    if (path)
-        status = load_file(&load, path);
-    for (size_t t = 0; status == STATUS_OK && t < count; t++)
-        status = load_environment(arena, &tables[t], reason);
-    return status;
+enum status config_load_some(struct arena *arena, const struct config_table *table, const char *path, struct reason *reason)
+{
+    return load_all(&(struct loader){.arena = arena, .tables = table, .count = 1, .others = all_sections, .some = true, .reason = reason}, path);
 }
 
 enum status config_load(struct arena *arena, const struct config_table *tables, size_t count, const char *path, struct reason *reason)
@@ -366,7 +396,7 @@ static bool new_section(const struct config_table *table, size_t i)
     const char *name = table->keys[i].name;
     size_t size = strcspn(name, ".") + 1;
 
-    return i == 0 || strncmp(table->keys[i - 1].name, name, size) != 0;
+    return i == 0 || table->keys[i - 1].borrowed || strncmp(table->keys[i - 1].name, name, size) != 0;
 }
 
 void config_print(const struct config_table *tables, size_t count)
@@ -376,6 +406,8 @@ void config_print(const struct config_table *tables, size_t count)
     for (size_t t = 0; t < count; t++)
         for (size_t i = 0; i < tables[t].count; i++) {
             const struct config_key *key = &tables[t].keys[i];
+            if (key->borrowed)
+                continue;
             range_text(key, range);
             if (new_section(&tables[t], i))
                 printf("# %.*s\n", (int)strcspn(key->name, "."), key->name);
@@ -392,6 +424,8 @@ void config_print_markdown(const struct config_table *tables, size_t count)
     for (size_t t = 0; t < count; t++)
         for (size_t i = 0; i < tables[t].count; i++) {
             const struct config_key *key = &tables[t].keys[i];
+            if (key->borrowed)
+                continue;
             range_text(key, range);
             printf("| `%s` | `%s` | %s | %s | ", key->name, *key->initial ? key->initial : "\"\"", range, key->env ? key->env : "");
             markdown_print(key->help);

@@ -7,6 +7,7 @@
 #ifndef RL_CONFIG_H
 #define RL_CONFIG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "arena.h"
@@ -29,14 +30,20 @@ struct config_key {
     const char *const *choices; /* enum: ends with NULL */
     const char *env;     /* environment variable that overrides, or NULL */
     const char *help;    /* one sentence */
+    bool borrowed;       /* another program's, read as well: whose it is checks its section and prints it */
 };
 
-#define CONFIG_BOOL(type, member, key, def, var, text) {key, CONFIG_TYPE_BOOL, offsetof(type, member), def, 0, 1, NULL, var, text}
-#define CONFIG_INT(type, member, key, def, lo, hi, var, text) {key, CONFIG_TYPE_INT, offsetof(type, member), def, lo, hi, NULL, var, text}
-#define CONFIG_DOUBLE(type, member, key, def, lo, hi, var, text) {key, CONFIG_TYPE_DOUBLE, offsetof(type, member), def, lo, hi, NULL, var, text}
-#define CONFIG_TEXT(type, member, key, def, var, text) {key, CONFIG_TYPE_TEXT, offsetof(type, member), def, 0, 4096, NULL, var, text}
-#define CONFIG_ENUM(type, member, key, names, def, text) {key, CONFIG_TYPE_ENUM, offsetof(type, member), def, 0, 0, names, NULL, text}
-#define CONFIG_LIST(type, member, key, def, var, text) {key, CONFIG_TYPE_LIST, offsetof(type, member), def, 1, 64, NULL, var, text}
+#define CONFIG_BOOL(type, member, key, def, var, text) {key, CONFIG_TYPE_BOOL, offsetof(type, member), def, 0, 1, NULL, var, text, false}
+#define CONFIG_INT(type, member, key, def, lo, hi, var, text) {key, CONFIG_TYPE_INT, offsetof(type, member), def, lo, hi, NULL, var, text, false}
+#define CONFIG_DOUBLE(type, member, key, def, lo, hi, var, text) {key, CONFIG_TYPE_DOUBLE, offsetof(type, member), def, lo, hi, NULL, var, text, false}
+#define CONFIG_TEXT(type, member, key, def, var, text) {key, CONFIG_TYPE_TEXT, offsetof(type, member), def, 0, 4096, NULL, var, text, false}
+#define CONFIG_ENUM(type, member, key, names, def, text) {key, CONFIG_TYPE_ENUM, offsetof(type, member), def, 0, 0, names, NULL, text, false}
+#define CONFIG_LIST(type, member, key, def, var, text) {key, CONFIG_TYPE_LIST, offsetof(type, member), def, 1, 64, NULL, var, text, false}
+
+/* A key of one program that others borrow, so that it stands once. */
+#define CONFIG_AMENDMENT_WINDOW(type, member, is_borrowed) \
+    {"feedback.amendment_window_days", CONFIG_TYPE_INT, offsetof(type, member), "30", 1, 365, NULL, NULL, \
+     "How long after its end arrived a call may be amended, days.", is_borrowed}
 
 /* Keys and the struct that they fill. */
 struct config_table {
@@ -53,6 +60,9 @@ enum status config_load(struct arena *arena, const struct config_table *tables, 
 /* The same for a file that is not rl.yaml: `others` (ends with NULL) are the sections to pass over. */
 enum status config_load_beside(struct arena *arena, const struct config_table *tables, size_t count, const char *path,
                                const char *const *others, struct reason *reason) MUST_CHECK;
+
+/* The same for some keys of sections that are another program's: what `table` does not name is passed over. */
+enum status config_load_some(struct arena *arena, const struct config_table *table, const char *path, struct reason *reason) MUST_CHECK;
 
 /* What every program shares: sections `rl`, `nats`, `metrics`, `context`. */
 struct common_config {

@@ -142,6 +142,31 @@ static void write_family(struct metrics_family *f, const struct metric *metric)
         assert(f->bounds[i] > f->bounds[i - 1]);
 }
 
+static void write_cell(struct metrics *m, size_t at, const char *counts)
+{
+    for (uint32_t i = 0; i < m->header->family_count && counts; i++)
+        if (strcmp(m->families[i].name, counts) == 0)
+            m->families[at].cell = i + 1;
+    assert(!counts || m->families[at].cell);
+}
+
+/* Names are looked up when all of them are there. */
+static void write_families(struct metrics *m, const struct metric_table *tables, size_t count)
+{
+    size_t at = 0;
+
+    for (size_t t = 0; t < count; t++)
+        for (size_t i = 0; i < tables[t].count; i++)
+            write_family(&m->families[at++], &tables[t].metrics[i]);
+    for (size_t i = 0; i < at; i++)
+        for (size_t j = 0; j < i; j++)
+            assert(strcmp(m->families[i].name, m->families[j].name) != 0);
+    at = 0;
+    for (size_t t = 0; t < count; t++)
+        for (size_t i = 0; i < tables[t].count; i++)
+            write_cell(m, at++, tables[t].metrics[i].cell);
+}
+
 /* `size` zeros.  A file's blocks are allocated now: a full tmpfs would kill the writer later. */
 static void *map_zeros(const char *path, size_t size)
 {
@@ -183,7 +208,7 @@ enum status metrics_open(const char *dir, const char *service, const char *versi
                          struct metrics **ret, struct reason *reason)
 {
     char path[512] = "", temporary[520] = "";
-    size_t families = 0, at = 0;
+    size_t families = 0;
 
     for (size_t i = 0; i < count; i++)
         families += tables[i].count;
@@ -197,12 +222,7 @@ enum status metrics_open(const char *dir, const char *service, const char *versi
         return reason_fail(reason, STATUS_STORE, "", "%s: %s", temporary, strerror(errno));
     write_text(m->header->service, sizeof m->header->service, service);
     write_text(m->header->version, sizeof m->header->version, version);
-    for (size_t t = 0; t < count; t++)
-        for (size_t i = 0; i < tables[t].count; i++)
-            write_family(&m->families[at++], &tables[t].metrics[i]);
-    for (size_t i = 0; i < at; i++)
-        for (size_t j = 0; j < i; j++)
-            assert(strcmp(m->families[i].name, m->families[j].name) != 0);
+    write_families(m, tables, count);
     if (dir && rename(temporary, path) != 0) {
         reason_fail(reason, STATUS_STORE, "", "%s: %s", path, strerror(errno));
         metrics_close(m);
@@ -210,6 +230,12 @@ enum status metrics_open(const char *dir, const char *service, const char *versi
     }
     *ret = m;
     return STATUS_OK;
+}
+
+void metrics_min_cell(struct metrics *m, int64_t calls)
+{
+    assert(calls >= 0 && calls <= UINT32_MAX);
+    atomic_store_explicit(&m->header->min_cell, (uint32_t)calls, memory_order_relaxed);
 }
 
 struct metrics *metrics_close(struct metrics *m)

@@ -17,7 +17,7 @@
 #define METRICS_MAGIC "rl-metr"
 #define METRICS_PER_UNIT 1e6 /* counters and sums of histograms are int64 in millionths: exact, and added without a loop */
 
-enum { METRICS_LAYOUT = 1, METRICS_NAME_SIZE = 64, METRICS_HELP_SIZE = 192, METRICS_REASON_SIZE = 160, METRICS_HEARTBEAT_US = 5000000 };
+enum { METRICS_LAYOUT = 2, METRICS_NAME_SIZE = 64, METRICS_HELP_SIZE = 192, METRICS_REASON_SIZE = 160, METRICS_HEARTBEAT_US = 5000000 };
 
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "a lock would not be shared with the reader");
 
@@ -26,6 +26,7 @@ struct metrics_header {
     uint32_t layout;
     uint32_t family_size, series_size; /* of one */
     uint32_t family_count, capacity;
+    _Atomic uint32_t min_cell; /* calls */
     _Atomic uint32_t used;
     _Atomic uint32_t ready;
     _Atomic uint32_t reason_slot; /* which of `reasons` is shown; the other may be half-written */
@@ -36,7 +37,8 @@ struct metrics_header {
 
 struct metrics_family {
     char name[METRICS_NAME_SIZE], help[METRICS_HELP_SIZE];
-    uint32_t type, label_count, bound_count, unused;
+    uint32_t type, label_count, bound_count;
+    uint32_t cell; /* 1 + the family that counts the calls of its cells; 0: it does not tell of callers */
     char labels[METRIC_LABELS][METRIC_LABEL_SIZE];
     double bounds[METRIC_BOUNDS];
 };

@@ -17,6 +17,7 @@ static void print_metric(const struct metric *m)
         printf("%s %s", i ? "," : "", m->labels[i]);
     fputs(" | ", stdout);
     markdown_print(m->help);
+    fputs(m->cell ? " *Cell.*" : "", stdout);
     puts(" |");
 }
 

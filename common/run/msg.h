@@ -55,6 +55,7 @@ typedef Tom__Rl__V1__ArmEstimate ArmEstimate;
 typedef Tom__Rl__V1__ArmTotal ArmTotal;
 typedef Tom__Rl__V1__CellEstimate CellEstimate;
 typedef Tom__Rl__V1__BanditUpdated BanditUpdated;
+typedef Tom__Rl__V1__BanditChanged BanditChanged;
 typedef Tom__Rl__V1__BanditArmStats BanditArmStats;
 typedef Tom__Rl__V1__BanditStatsRequest BanditStatsRequest;
 typedef Tom__Rl__V1__BanditStatsReply BanditStatsReply;

@@ -90,13 +90,6 @@ void running_answer(struct running *run, struct outbox *out)
     out->answer_count = 0;
 }
 
-void running_time_request(struct running *run, enum subject subject, mono_time since)
-{
-    double seconds = (double)(now_mono(run).us - since.us) / 1e6;
-
-    metrics_observe(run->metrics, METRIC_HANDLING_SECONDS, seconds, subject_table[subject].name, NULL, NULL);
-}
-
 /* A request that only reads: outside of any transaction, answered at once. */
 static enum status read_request(struct running *run, const struct bus_event *event)
 {
@@ -430,16 +423,17 @@ static enum status run_batch(struct running *run)
 
 /* ---- one turn ---------------------------------------------------------------------------------------------------------------------------- */
 
-static enum status sort_event(struct running *run, struct bus_event *event)
+static enum status sort_event(struct running *run, struct bus_event *event, bool *ret_answered)
 {
     const struct subject_handler *h;
     enum status status;
 
     if (event->type == BUS_PUBACK)
         status = settle(run, event);
-    else if (event->type == BUS_REQUEST && (h = running_handler(run, event->subject)) && h->mode == HANDLE_READ)
+    else if (event->type == BUS_REQUEST && (h = running_handler(run, event->subject)) && h->mode == HANDLE_READ) {
         status = read_request(run, event);
-    else {
+        *ret_answered = true;
+    } else {
         run->waiting[run->waiting_count++] = *event;
         return STATUS_OK;
     }
@@ -460,13 +454,16 @@ static enum status take(struct running *run, mono_time until)
     run->waiting_from = 0;
     size_t room = BATCH_LIMIT - run->waiting_count;
     size_t n = room ? run->bus->ops->take(run->bus, wake, free_slot && !waiting && !run->draining, run->taken, room) : 0;
+    bool answered = false;
     for (size_t i = 0; i < n; i++) {
-        enum status one = status == STATUS_OK ? sort_event(run, &run->taken[i]) : status;
+        enum status one = status == STATUS_OK ? sort_event(run, &run->taken[i], &answered) : status;
         if (status == STATUS_OK)
             status = one;
         else
             run->bus->ops->release(run->bus, &run->taken[i], 1);
     }
+    if (answered) /* once for all of them: left to itself the library sends on the next whole millisecond */
+        run->bus->ops->flush(run->bus);
     return status;
 }
 

@@ -63,6 +63,7 @@ static enum status open_service(struct running *run, struct reason *reason)
 
     if (status != STATUS_OK)
         return status;
+    metrics_min_cell(run->metrics, u->common->min_cell_size);
     running_declare_metrics(run);
     struct service_env env = {.common = u->common, .variants = u->variants, .store = run->store, .metrics = run->metrics,
                               .clk = run->clk, .key_file = u->key_file, .published = run->floor};

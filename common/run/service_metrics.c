@@ -73,6 +73,13 @@ void running_declare_metrics(struct running *run)
     metrics_set(m, METRIC_PROCESS_START, (double)run->clk.wall(run->clk.ctx).us / 1e6, NULL, NULL, NULL);
 }
 
+void running_time_request(struct running *run, enum subject subject, mono_time since)
+{
+    double took = (double)(run->clk.mono(run->clk.ctx).us - since.us) / 1e6;
+
+    metrics_observe(run->metrics, METRIC_HANDLING_SECONDS, took, subject_table[subject].name, NULL, NULL);
+}
+
 static double seconds(struct timeval t) { return (double)t.tv_sec + (double)t.tv_usec / 1e6; }
 
 static void count_process(struct metrics *m)

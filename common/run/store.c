@@ -216,6 +216,8 @@ struct store *store_close(struct store *store)
 /* --- transactions and statements ------------------------------------------------------------------------------------------------- */
 
 enum status store_begin(struct store *store) { return execute(store, "BEGIN IMMEDIATE"); }
+enum status store_begin_reading(struct store *store) { return execute(store, "BEGIN"); }
+void store_end_reading(struct store *store) { (void)!sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL); } /* there is nothing to lose */
 bool store_in_transaction(const struct store *store) { return !sqlite3_get_autocommit(store->db); }
 void store_truncate_log(struct store *store) { store->truncate = true; }
 bool store_truncate_pending(const struct store *store) { return store->truncate; }

@@ -27,6 +27,9 @@ struct store *store_close(struct store *store); /* rolls an open transaction bac
 
 enum status store_begin(struct store *store) MUST_CHECK;
 enum status store_commit(struct store *store) MUST_CHECK;
+/* Many reads as one: they see the same state, and the file is locked once and not for each of them. */
+enum status store_begin_reading(struct store *store) MUST_CHECK;
+void store_end_reading(struct store *store);
 bool store_in_transaction(const struct store *store);
 
 /* What was deleted is overwritten where it lay (secure_delete), but the write-ahead log still holds it: after the next commits all of the log

@@ -27,6 +27,7 @@ const struct subject_info subject_table[SUBJECT_COUNT] = {
     [SUBJECT_FEEDBACK_STORED] = STREAMED("feedback.stored", STREAM_FEEDBACK, "feedback", feedback_stored),
     [SUBJECT_REWARD_COMPUTED] = STREAMED("reward.computed", STREAM_REWARDS, "reward", reward_computed),
     [SUBJECT_BANDIT_UPDATED] = SNAPSHOT("bandit.updated", STREAM_BANDIT, "bandit", bandit_updated),
+    [SUBJECT_BANDIT_CHANGED] = STREAMED("bandit.changed", STREAM_REWARDS, "bandit", bandit_changed),
     [SUBJECT_GUARD_UPDATED] = SNAPSHOT("guard.updated", STREAM_GUARD, "guard", guard_updated),
     [SUBJECT_DLQ_FEEDBACK] = DEAD("feedback"),
     [SUBJECT_DLQ_REWARD] = DEAD("reward"),

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* bandit.c - learns which variant works for which callers.
  *
- * reward.computed -> ledger and sums -> bandit.updated.  What is believed is a pure function of the sums; what is said of it needs no
- * revision, because the next snapshot says everything again. */
+ * reward.computed -> ledger and sums -> bandit.updated, bandit.changed.  What is believed is a pure function of the sums; what is said of it
+ * needs no revision, because the next snapshot says everything again.  That the world changed is said once, and has one. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +10,7 @@
 
 #include "bandit.h"
 #include "call.h"
+#include "changes.h"
 #include "state_file.h"
 
 #define K(type, member, ...) CONFIG_##type(struct bandit, member, __VA_ARGS__)
@@ -24,6 +25,8 @@ static const struct config_key keys[] = {
     K(DOUBLE, model.prior_strength, "bandit.prior_strength", "20", 0, 1e6, NULL,
       "At most so many calls is the prior of a variant worth, over all contexts; 0: none."),
     K(INT, publish_interval_ms, "bandit.publish_interval_ms", "100", 1, 10000, NULL, "Least time between two snapshots, milliseconds."),
+    K(INT, retention.days, "bandit.retention_days", "90", 0, 3650, NULL,
+      "How long the row of a call is kept after its first message, days; what it counted stays in the sums; 0: for good."),
     K(TEXT, versions.candidate, "bandit.reward_candidate", "", NULL,
       "A second reward version that is learned beside it, for rlctl versions and switch; empty: none."),
     K(TEXT, versions.first, "bandit.reward_version", "v1", NULL,
@@ -38,14 +41,16 @@ static const struct config_key keys[] = {
       "Thompson sampling: factor of every posterior deviation; 1, without widening and caution, is plain."),
     K(ENUM, model.explore.strategy, "exploration.strategy", strategy_names, "thompson", "How beliefs become shares of traffic."),
     K(DOUBLE, model.explore.widening, "exploration.widening", "0.5", 0, 10, NULL, "How much of that is given back to variants of which less is known."),
+    CONFIG_AMENDMENT_WINDOW(struct bandit, retention.amendment_window_days, true),
 };
 
 static const struct metric metrics[] = {
     [EXPLORATION] = {"rl_bandit_exploration_rate", METRIC_GAUGE, "Traffic-weighted mean over cells of 1 - w of the leading variant.", {0}},
-    [LEARNED] = {"rl_learned_total", METRIC_COUNTER, "Calls learned for the first time.", {"policy_variant"}},
+    [LEARNED] = {"rl_learned_total", METRIC_COUNTER, "Calls learned for the first time.", {"policy_variant"}, .cell = "rl_learned_total"},
+    [LEARNED_CALLS] = {"rl_calls_learned_total", METRIC_COUNTER, "Calls learned for the first time, whatever variant.", {0}},
     [AMENDED] = {"rl_rewards_amended_total", METRIC_COUNTER, "Rewards that replaced an older one of the same call.", {0}},
     [STALE] = {"rl_rewards_stale_total", METRIC_COUNTER, "Rewards not newer than what was known; they changed nothing.", {0}},
-    [CLOSED] = {"rl_rewards_closed_total", METRIC_COUNTER, "Rewards of unknown calls from before the rows that are kept; they changed nothing.", {0}},
+    [CLOSED] = {"rl_rewards_closed_total", METRIC_COUNTER, "Rewards of calls without a row that were first seen before the rows that are kept; they changed nothing.", {0}},
     [ERASED] = {"rl_rewards_erased_total", METRIC_COUNTER, "Rewards of calls that were erased; they changed nothing.", {0}},
     [INACTIVE] = {"rl_rewards_inactive_total", METRIC_COUNTER, "Rewards learned under the version that is not active; no other counter has them.", {0}},
     [ROWS] = {"rl_ledger_rows", METRIC_GAUGE, "Rows in the ledger: calls, once under each reward version.", {0}},
@@ -56,6 +61,7 @@ static const struct metric metrics[] = {
     [POSTERIOR_DELAY] = {"rl_posterior_delay_seconds", METRIC_HISTOGRAM, "From feedback's saying of a call until the posterior holds it.", {0},
                          .bounds = {0.01, 0.03, 0.1, 0.3, 1, 10, 60, 3600, 86400}, .bound_count = 9},
     [RESTARTS] = {"rl_bandit_restarts_total", METRIC_COUNTER, "Changes of the world that were found; what came before no longer counts.", {"level"}},
+    [GIVEN_UP] = {"rl_ledger_given_up_total", METRIC_COUNTER, "Rows that left at the end of bandit.retention_days; what they counted stays in the sums.", {0}},
 };
 
 const char *bandit_label(const struct bandit *b, const char *variant) { return variants_label(b->model.variants, variant); }
@@ -127,13 +133,15 @@ static void count_outcome(struct bandit *b, const struct call *call, enum learne
         [LEARNED_NEW] = LEARNED, [LEARNED_AMENDED] = AMENDED, [LEARNED_STALE] = STALE, [LEARNED_CLOSED] = CLOSED,
         [LEARNED_ERASED] = ERASED};
 
-    if (strcmp(call->version, b->versions.active) != 0) {
+    b->closed += outcome == LEARNED_CLOSED;
+    if (strcmp(call->version, b->versions.active) != 0 && outcome != LEARNED_CLOSED) {
         metrics_add(b->metrics, METRIC_OWN(INACTIVE), outcome == LEARNED_NEW || outcome == LEARNED_AMENDED, NULL, NULL, NULL);
         return;
     }
     metrics_add(b->metrics, METRIC_OWN(metric_of[outcome]), 1, outcome == LEARNED_NEW ? bandit_label(b, call->variant) : NULL, NULL, NULL);
     if (outcome != LEARNED_NEW && outcome != LEARNED_AMENDED)
         return;
+    metrics_add(b->metrics, METRIC_OWN(LEARNED_CALLS), outcome == LEARNED_NEW, NULL, NULL, NULL);
     observe_delay(b, call->revision, now_us);
     if (b->touched_count < TOUCHED)
         b->touched[b->touched_count] = *call;
@@ -150,6 +158,8 @@ static enum status erase(struct bandit *b, const RewardComputed *m, int64_t now,
     enum status status = ledger_erase(b->ledger, key, now, &rows);
     if (status == STATUS_OK && rows)
         log_info("ledger.erased", "rows=%lld", (long long)rows);
+    else if (status == STATUS_OK && ledger_kept_from(b->ledger))
+        log_info("ledger.erased", "rows=0 what=\"never learned, or its row was given up for its age: then the sums keep what it counted\"");
     return status;
 }
 
@@ -280,15 +290,27 @@ static enum status flush(void *state, struct outbox *out)
         status = look(b, outbox_now(out).us / US, outbox_arena(out));
     if (status == STATUS_OK && due)
         status = refit(b, outbox_now(out).us / US, outbox_arena(out));
+    if (status == STATUS_OK && due)
+        status = changes_settle(b->store, version_text(b, outbox_now(out).us / US, outbox_arena(out)), out, &b->change_said);
     if (status != STATUS_OK)
         return status;
     log_touched(b, outbox_arena(out));
+    if (b->closed)
+        log_info("rewards.closed", "rewards=%lld first_seen_before_day=%lld", (long long)b->closed, (long long)ledger_kept_from(b->ledger));
     b->touched_count = 0;
+    b->closed = 0;
     metrics_set(b->metrics, METRIC_OWN(ROWS), (double)ledger_rows(b->ledger), NULL, NULL, NULL);
     metrics_set(b->metrics, METRIC_OWN(BUCKETS), (double)ledger_sums(b->ledger)->hours.count, NULL, NULL, NULL);
     if (due)
         publish(b, out);
     return STATUS_OK;
+}
+
+static enum status resume(void *state, struct outbox *out)
+{
+    struct bandit *b = state;
+
+    return changes_say(b->store, out, &b->change_said);
 }
 
 static enum status tick(void *state, struct outbox *out)
@@ -303,6 +325,8 @@ static enum status tick(void *state, struct outbox *out)
     if (rows)
         log_info("ledger.erased", "rows=%lld what=\"they came back with a backup\"", (long long)rows);
     ledger_fold(b->ledger, outbox_now(out).us / US);
+    if ((status = retention_some(b, out)) != STATUS_OK)
+        return status;
     if (export_at(b, now).us <= now.us) {
         export(b, outbox_now(out).us / US);
         b->exported_at = now;
@@ -315,6 +339,8 @@ static mono_time next_tick(void *state, mono_time now)
     const struct bandit *b = state;
     mono_time snapshot = snapshot_at(b, now), state_file = export_at(b, now);
 
+    if (b->retention.border)
+        return now;
     return snapshot.us < state_file.us ? snapshot : state_file;
 }
 
@@ -369,12 +395,15 @@ static enum status open_bandit(void *state, const struct service_env *env, struc
     b->clk = env->clk;
     b->exported = -1;
     b->store = env->store;
+    b->change_said = env->published;
     enum status status = versions_check(&b->versions, reason);
     if (status == STATUS_OK)
         status = load_prior(b, env, reason);
     model_complete(&b->model, env->variants);
     if (status == STATUS_OK)
         status = check_config(b, reason);
+    if (status == STATUS_OK)
+        status = retention_check(b, reason);
     if (status == STATUS_OK && (ledger_open(b->store, &b->ledger) != STATUS_OK
                                 || versions_open(&b->versions, b->store, b->clk.wall(b->clk.ctx).us / US) != STATUS_OK
                                 || bandit_activate(b, b->versions.active) != STATUS_OK))
@@ -415,5 +444,5 @@ const struct service bandit_service = {
     .name = "bandit", .what = "learns which variant works for which callers", .state_size = sizeof(struct bandit),
     .keys = keys, .key_count = COUNT_OF(keys), .metrics = metrics, .metric_count = COUNT_OF(metrics),
     .handles = handles, .handle_count = COUNT_OF(handles), .migrations = ledger_migrations, .migration_count = LEDGER_MIGRATIONS,
-    .open = open_bandit, .close = close_bandit, .tick = tick, .next_tick = next_tick, .flush = flush,
+    .open = open_bandit, .close = close_bandit, .resume = resume, .tick = tick, .next_tick = next_tick, .flush = flush,
 };

@@ -17,7 +17,14 @@ enum {
 };
 
 enum bandit_metric {
-    EXPLORATION, LEARNED, AMENDED, STALE, CLOSED, ERASED, INACTIVE, ROWS, BUCKETS, SNAPSHOTS, SNAPSHOT_SECONDS, POSTERIOR_DELAY, RESTARTS
+    EXPLORATION, LEARNED, LEARNED_CALLS, AMENDED, STALE, CLOSED, ERASED, INACTIVE, ROWS, BUCKETS, SNAPSHOTS, SNAPSHOT_SECONDS, POSTERIOR_DELAY,
+    RESTARTS, GIVEN_UP
+};
+
+struct retention {
+    int64_t days, amendment_window_days; /* as configured; days 0: rows are kept */
+    int64_t border, gone;                /* calls first seen before this unix day are leaving, and so many rows left; 0: none are */
+    int64_t next_us;                     /* monotonic: when to look again */
 };
 
 struct bandit {
@@ -26,6 +33,7 @@ struct bandit {
     int64_t publish_interval_ms;
     const char *state_path;
     struct versions versions;
+    struct retention retention;
 
     struct prior prior; /* model.prior, when there is one */
     const struct config_list *profiles;
@@ -36,8 +44,9 @@ struct bandit {
     struct ledger *ledger;
     struct belief_fit fit; /* as stored */
     struct restarts restarts;
-    int64_t looked;     /* unix hour of the last look for a change */
-    struct arena arena; /* of the path */
+    int64_t looked;      /* unix hour of the last look for a change */
+    int64_t change_said; /* id of the last restart that was said */
+    struct arena arena;  /* of the path */
 
     bool started;             /* a first snapshot was said */
     int64_t said, exported;   /* ledger_changes of the last snapshot and state file; exported -1: none yet */
@@ -45,6 +54,7 @@ struct bandit {
     bool export_failed;
     struct call touched[TOUCHED]; /* first calls of this batch; texts as in call_read */
     size_t touched_count;
+    int64_t closed; /* of this batch */
 };
 
 /* What is learned under one version: settings, and the facts beside its sums. */
@@ -68,6 +78,14 @@ enum status bandit_activate(struct bandit *b, const char *version) MUST_CHECK;
 
 /* The variant's own id, or what stands for one that is not configured. */
 const char *bandit_label(const struct bandit *b, const char *variant);
+
+/* ---- retention.c ---- */
+
+/* STATUS_CONFIG: rows would leave before the last that can be said of their calls. */
+enum status retention_check(const struct bandit *b, struct reason *reason) MUST_CHECK;
+
+/* In a transaction: the next chunk, when one is due. */
+enum status retention_some(struct bandit *b, struct outbox *out) MUST_CHECK;
 
 /* ---- requests.c ---- */
 

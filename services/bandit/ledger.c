@@ -32,6 +32,12 @@ const char *const ledger_migrations[LEDGER_MIGRATIONS] = {
     "CREATE TABLE fit (hash INTEGER PRIMARY KEY, calls REAL NOT NULL, sd BLOB NOT NULL)",
     "CREATE TABLE restart (id INTEGER PRIMARY KEY, version TEXT NOT NULL, level INTEGER NOT NULL, cell TEXT NOT NULL, variant TEXT NOT NULL,"
     " hour INTEGER NOT NULL, evidence REAL NOT NULL, found_at INTEGER NOT NULL)",
+    /* What bandit.changed says of a restart; policy_version "-": it was found before there was such a message, "": it is yet to be said. */
+    "ALTER TABLE restart ADD COLUMN mean_before REAL NOT NULL DEFAULT 0; ALTER TABLE restart ADD COLUMN mean_after REAL NOT NULL DEFAULT 0;"
+    "ALTER TABLE restart ADD COLUMN policy_version TEXT NOT NULL DEFAULT '-'",
+    /* The part of `sums` that no row tells any more. */
+    "CREATE TABLE given_up (version INTEGER NOT NULL, cell INTEGER NOT NULL, variant INTEGER NOT NULL, hour INTEGER NOT NULL" STATS_MEMBERS(X)
+    ", PRIMARY KEY (version, cell, variant, hour)) WITHOUT ROWID",
 };
 #undef X
 
@@ -231,7 +237,7 @@ enum status ledger_learn(struct ledger *l, const struct call *call, int64_t now,
         *ret = LEARNED_ERASED;
         return STATUS_OK;
     }
-    if (is_new && call->ts / SECONDS_PER_HOUR < l->rows_from) {
+    if (is_new && call->day * LEDGER_HOURS_PER_DAY < l->rows_from) {
         *ret = LEARNED_CLOSED;
         return STATUS_OK;
     }
@@ -259,6 +265,7 @@ void ledger_fold(struct ledger *l, int64_t now)
     if (to.day == l->sums.borders.day && to.opening == l->sums.borders.opening)
         return;
     sums_fold(&l->sums, to);
+    sums_fold(&l->given_up, to);
     l->facts_dirty = true;
 }
 
@@ -300,14 +307,22 @@ enum status ledger_write_rows(struct ledger *l)
     return status;
 }
 
-/* An empty bucket has no row. */
-static enum status write_bucket(struct ledger *l, const struct bucket *b)
-{
+/* Where sums are kept. */
+struct sums_table {
+    const char *read, *write, *remove;
+};
+
 #define X(member) ", ?"
-    struct query *q = stats_zero(&b->stats)
-                          ? store_query(l->store, "DELETE FROM sums WHERE version = ? AND cell = ? AND variant = ? AND hour = ?")
-                          : store_query(l->store, "INSERT OR REPLACE INTO sums VALUES (?, ?, ?, ?" STATS_MEMBERS(X) ")");
+#define SUMS_TABLE(name)                                                                                                                   \
+    {.read = "SELECT * FROM " name, .write = "INSERT OR REPLACE INTO " name " VALUES (?, ?, ?, ?" STATS_MEMBERS(X) ")",                    \
+     .remove = "DELETE FROM " name " WHERE version = ? AND cell = ? AND variant = ? AND hour = ?"}
+static const struct sums_table sums_table = SUMS_TABLE("sums"), given_up_table = SUMS_TABLE("given_up");
 #undef X
+
+/* An empty bucket has no row. */
+static enum status write_bucket(struct ledger *l, const struct sums_table *table, const struct bucket *b)
+{
+    struct query *q = store_query(l->store, stats_zero(&b->stats) ? table->remove : table->write);
     int position = 5;
 
     query_bind_int(q, 1, b->key.version);
@@ -322,15 +337,26 @@ static enum status write_bucket(struct ledger *l, const struct bucket *b)
     return query_run(q, NULL);
 }
 
+static enum status write_sums(struct ledger *l, const struct sums_table *table, struct sums *sums)
+{
+    enum status status = STATUS_OK;
+
+    for (const struct bucket *b; status == STATUS_OK && (b = sums_take_dirty(sums));)
+        status = write_bucket(l, table, b);
+    return status;
+}
+
 static enum status write_facts(struct ledger *l)
 {
-    struct query *q = store_query(l->store, "UPDATE facts SET row_total = ?, changes = ?, newest_ts = ?, day_border = ?, opening_border = ?");
+    struct query *q = store_query(l->store, "UPDATE facts SET row_total = ?, changes = ?, newest_ts = ?, day_border = ?, opening_border = ?,"
+                                            " rows_from = ?");
 
     query_bind_int(q, 1, l->row_total);
     query_bind_int(q, 2, l->changes);
     query_bind_int(q, 3, l->newest_ts);
     query_bind_int(q, 4, l->sums.borders.day);
     query_bind_int(q, 5, l->sums.borders.opening);
+    query_bind_int(q, 6, l->rows_from);
     return query_run(q, NULL);
 }
 
@@ -340,8 +366,10 @@ enum status ledger_flush(struct ledger *l)
 
     if (!l->facts_dirty)
         return status;
-    for (const struct bucket *b; status == STATUS_OK && (b = sums_take_dirty(&l->sums));)
-        status = write_bucket(l, b);
+    if (status == STATUS_OK)
+        status = write_sums(l, &sums_table, &l->sums);
+    if (status == STATUS_OK)
+        status = write_sums(l, &given_up_table, &l->given_up);
     if (status == STATUS_OK)
         status = write_facts(l);
     l->facts_dirty = false;
@@ -361,6 +389,7 @@ enum status ledger_reset(struct ledger *l, const char *variant, int64_t *ret_rem
     if (status != STATUS_OK)
         return status;
     *ret_removed = sums_clear(&l->sums, ledger_name(l, variant));
+    changed += sums_clear(&l->given_up, ledger_name(l, variant));
     l->changes += changed > 0;
     l->facts_dirty |= changed > 0;
     return STATUS_OK;
@@ -391,14 +420,15 @@ static enum status read_facts(struct ledger *l)
     l->changes = query_int(q, 1);
     l->newest_ts = query_int(q, 2);
     l->sums.borders = (struct borders){.day = query_int(q, 3), .opening = query_int(q, 4)};
+    l->given_up.borders = l->sums.borders;
     l->rows_from = query_int(q, 5);
     query_reset(q);
     return STATUS_OK;
 }
 
-static enum status read_sums(struct ledger *l)
+static enum status read_sums(struct ledger *l, const struct sums_table *table, struct sums *ret)
 {
-    struct query *q = store_query(l->store, "SELECT * FROM sums");
+    struct query *q = store_query(l->store, table->read);
     bool row = false;
     enum status status = query_step(q, &row);
 
@@ -409,7 +439,7 @@ static enum status read_sums(struct ledger *l)
 #define X(member) stats.member = query_int(q, column++);
         STATS_MEMBERS(X)
 #undef X
-        sums_load(&l->sums, &key, &stats);
+        sums_load(ret, &key, &stats);
     }
     return status;
 }
@@ -426,7 +456,9 @@ enum status ledger_open(struct store *store, struct ledger **ret)
     if (status == STATUS_OK)
         status = read_facts(l);
     if (status == STATUS_OK)
-        status = read_sums(l);
+        status = read_sums(l, &sums_table, &l->sums);
+    if (status == STATUS_OK)
+        status = read_sums(l, &given_up_table, &l->given_up);
     if (status == STATUS_OK)
         *ret = l;
     else
@@ -446,6 +478,7 @@ struct ledger *ledger_free(struct ledger *l)
     free(l->rows);
     free(l->slots);
     sums_done(&l->sums);
+    sums_done(&l->given_up);
     free(l);
     return NULL;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ledger.h - one row per call and reward version in bandit.db, and the integer sums that always equal the fold of all rows.
+/* ledger.h - one row per call and reward version in bandit.db, and the integer sums that always equal the fold of all rows, and of what
+ * was counted by those that were given up for their age.
  *
  * A row keeps the signals, not the components of the reward: only so can history be scored again.  Rows are unique by (day first seen, call
  * key, version), so one probe finds all that is known of a call and the index grows at its end.  Changes wait in memory until ledger_flush, which belongs into the same
@@ -40,13 +41,13 @@ enum learned {
     LEARNED_AMENDED,
     LEARNED_STALE,  /* not newer than what is known: nothing changed */
     LEARNED_ERASED, /* the call was erased: nothing of it is taken */
-    LEARNED_CLOSED, /* unknown, and from before the rows that are kept: it may be in the opening balance already, nothing changed */
+    LEARNED_CLOSED, /* unknown, and first seen before the rows that are kept: the sums may hold it already, nothing changed */
     LEARNED_OUTCOMES
 };
 
 struct ledger;
 
-enum { LEDGER_MIGRATIONS = 4 };
+enum { LEDGER_MIGRATIONS = 6 };
 extern const char *const ledger_migrations[LEDGER_MIGRATIONS];
 
 /* Reads names, facts and sums of an opened store, which must outlive the ledger. */
@@ -66,12 +67,22 @@ enum status ledger_erase(struct ledger *ledger, const uint8_t key[static CALL_KE
 /* After a restore: erases the calls that were erased since the backup was made. */
 enum status ledger_sweep(struct ledger *ledger, int64_t now, int64_t *ret_rows) MUST_CHECK;
 
+/* Rows of calls first seen before unix day `before` are given up, at most `limit` at a time, oldest first: what they counted stays in the sums, and
+ * what comes of such a call later is closed.  *ret_rows below limit: none is left.  In a transaction. */
+enum status ledger_give_up(struct ledger *ledger, int64_t before, int64_t limit, int64_t *ret_rows) MUST_CHECK;
+
+/* Day on which the oldest call that has a row was first seen; -1: there are no rows. */
+enum status ledger_oldest_day(struct ledger *ledger, int64_t *ret) MUST_CHECK;
+
+/* Drops the sums of versions of which no row counts any more, but for these two; how many calls they held. */
+int64_t ledger_drop_versions(struct ledger *ledger, const char *keep, const char *keep_too);
+
 /* Takes the variant's calls out of the sums of every version and flags their rows; how many that were.  Again: removes nothing. */
 enum status ledger_reset(struct ledger *ledger, const char *variant, int64_t *ret_removed) MUST_CHECK;
 
-/* The whole ledger folded again, against the live sums.  Not between learn and flush. */
+/* The whole ledger folded again, and added to what given up rows counted, against the live sums.  Not between learn and flush. */
 struct ledger_check {
-    int64_t rows, buckets, differences;
+    int64_t rows, given_up, buckets, differences; /* given_up: calls that count without a row */
     char first[160]; /* a bucket that differs; "" none */
 };
 enum status ledger_check(struct ledger *ledger, struct ledger_check *ret) MUST_CHECK;
@@ -126,6 +137,8 @@ struct stats grid_own(const struct grid *grid, const struct variants *variants, 
 bool ledger_knows(const struct ledger *ledger, const char *name); /* has anything of this name been learned? */
 const struct sums *ledger_sums(const struct ledger *ledger);
 int64_t ledger_rows(const struct ledger *ledger);
+int64_t ledger_newest(const struct ledger *ledger);    /* ts of the newest call that was learned */
+int64_t ledger_kept_from(const struct ledger *ledger); /* unix day before which rows were given up; 0: none were */
 
 /* Calls that count under a version: all, or of one variant. */
 int64_t ledger_calls(const struct ledger *ledger, const char *version, const char *variant);

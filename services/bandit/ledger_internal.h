@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ledger_internal.h - what ledger.c (learning) and ledger_read.c (reading) share. */
+/* ledger_internal.h - what ledger.c (learning), ledger_read.c (reading), ledger_erase.c and ledger_give_up.c share. */
 #ifndef RL_LEDGER_INTERNAL_H
 #define RL_LEDGER_INTERNAL_H
 
 #include "ledger.h"
+
+enum { LEDGER_HOURS_PER_DAY = 24 };
 
 /* A row as it stands; version, cell and variant are ids of names. */
 struct row {
@@ -24,6 +26,7 @@ struct ledger {
     struct store *store;
     struct tombstones *tombstones;
     struct sums sums;
+    struct sums given_up; /* the part of the sums whose rows were given up; the same borders */
     struct name *names;   /* sorted by text */
     const char **by_id;   /* name_count + 1 */
     size_t name_count;
@@ -32,7 +35,7 @@ struct ledger {
     uint32_t *slots;      /* 1 + index into rows, hashed by call key; 0: free */
     size_t slot_capacity;
     int64_t row_total, changes, newest_ts;
-    int64_t rows_from; /* unix hour before which rows were given up for their sums; 0: none were */
+    int64_t rows_from; /* first hour of the unix day before which calls first seen were given up; 0: none were */
     bool facts_dirty;
 };
 

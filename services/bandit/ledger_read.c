@@ -14,6 +14,10 @@ const struct sums *ledger_sums(const struct ledger *l) { return &l->sums; }
 
 int64_t ledger_rows(const struct ledger *l) { return l->row_total; }
 
+int64_t ledger_newest(const struct ledger *l) { return l->newest_ts; }
+
+int64_t ledger_kept_from(const struct ledger *l) { return l->rows_from / LEDGER_HOURS_PER_DAY; }
+
 int64_t ledger_calls(const struct ledger *l, const char *version, const char *variant)
 {
     uint32_t in = ledger_name(l, version), of = ledger_name(l, variant);
@@ -196,6 +200,18 @@ static enum status fold_all(struct ledger *l, struct sums *into, int64_t *ret_ro
     return status;
 }
 
+/* What no row tells any more is taken as it is. */
+static int64_t start_from(const struct sums *given_up, struct sums *into)
+{
+    int64_t calls = 0;
+
+    for (const struct bucket *b = bucket_next(&given_up->hours, NULL); b; b = bucket_next(&given_up->hours, b)) {
+        sums_load(into, &b->key, &b->stats);
+        calls += b->stats.n;
+    }
+    return calls;
+}
+
 static void describe(const struct ledger *l, const struct sums *folded, struct bucket_key key, struct ledger_check *check)
 {
     struct stats live = bucket_stats(&l->sums.hours, &key), fold = bucket_stats(&folded->hours, &key);
@@ -207,7 +223,7 @@ static void describe(const struct ledger *l, const struct sums *folded, struct b
 enum status ledger_check(struct ledger *l, struct ledger_check *ret)
 {
     struct sums folded = {.borders = l->sums.borders};
-    struct ledger_check check = {0};
+    struct ledger_check check = {.given_up = start_from(&l->given_up, &folded)};
     struct bucket_key first;
 
     assert(l->row_count == 0);

@@ -91,13 +91,15 @@ enum status bandit_on_rewards(void *state, const struct in_msg *in, struct outbo
     struct bandit *b = state;
     const BanditRewardsRequest *q = (const BanditRewardsRequest *)in->body;
     BanditRewardsReply *m = codec_new(outbox_arena(out), &tom__rl__v1__bandit_rewards_reply__descriptor);
-    struct reward_filter filter = {.version = b->versions.active, .variant = q->policy_variant, .profile = q->profile};
+    struct reward_filter filter = {.variant = q->policy_variant, .profile = q->profile};
     int64_t *rewards = NULL;
     size_t count = 0;
     enum status status = check_variant(b, q->policy_variant, reason);
 
     if (status == STATUS_OK)
         status = check_filters(b, q->profile, "", reason);
+    if (status == STATUS_OK)
+        status = versions_find(&b->versions, q->reward_version, &filter.version, reason);
     if (q->days)
         filter.from = outbox_now(out).us / US - (int64_t)q->days * SECONDS_PER_DAY;
     if (status == STATUS_OK)
@@ -150,6 +152,7 @@ enum status bandit_on_rebuild(void *state, const struct in_msg *in, struct outbo
         return status;
     m->identical = check.differences == 0;
     m->rows = check.rows;
+    m->given_up = check.given_up;
     m->buckets = check.buckets;
     m->differences = check.differences;
     m->first_difference = arena_str(outbox_arena(out), check.first);

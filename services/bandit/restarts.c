@@ -42,8 +42,8 @@ enum status restarts_load(struct store *store, const char *version, struct resta
 enum status restarts_add(struct store *store, const char *version, const struct restart *r, int64_t now,
                          struct restarts *restarts)
 {
-    struct query *q = store_query(
-        store, "INSERT INTO restart (version, level, cell, variant, hour, evidence, found_at) VALUES (?, ?, ?, ?, ?, ?, ?)");
+    struct query *q = store_query(store, "INSERT INTO restart (version, level, cell, variant, hour, evidence, found_at, mean_before,"
+                                         " mean_after, policy_version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, '')");
 
     query_bind_text(q, 1, version);
     query_bind_int(q, 2, r->level);
@@ -52,6 +52,8 @@ enum status restarts_add(struct store *store, const char *version, const struct 
     query_bind_int(q, 5, r->from);
     query_bind_real(q, 6, r->evidence);
     query_bind_int(q, 7, now);
+    query_bind_real(q, 8, r->before);
+    query_bind_real(q, 9, r->after);
     enum status status = query_run(q, NULL);
     if (status == STATUS_OK)
         append(restarts, r);

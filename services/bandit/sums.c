@@ -188,22 +188,32 @@ void sums_fold(struct sums *sums, struct borders to)
     sums->borders = to;
 }
 
-int64_t sums_clear(struct sums *sums, uint32_t variant)
+/* 0: any version, any variant; names count from 1. */
+static bool is_of(const struct bucket *b, uint32_t version, uint32_t variant)
+{
+    return (!version || b->key.version == version) && (!variant || b->key.variant == variant);
+}
+
+static int64_t empty(struct sums *sums, uint32_t version, uint32_t variant)
 {
     int64_t calls = 0;
 
     for (struct bucket *b = bucket_next(&sums->hours, NULL); b; b = bucket_next(&sums->hours, b)) {
-        if (b->key.variant != variant || stats_zero(&b->stats))
+        if (!is_of(b, version, variant) || stats_zero(&b->stats))
             continue;
         calls += b->stats.n;
         b->stats = (struct stats){0};
         mark(sums, b);
     }
     for (struct bucket *b = bucket_next(&sums->totals, NULL); b; b = bucket_next(&sums->totals, b))
-        if (b->key.variant == variant)
+        if (is_of(b, version, variant))
             b->stats = (struct stats){0};
     return calls;
 }
+
+int64_t sums_clear(struct sums *sums, uint32_t variant) { return variant ? empty(sums, 0, variant) : 0; }
+
+int64_t sums_drop(struct sums *sums, uint32_t version) { return version ? empty(sums, version, 0) : 0; }
 
 /* Buckets of `a` against those of `b`; when `absent` only those that b does not hold: the others were compared the other way round. */
 static int64_t compare(const struct bucket_table *a, const struct bucket_table *b, bool absent, int64_t *compared, struct bucket_key *first)

@@ -61,6 +61,9 @@ void sums_fold(struct sums *sums, struct borders to);
 /* Empties every bucket of the variant; how many calls were in them. */
 int64_t sums_clear(struct sums *sums, uint32_t variant);
 
+/* Empties every bucket of the version; how many calls were in them. */
+int64_t sums_drop(struct sums *sums, uint32_t version);
+
 /* How many buckets differ, empty ones counting as absent; totals too.  ret_first is one that does. */
 int64_t sums_compare(const struct sums *a, const struct sums *b, int64_t *ret_compared, struct bucket_key *ret_first);
 

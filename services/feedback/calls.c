@@ -177,6 +177,7 @@ static void count_first(struct feedback *f, const CallRecord *r, int64_t now_us)
     const char *variant = variants_label(f->variants, join_variant(r));
     double value;
 
+    metrics_add(f->metrics, METRIC_OWN(FEEDBACK_STORED), 1, NULL, NULL, NULL);
     metrics_add(f->metrics, METRIC_OWN(FEEDBACK_TOTAL), 1, variant, join_profile(r), r->end->agent);
     metrics_observe(f->metrics, METRIC_OWN(FEEDBACK_JOIN_DELAY), now_us > r->end->arrived_us ? (double)(now_us - r->end->arrived_us) / 1e6 : 0, NULL, NULL, NULL);
     if (join_known(r, TOM__RL__V1__KNOWLEDGE__FIELD__FIELD_DURATION_SEC, &value))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* erase.c - feedback.erase: one call is forgotten in every place, and a receipt says so.
+/* erase.c - feedback.erase: a call, or all calls of a caller, are forgotten in every place, and a receipt says so.
  *
- * In one transaction its rows go, a tombstone stops whatever may come back, and feedback.stored {erased} tells those behind us, who take the call out
+ * In one transaction the rows of a call go, a tombstone stops whatever may come back, and feedback.stored {erased} tells those behind us, who take the call out
  * of their sums exactly.  When that is in its stream the streams are searched one after the other, and each message of the call is overwritten.
  * Only then the answer leaves, so a receipt is never a promise.  A kill in between loses nothing: table `erasure` says what is still to be done, under
  * the pseudonyms; the raw id is kept nowhere. */
@@ -10,93 +10,13 @@
 #include <string.h>
 
 #include "call_id.h"
-#include "feedback.h"
+#include "erase.h"
 #include "log.h"
 
-enum { RETRY_US = 1000000, LOOK_US = 100000, LONGEST_ID = 127 };
+enum { RETRY_US = 1000000, LOOK_US = 100000 };
 
 /* In this order: what a message of one stream causes lies in a later one. */
 static const enum stream places[ERASE_PLACES] = {STREAM_CALLS, STREAM_DECISIONS, STREAM_FEEDBACK, STREAM_REWARDS, STREAM_DLQ};
-
-/* ---- is a message of the call?  In a thread of the bus: only what the job holds ----------------------------------------------------------- */
-
-static bool is_wanted(const struct erasure *e, const uint8_t *key)
-{
-    for (size_t i = 0; i < e->key_count; i++)
-        if (memcmp(e->keys[i], key, CALL_KEY_BYTES) == 0)
-            return true;
-    return false;
-}
-
-static bool wanted_id(const struct erasure *e, const char *id, size_t length)
-{
-    char text[LONGEST_ID + 1], *trimmed = text;
-    uint8_t key[CALL_KEY_BYTES];
-    struct reason reason;
-
-    snprintf(text, sizeof text, "%.*s", (int)(length < LONGEST_ID ? length : LONGEST_ID), id);
-    if (call_id_check(&trimmed, "call_id", &reason) != STATUS_OK)
-        return false;
-    for (size_t i = 0; keyring_id(e->ring, i); i++) {
-        pseudonym(e->ring, i, DOMAIN_CALL, trimmed, key);
-        if (is_wanted(e, key))
-            return true;
-    }
-    return false;
-}
-
-static const char *text_member(const ProtobufCMessage *m, const char *name)
-{
-    const ProtobufCFieldDescriptor *f = protobuf_c_message_descriptor_get_field_by_name(m->descriptor, name);
-
-    return f ? *(char *const *)(const void *)((const char *)m + f->offset) : NULL;
-}
-
-/* What is no message at all may still name the call: the text behind "call_id":, or the first field of a protobuf message, which it always is. */
-static bool rubbish_names_it(const struct erasure *e, const uint8_t *data, size_t size)
-{
-    static const char *const names[] = {"\"call_id\"", "\"callId\""};
-
-    if (size > 2 && data[0] == 0x0a && data[1] < 128 && (size_t)data[1] + 2 <= size && wanted_id(e, (const char *)data + 2, data[1]))
-        return true;
-    for (size_t n = 0; n < COUNT_OF(names); n++) {
-        const uint8_t *end = data + size, *at = memmem(data, size, names[n], strlen(names[n]));
-        const uint8_t *open = at ? memchr(at + strlen(names[n]), '"', (size_t)(end - at) - strlen(names[n])) : NULL;
-        const uint8_t *close = open ? memchr(open + 1, '"', (size_t)(end - open) - 1) : NULL;
-        if (open && wanted_id(e, (const char *)open + 1, (size_t)((close ? close : end) - open) - 1))
-            return true;
-    }
-    return false;
-}
-
-static bool message_names_it(struct erasure *e, enum subject subject, const uint8_t *data, size_t size, int depth)
-{
-    ProtobufCMessage *m = NULL;
-    struct reason reason;
-    bool json;
-
-    if (subject == SUBJECT_COUNT
-        || codec_decode(&e->arena, subject_table[subject].message, data, size, 1 << 20, &json, &m, &reason) != STATUS_OK)
-        return rubbish_names_it(e, data, size);
-    const char *id = text_member(m, "call_id"), *key_text = text_member(m, "call_key");
-    uint8_t key[CALL_KEY_BYTES];
-    if (id)
-        return wanted_id(e, id, strlen(id));
-    if (key_text)
-        return call_key_parse(key_text, key) && is_wanted(e, key);
-    if (m->descriptor != &tom__rl__v1__dead_letter__descriptor || depth > 1)
-        return false;
-    const DeadLetter *letter = (const DeadLetter *)m;
-    return message_names_it(e, subject_find(letter->subject), letter->payload.data, letter->payload.len, depth + 1);
-}
-
-static bool wanted(void *ctx, enum subject subject, const uint8_t *data, size_t size)
-{
-    struct erasure *e = ctx;
-
-    arena_reset(&e->arena);
-    return message_names_it(e, subject, data, size, 0);
-}
 
 /* ---- the database ----------------------------------------------------------------------------------------------------------------------------- */
 
@@ -129,36 +49,46 @@ static enum status forget_call(struct feedback *f, struct outbox *out, const uin
     return status;
 }
 
-static enum status erase_key(struct feedback *f, struct outbox *out, size_t i)
+static void remember(struct erasure *e, const uint8_t *key, int64_t revision)
+{
+    if (e->key_count == e->key_capacity)
+        e->keys = xrealloc(e->keys, (e->key_capacity = e->key_capacity ? 2 * e->key_capacity : MAX_KEYS) * sizeof *e->keys);
+    memcpy(e->keys[e->key_count++], key, CALL_KEY_BYTES);
+    e->revision = revision;
+}
+
+enum status erase_key(struct feedback *f, struct outbox *out, const uint8_t key[static CALL_KEY_BYTES])
 {
     struct erasure *e = &f->erasure;
     struct query *q = store_query(f->store.store, "INSERT INTO erasure(revision, call_key, rows) VALUES(?, ?, ?)");
-    enum status status = forget_call(f, out, e->keys[i]);
+    enum status status = forget_call(f, out, key);
 
+    question_forget(f, key);
     if (status == STATUS_OK)
-        status = keys_forget_alias(f, e->keys[i]);
+        status = keys_forget_alias(f, key);
     if (status == STATUS_OK)
-        status = tombstones_add(f->tombstones, e->keys[i], outbox_now(out).us);
+        status = tombstones_add(f->tombstones, key, outbox_now(out).us);
     if (status != STATUS_OK)
         return status;
-    e->revisions[i] = feedback_store_next_revision(&f->store, outbox_now(out));
-    query_bind_int(q, 1, e->revisions[i]);
-    query_bind_blob(q, 2, e->keys[i], CALL_KEY_BYTES);
-    query_bind_int(q, 3, e->rows);
-    calls_say_erased(out, e->keys[i], e->revisions[i]);
+    remember(e, key, feedback_store_next_revision(&f->store, outbox_now(out)));
+    query_bind_int(q, 1, e->revision);
+    query_bind_blob(q, 2, key, CALL_KEY_BYTES);
+    query_bind_int(q, 3, (int64_t)e->rows);
+    calls_say_erased(out, key, e->revision);
     return query_run(q, NULL);
 }
 
 /* ---- the job ------------------------------------------------------------------------------------------------------------------------------------ */
 
-static void name_receipt(struct erasure *e)
+/* By the pseudonym under the key of the day: of a call, of a caller. */
+static void name_receipt(char kind, const uint8_t *key, char ret[static RECEIPT_SIZE])
 {
     uint8_t hash[CALL_KEY_BYTES];
     char text[CALL_KEY_TEXT];
 
-    tombstone_of(e->keys[0], hash);
+    tombstone_of(key, hash);
     call_key_text(hash, text);
-    snprintf(e->receipt, sizeof e->receipt, "e-%.16s", text);
+    snprintf(ret, RECEIPT_SIZE, "%c-%.16s", kind, text);
 }
 
 /* What was begun in the last life; said again when it may not have got into its stream. */
@@ -170,17 +100,20 @@ enum status erase_resume(struct feedback *f, struct outbox *out)
     size_t size;
     bool row;
 
-    while ((status = query_step(q, &row)) == STATUS_OK && row && e->key_count < MAX_KEYS) {
-        e->revisions[e->key_count] = query_int(q, 0);
-        memcpy(e->keys[e->key_count], query_blob(q, 1, &size), CALL_KEY_BYTES);
+    while ((status = query_step(q, &row)) == STATUS_OK && row) {
+        remember(e, query_blob(q, 1, &size), query_int(q, 0));
         e->rows = (uint64_t)query_int(q, 2);
-        if (e->revisions[e->key_count] > f->published)
-            calls_say_erased(out, e->keys[e->key_count], e->revisions[e->key_count]);
-        e->key_count++;
+        if (e->revision > f->published)
+            calls_say_erased(out, e->keys[e->key_count - 1], e->revision);
     }
     query_reset(q);
-    if (e->key_count)
-        name_receipt(e);
+    if (status == STATUS_OK)
+        status = erase_caller_resume(f);
+    if (e->caller_count)
+        name_receipt('c', e->callers[0], e->receipt);
+    else if (e->key_count)
+        name_receipt('e', e->keys[0], e->receipt);
+    erase_sort(e);
     return status;
 }
 
@@ -201,6 +134,9 @@ static void answer(struct feedback *f, struct outbox *out)
     for (size_t i = 0; i < ERASE_PLACES; i++)
         MAP_ADD(arena, m, erased, Erased, place_name(i), e->counts[i]);
     m->receipt_id = arena_str(arena, e->receipt);
+    m->key_ids = arena_alloc(arena, MAX_KEYS * sizeof *m->key_ids);
+    for (; keyring_id(e->ring, m->n_key_ids); m->n_key_ids++)
+        m->key_ids[m->n_key_ids] = arena_str(arena, keyring_id(e->ring, m->n_key_ids));
     if (e->reply[0])
         outbox_reply(out, &asker, &m->base);
 }
@@ -210,7 +146,8 @@ static enum status clear_log(struct feedback *f)
 {
     f->erasure.place++;
     store_truncate_log(f->store.store);
-    return query_run(store_query(f->store.store, "DELETE FROM erasure"), NULL);
+    enum status status = query_run(store_query(f->store.store, "DELETE FROM erasure"), NULL);
+    return status == STATUS_OK ? query_run(store_query(f->store.store, "DELETE FROM caller_erasure"), NULL) : status;
 }
 
 static void finish(struct feedback *f, struct outbox *out)
@@ -221,7 +158,7 @@ static void finish(struct feedback *f, struct outbox *out)
     for (size_t i = 0; i < ERASE_PLACES; i++)
         messages += e->counts[i];
     log_info("call.erased", "receipt=%s rows=%llu messages=%llu", e->receipt, (unsigned long long)e->rows, (unsigned long long)messages);
-    metrics_add(f->metrics, METRIC_OWN(FEEDBACK_ERASED), 1, NULL, NULL, NULL);
+    metrics_add(f->metrics, METRIC_OWN(FEEDBACK_ERASED), e->caller_count ? (double)e->rows : 1, NULL, NULL, NULL);
     answer(f, out);
     erase_done(f);
 }
@@ -229,6 +166,7 @@ static void finish(struct feedback *f, struct outbox *out)
 void erase_done(struct feedback *f)
 {
     keyring_free(f->erasure.ring);
+    free(f->erasure.keys);
     arena_done(&f->erasure.arena);
     f->erasure = (struct erasure){0};
 }
@@ -239,18 +177,20 @@ static enum status is_said(struct feedback *f, bool *ret)
     int64_t published = 0;
     enum status status = feedback_store_number(&f->store, "SELECT coalesce(max(value), 0) FROM rl_loop WHERE name = 'published'", &published);
 
-    *ret = published >= f->erasure.revisions[f->erasure.key_count - 1];
+    *ret = published >= f->erasure.revision;
     return status;
 }
 
 static void search(struct feedback *f, struct outbox *out)
 {
     struct erasure *e = &f->erasure;
-    const struct bus_scrub scrub = {.stream = places[e->place], .wanted = wanted, .ctx = e};
+    const struct bus_scrub scrub = {.stream = places[e->place], .wanted = erase_wanted, .ctx = e};
     enum status status = outbox_scrub(out, &scrub, &e->counts[e->place]);
 
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
+        e->walks = e->place == 0 && e->caller_count;
         e->place++;
+    }
     if (status != STATUS_UNAVAILABLE)
         return;
     e->next_us = outbox_mono(out).us + RETRY_US;
@@ -274,8 +214,10 @@ enum status erase_some(struct feedback *f, struct outbox *out)
     struct erasure *e = &f->erasure;
     bool said = false;
 
-    if (!e->key_count || outbox_mono(out).us < e->next_us)
+    if (!e->receipt[0] || outbox_mono(out).us < e->next_us)
         return STATUS_OK;
+    if (e->walks)
+        return erase_caller_some(f, out);
     e->next_us = outbox_mono(out).us + LOOK_US;
     enum status status = is_said(f, &said);
     if (status != STATUS_OK || !said || !ready(f))
@@ -289,7 +231,7 @@ enum status erase_some(struct feedback *f, struct outbox *out)
 
 mono_time erase_next(const struct feedback *f, mono_time now)
 {
-    return f->erasure.key_count ? (mono_time){f->erasure.next_us} : mono_after(now, 1000000);
+    return f->erasure.receipt[0] ? (mono_time){f->erasure.next_us} : mono_after(now, 1000000);
 }
 
 /* ---- feedback.erase ------------------------------------------------------------------------------------------------------------------------------ */
@@ -300,29 +242,49 @@ static void remember_asker(struct erasure *e, const struct in_msg *in)
     e->json = in->json;
 }
 
+static enum status begin(struct feedback *f, struct outbox *out, const char *call_id)
+{
+    uint8_t key[CALL_KEY_BYTES];
+    enum status status = STATUS_OK;
+
+    for (size_t i = 0; keyring_id(f->ring, i) && status == STATUS_OK; i++) {
+        pseudonym(f->ring, i, DOMAIN_CALL, call_id, key);
+        status = erase_key(f, out, key);
+    }
+    erase_sort(&f->erasure);
+    return status;
+}
+
+static enum status begin_caller(struct feedback *f, struct outbox *out, const char *caller)
+{
+    struct erasure *e = &f->erasure;
+
+    for (; keyring_id(f->ring, e->caller_count); e->caller_count++)
+        pseudonym(f->ring, e->caller_count, DOMAIN_CALLER, caller, e->callers[e->caller_count]);
+    return erase_caller_begin(f, outbox_now(out).us);
+}
+
 enum status on_erase(void *state, const struct in_msg *in, struct outbox *out, struct reason *reason)
 {
     struct feedback *f = state;
     FeedbackEraseRequest *q = (FeedbackEraseRequest *)in->body;
     struct erasure *e = &f->erasure;
     uint8_t key[CALL_KEY_BYTES];
-    enum status status = call_id_check(&q->call_id, "call_id", reason);
+    char receipt[RECEIPT_SIZE];
+    bool caller;
+    enum status status = whom_asked(f, &q->call_id, &q->caller_key, &caller, reason);
 
     if (status != STATUS_OK)
         return status;
-    pseudonym(f->ring, 0, DOMAIN_CALL, q->call_id, key);
-    if (e->key_count && !is_wanted(e, key))
-        return reason_fail(reason, STATUS_BUSY, "", "another call is being erased; ask again in a moment");
+    pseudonym(f->ring, 0, caller ? DOMAIN_CALLER : DOMAIN_CALL, caller ? q->caller_key : q->call_id, key);
+    name_receipt(caller ? 'c' : 'e', key, receipt);
+    if (e->receipt[0] && strcmp(e->receipt, receipt) != 0)
+        return reason_fail(reason, STATUS_BUSY, "", "another call or caller is being erased; ask again in a moment");
     remember_asker(e, in);
-    if (e->key_count)
+    if (e->receipt[0])
         return STATUS_OK;
-    for (; keyring_id(f->ring, e->key_count) && status == STATUS_OK; e->key_count++) {
-        pseudonym(f->ring, e->key_count, DOMAIN_CALL, q->call_id, e->keys[e->key_count]);
-        question_forget(f, e->keys[e->key_count]);
-        status = erase_key(f, out, e->key_count);
-    }
-    name_receipt(e);
-    return status;
+    memcpy(e->receipt, receipt, sizeof receipt);
+    return caller ? begin_caller(f, out, q->caller_key) : begin(f, out, q->call_id);
 }
 
 /* ---- after a restore ------------------------------------------------------------------------------------------------------------------------------ */

@@ -5,21 +5,24 @@
  * in any order and any number of times; join.c says what follows. */
 #include "feedback.h"
 
+#include <math.h>
 #include <stdlib.h>
-
 #include <string.h>
 
 #include "log.h"
 
-enum { HOUR_S = 3600, DAY_S = 86400 };
+enum { HOUR_S = 3600, DAY_S = 86400, FILL_CHUNK = 1000 };
 
 #define K(type, member, ...) CONFIG_##type(struct feedback, member, __VA_ARGS__)
 
 static const char *const out_of_range[] = {"reject", "clamp", NULL};
+static const char *const consent_defaults[] = {"given", "none", NULL};
 
 static const struct config_key keys[] = {
     K(BOOL, allow_unknown_resolution, "feedback.allow_unknown_resolution", "false", NULL, "Take calls whose resolution is told later, by an amendment."),
-    K(INT, amendment_window_days, "feedback.amendment_window_days", "30", 1, 365, NULL, "How long after its end arrived a call may be amended, days."),
+    CONFIG_AMENDMENT_WINDOW(struct feedback, amendment_window_days, false),
+    K(ENUM, consent_default, "feedback.consent_default", consent_defaults, "given",
+      "What a call means whose end says nothing of consent: given, it counts; none, it is treated as consent NONE."),
     K(TEXT, db_path, "feedback.db_path", "", "RL_FEEDBACK_DB_PATH", "The database; empty: <data_dir>/rl/feedback.db."),
     K(INT, join_idle_s, "feedback.join_idle_s", "60", 0, 3600, NULL, "It gives up only when no decision was on its way for so many seconds."),
     K(INT, join_wait_s, "feedback.join_wait_s", "600", 1, 86400, NULL, "How long a call that names no variant waits for its decision, seconds."),
@@ -39,13 +42,15 @@ static const struct config_key keys[] = {
 };
 
 static const struct metric metrics[] = {
-    [FEEDBACK_TOTAL] = {"rl_feedback_total", METRIC_COUNTER, "Calls stored.", {"policy_variant", "profile", "agent"}},
-    [FEEDBACK_RATING] = {"rl_user_rating_distribution", METRIC_HISTOGRAM, "First rating of each call, whenever it came.", {"policy_variant"}, .bounds = {1, 2, 3, 4, 5}, .bound_count = 5},
+    [FEEDBACK_TOTAL] = {"rl_feedback_total", METRIC_COUNTER, "Calls stored.", {"policy_variant", "profile", "agent"}, .cell = "rl_feedback_total"},
+    [FEEDBACK_RATING] = {"rl_user_rating_distribution", METRIC_HISTOGRAM, "First rating of each call, whenever it came.", {"policy_variant"}, .bounds = {1, 2, 3, 4, 5}, .bound_count = 5,
+                         .cell = "rl_user_rating_distribution"},
     [FEEDBACK_DURATION] = {"rl_session_duration_seconds", METRIC_HISTOGRAM, "Length of calls.", {"policy_variant"},
-                           .bounds = {30, 60, 120, 180, 300, 600, 900}, .bound_count = 7},
-    [FEEDBACK_BARGE_IN] = {"rl_barge_in_total", METRIC_COUNTER, "Barge-ins.", {"policy_variant"}},
-    [FEEDBACK_ESCALATION] = {"rl_escalation_total", METRIC_COUNTER, "Escalations.", {"policy_variant"}},
-    [FEEDBACK_SUCCESS] = {"rl_policy_success_rate", METRIC_GAUGE, "Share of the variant's calls that were resolved.", {"policy_variant"}},
+                           .bounds = {30, 60, 120, 180, 300, 600, 900}, .bound_count = 7, .cell = "rl_session_duration_seconds"},
+    [FEEDBACK_BARGE_IN] = {"rl_barge_in_total", METRIC_COUNTER, "Barge-ins.", {"policy_variant"}, .cell = "rl_feedback_total"},
+    [FEEDBACK_ESCALATION] = {"rl_escalation_total", METRIC_COUNTER, "Escalations.", {"policy_variant"}, .cell = "rl_feedback_total"},
+    [FEEDBACK_SUCCESS] = {"rl_policy_success_rate", METRIC_GAUGE, "Share of the variant's calls that were resolved.", {"policy_variant"}, .cell = "rl_feedback_total"},
+    [FEEDBACK_STORED] = {"rl_calls_stored_total", METRIC_COUNTER, "Calls stored, whatever variant, profile and agent.", {NULL}},
     [FEEDBACK_DUPLICATE] = {"rl_duplicate_ends_total", METRIC_COUNTER, "Further call.ended of a call that has one.", {NULL}},
     [FEEDBACK_AMENDED] = {"rl_amendments_total", METRIC_COUNTER, "Amendments: before the end (early), after it (late), or after the window and refused (too_late).", {"when"}},
     [FEEDBACK_OVERRIDDEN] = {"rl_decision_overridden_total", METRIC_COUNTER, "Calls that spoke another variant than was decided.", {NULL}},
@@ -117,6 +122,17 @@ static End *end_of(struct feedback *f, struct arena *arena, const CallEnded *m, 
     return e;
 }
 
+/* An end without a word on it falls under the operator's default, unless the caller is known to consent: a second end, or the router's own
+ * conclusion, takes no yes back. */
+static bool refuses_consent(const struct feedback *f, const struct call *c, const CallEnded *m)
+{
+    bool agreed = c->record->end && c->record->end->consent == TOM__RL__V1__CONSENT__CONSENT_GIVEN;
+
+    if (m->consent == TOM__RL__V1__CONSENT__CONSENT_UNSPECIFIED)
+        return f->consent_default && !agreed;
+    return m->consent == TOM__RL__V1__CONSENT__CONSENT_NONE;
+}
+
 /* What came before is forgotten, and taken back where it was counted; what stays is the pseudonym, so that nothing that comes later is kept either.
  * A refusal counts whenever it comes: neither what the router concluded of a call nor an earlier end speaks for its caller. */
 static void refuse_consent(struct feedback *f, struct call *c, int64_t now_us)
@@ -141,7 +157,7 @@ static enum status on_ended(void *state, const struct in_msg *in, struct outbox 
     if (status != STATUS_OK)
         return status;
     metrics_add(f->metrics, METRIC_OWN(FEEDBACK_CLAMPED), clamped, NULL, NULL, NULL);
-    if (m->consent == TOM__RL__V1__CONSENT__CONSENT_NONE) {
+    if (refuses_consent(f, c, m)) {
         open_for_change(f, c);
         refuse_consent(f, c, in->time_us);
         return STATUS_OK;
@@ -285,7 +301,8 @@ static void show(struct feedback *f)
                 n += f->store.tallies[i].n;
                 resolved += f->store.tallies[i].resolved;
             }
-        metrics_set(f->metrics, METRIC_OWN(FEEDBACK_SUCCESS), n ? (double)resolved / (double)n : 0, f->variants->items[v].id, NULL, NULL);
+        bool few = n > 0 && n < f->common->min_cell_size;
+        metrics_set(f->metrics, METRIC_OWN(FEEDBACK_SUCCESS), few ? NAN : n ? (double)resolved / (double)n : 0, f->variants->items[v].id, NULL, NULL);
     }
 }
 
@@ -303,6 +320,8 @@ static enum status tick(void *state, struct outbox *out)
     if (status == STATUS_OK)
         status = cleanup_some(f, out);
     if (status == STATUS_OK)
+        status = feedback_store_fill_callers(&f->store, outbox_arena(out), FILL_CHUNK);
+    if (status == STATUS_OK)
         status = erase_some(f, out);
     metrics_set(f->metrics, METRIC_OWN(FEEDBACK_WAITING), (double)f->store.waiting, NULL, NULL, NULL);
     show(f);
@@ -312,7 +331,7 @@ static enum status tick(void *state, struct outbox *out)
 static mono_time next_tick(void *state, mono_time now)
 {
     const struct feedback *f = state;
-    if (f->replay_run || f->cleanup_moves)
+    if (f->replay_run || f->cleanup_moves || f->store.unfilled)
         return now;
     return erase_next(f, now);
 }
@@ -322,7 +341,7 @@ static mono_time next_tick(void *state, mono_time now)
 static void declare_series(struct feedback *f)
 {
     static const size_t plain[] = {FEEDBACK_DUPLICATE, FEEDBACK_OVERRIDDEN, FEEDBACK_NO_CONSENT, FEEDBACK_CLAMPED, FEEDBACK_NO_DECISION, FEEDBACK_DROPPED,
-                                   FEEDBACK_DELETED, FEEDBACK_DANGLING, FEEDBACK_JOIN_DELAY, FEEDBACK_RATING_DELAY, FEEDBACK_ERASED};
+                                   FEEDBACK_DELETED, FEEDBACK_DANGLING, FEEDBACK_JOIN_DELAY, FEEDBACK_RATING_DELAY, FEEDBACK_ERASED, FEEDBACK_STORED};
 
     for (size_t v = 0; v < f->variants->count; v++) {
         const char *id = f->variants->items[v].id;

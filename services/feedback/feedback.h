@@ -15,21 +15,28 @@ enum { CALL_SLOTS = 4096, LOOK_BACK_DAYS = 3, MIN_RETENTION_DAYS = LOOK_BACK_DAY
 enum feedback_metric {
     FEEDBACK_TOTAL, FEEDBACK_RATING, FEEDBACK_DURATION, FEEDBACK_BARGE_IN, FEEDBACK_ESCALATION, FEEDBACK_SUCCESS, FEEDBACK_DUPLICATE, FEEDBACK_AMENDED,
     FEEDBACK_OVERRIDDEN, FEEDBACK_NO_CONSENT, FEEDBACK_CLAMPED, FEEDBACK_NO_DECISION, FEEDBACK_DROPPED, FEEDBACK_DELETED, FEEDBACK_WAITING,
-    FEEDBACK_ANSWERS, FEEDBACK_DANGLING, FEEDBACK_JOIN_DELAY, FEEDBACK_RATING_DELAY, FEEDBACK_ERASED
+    FEEDBACK_ANSWERS, FEEDBACK_DANGLING, FEEDBACK_JOIN_DELAY, FEEDBACK_RATING_DELAY, FEEDBACK_ERASED, FEEDBACK_STORED
 };
 
-/* The call that is being erased, under every key of the ring. */
-enum { ERASE_PLACES = 5 };
+/* What is being erased: a call under every key of the ring, or all calls of a caller. */
+enum { ERASE_PLACES = 5, RECEIPT_SIZE = 24 };
 struct erasure {
-    size_t key_count; /* 0: none is */
-    uint8_t keys[MAX_KEYS][CALL_KEY_BYTES];
-    int64_t revisions[MAX_KEYS], next_us; /* of its last word; service time of the next look */
+    char receipt[RECEIPT_SIZE]; /* "": nothing is */
+    size_t key_count, key_capacity;
+    uint8_t (*keys)[CALL_KEY_BYTES]; /* of calls, sorted while the streams are searched */
+    int64_t revision, next_us; /* of the last word; service time of the next look */
+    size_t caller_count; /* 0: it is one call */
+    uint8_t callers[MAX_KEYS][CALL_KEY_BYTES];
+    int64_t until_us; /* calls whose end had arrived by then */
+    struct caller_place at; /* where the walk through them is, */
+    size_t walk_key; /* under this one of `callers` */
+    bool walks, walk_found;
     struct keyring *ring; /* the search's own */
     struct arena arena;
     size_t place; /* how many streams are done */
     uint64_t rows, counts[ERASE_PLACES];
     unsigned complained;
-    char receipt[24], reply[256]; /* reply "": nobody asks any more */
+    char reply[256]; /* "": nobody asks any more */
     bool json;
 };
 
@@ -45,7 +52,7 @@ enum { ASKED_SETS = 4096, ASKED_WAYS = 4 };
 struct feedback {
     int64_t join_wait_s, join_idle_s, outcome_wait_h, amendment_window_days, retention_days;
     bool allow_unknown_resolution;
-    int out_of_range;
+    int out_of_range, consent_default; /* 1: none */
     const char *db_path;
     int language, question_wording;
     const char *question[2], *question_retry[2]; /* by language: de, en */
@@ -151,6 +158,9 @@ handler_fn on_query;
 /* ---- export.c ---- */
 
 handler_fn on_export;
+
+/* Whom a request is about, checked and trimmed: one call, or all calls of a caller.  STATUS_BUSY: callers cannot be found yet. */
+enum status whom_asked(const struct feedback *f, char **call_id, char **caller_key, bool *ret_caller, struct reason *reason) MUST_CHECK;
 
 /* ---- cleanup.c ---- */
 

@@ -34,6 +34,14 @@ const char *const feedback_migrations[FEEDBACK_MIGRATIONS] = {
     "ALTER TABLE replay ADD COLUMN reward_version TEXT NOT NULL DEFAULT ''",
     "CREATE TABLE erasure(revision INTEGER PRIMARY KEY, call_key BLOB NOT NULL, rows INTEGER NOT NULL);"
     "CREATE TABLE alias(call_key BLOB PRIMARY KEY, row_key BLOB NOT NULL, day INTEGER NOT NULL);",
+    /* Of a caller's calls those of a day lie together, for the same reason as above; a call without caller costs nothing.  SQL cannot read the
+     * records of rows that are there: table `fill` says up to which row that is still to be done. */
+    "ALTER TABLE call ADD COLUMN caller_key BLOB;"
+    "CREATE INDEX call_caller ON call(day, caller_key) WHERE caller_key IS NOT NULL;"
+    "CREATE INDEX alias_row ON alias(row_key);"
+    "CREATE TABLE fill(next_id INTEGER NOT NULL, last_id INTEGER NOT NULL);"
+    "INSERT INTO fill SELECT min(id), max(id) FROM call HAVING count(*) > 0;"
+    "CREATE TABLE caller_erasure(place INTEGER PRIMARY KEY, caller_key BLOB NOT NULL, until_us INTEGER NOT NULL);",
 };
 
 /* ---- days ---------------------------------------------------------------------------------------------------------------------------------- */
@@ -220,6 +228,8 @@ enum status feedback_store_open(struct feedback_store *f, struct store *store)
         status = feedback_store_number(f, "SELECT count(*) FROM call WHERE state IN (1, 2) AND waiting_us > 0", &f->waiting);
     if (status == STATUS_OK)
         status = feedback_store_number(f, "SELECT count(*) FROM call WHERE state = 7", &f->retracted);
+    if (status == STATUS_OK)
+        status = feedback_store_number(f, "SELECT last_id - next_id + 1 FROM fill", &f->unfilled);
     return status == STATUS_OK ? feedback_store_number(f, "SELECT max(revision) FROM call WHERE revision > 0", &f->last_revision) : status;
 }
 
@@ -301,14 +311,25 @@ static struct query *insert_or_update(struct feedback_store *f, const struct cal
     struct query *q;
 
     if (c->id) {
-        q = store_query(f->store, "UPDATE call SET revision = ?1, ts = ?2, variant = ?3, state = ?4, waiting_us = ?5, record = ?6 WHERE id = ?7");
-        query_bind_int(q, 7, c->id);
+        q = store_query(f->store, "UPDATE call SET revision = ?1, ts = ?2, variant = ?3, state = ?4, waiting_us = ?5, record = ?6, caller_key = ?7"
+                                  " WHERE id = ?8");
+        query_bind_int(q, 8, c->id);
         return q;
     }
-    q = store_query(f->store, "INSERT INTO call(revision, ts, variant, state, waiting_us, record, day, call_key) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
-    query_bind_int(q, 7, c->day);
-    query_bind_blob(q, 8, c->key, CALL_KEY_BYTES);
+    q = store_query(f->store, "INSERT INTO call(revision, ts, variant, state, waiting_us, record, caller_key, day, call_key)"
+                              " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)");
+    query_bind_int(q, 8, c->day);
+    query_bind_blob(q, 9, c->key, CALL_KEY_BYTES);
     return q;
+}
+
+/* NULL where no caller was told. */
+static void bind_caller(struct query *q, int position, const CallRecord *r)
+{
+    if (r->end && r->end->caller_key.len == CALL_KEY_BYTES)
+        query_bind_blob(q, position, r->end->caller_key.data, CALL_KEY_BYTES);
+    else
+        query_bind_text(q, position, NULL);
 }
 
 enum status feedback_store_put(struct feedback_store *f, struct arena *arena, struct call *c)
@@ -324,6 +345,7 @@ enum status feedback_store_put(struct feedback_store *f, struct arena *arena, st
     query_bind_int(q, 4, c->state);
     query_bind_int(q, 5, c->waiting_us);
     query_bind_blob(q, 6, data, size);
+    bind_caller(q, 7, c->record);
     enum status status = query_run(q, NULL);
     if (status == STATUS_OK && !c->id) {
         c->id = store_last_id(f->store);
@@ -345,4 +367,69 @@ enum status feedback_store_forget(struct feedback_store *f, struct call *c)
     count_row(f, c, false);
     count_day(f, c->day, -1);
     return STATUS_OK;
+}
+
+/* ---- callers --------------------------------------------------------------------------------------------------------------------------------- */
+
+enum status feedback_store_next_of(struct feedback_store *f, struct arena *arena, const uint8_t caller[static CALL_KEY_BYTES], struct caller_place *at,
+                                   struct call **ret)
+{
+    struct query *q = store_query(f->store, "SELECT " FEEDBACK_COLUMNS " FROM call WHERE day = ? AND caller_key = ? AND id > ? ORDER BY id LIMIT 1");
+    enum status status = STATUS_OK;
+
+    *ret = NULL;
+    for (size_t i = place_of(f, at->day); i < f->day_count && !*ret && status == STATUS_OK; i++) {
+        if (f->days[i].day != at->day)
+            *at = (struct caller_place){.day = f->days[i].day};
+        query_bind_int(q, 1, at->day);
+        query_bind_blob(q, 2, caller, CALL_KEY_BYTES);
+        query_bind_int(q, 3, at->id);
+        status = feedback_store_step(q, arena, ret);
+        query_reset(q);
+    }
+    if (*ret)
+        at->id = (*ret)->id;
+    return status;
+}
+
+static enum status set_caller(struct feedback_store *f, const struct call *c)
+{
+    struct query *q = store_query(f->store, "UPDATE call SET caller_key = ? WHERE id = ?");
+
+    if (!c->record->end || c->record->end->caller_key.len != CALL_KEY_BYTES)
+        return STATUS_OK;
+    bind_caller(q, 1, c->record);
+    query_bind_int(q, 2, c->id);
+    return query_run(q, NULL);
+}
+
+static enum status fill_rows(struct feedback_store *f, struct arena *arena, int64_t first, int64_t last)
+{
+    struct query *q = store_query(f->store, "SELECT " FEEDBACK_COLUMNS " FROM call WHERE id >= ? AND id <= ? ORDER BY id");
+    struct call *row;
+    enum status status;
+
+    query_bind_int(q, 1, first);
+    query_bind_int(q, 2, last);
+    while ((status = feedback_store_step(q, arena, &row)) == STATUS_OK && row && (status = set_caller(f, row)) == STATUS_OK)
+        continue;
+    query_reset(q);
+    return status;
+}
+
+enum status feedback_store_fill_callers(struct feedback_store *f, struct arena *arena, int64_t limit)
+{
+    int64_t next = 0, n = f->unfilled < limit ? f->unfilled : limit;
+
+    if (n == 0)
+        return STATUS_OK;
+    enum status status = feedback_store_number(f, "SELECT next_id FROM fill", &next);
+    if (status == STATUS_OK)
+        status = fill_rows(f, arena, next, next + n - 1);
+    if (status != STATUS_OK)
+        return status;
+    struct query *q = store_query(f->store, "UPDATE fill SET next_id = ?");
+    query_bind_int(q, 1, next + n);
+    f->unfilled -= n;
+    return query_run(q, NULL);
 }

@@ -10,7 +10,7 @@
 #include "pseudonym.h"
 #include "store.h"
 
-enum { FEEDBACK_MIGRATIONS = 6 };
+enum { FEEDBACK_MIGRATIONS = 7 };
 extern const char *const feedback_migrations[FEEDBACK_MIGRATIONS];
 
 /* One call of the open batch. */
@@ -45,6 +45,7 @@ struct feedback_store {
     struct store *store;
     int64_t last_revision;
     int64_t waiting, retracted; /* rows */
+    int64_t unfilled; /* rows, at most, whose caller is still to be read from their record: only after an upgrade */
     struct tally *tallies;
     size_t tally_count, tally_capacity;
     struct day_count *days; /* that have rows, ascending */
@@ -60,6 +61,19 @@ enum status feedback_store_find(struct feedback_store *f, struct arena *arena, c
 
 /* As `day` and `back`: on whatever day it was first seen; the newest one. */
 enum { ANY_DAY = 1000000 };
+
+/* Where a walk through the calls of one caller stands; zeros: before the first. */
+struct caller_place {
+    int32_t day;
+    int64_t id; /* of that day */
+};
+
+/* The next call, by day and row, whose record has this pseudonym of a caller; *ret NULL: there is none. */
+enum status feedback_store_next_of(struct feedback_store *f, struct arena *arena, const uint8_t caller[static CALL_KEY_BYTES], struct caller_place *at,
+                                   struct call **ret) MUST_CHECK;
+
+/* Rows of a database that was made before they could be found by their caller: looks into the next `limit`. */
+enum status feedback_store_fill_callers(struct feedback_store *f, struct arena *arena, int64_t limit) MUST_CHECK;
 
 /* Writes the row.  The counts are the caller's: see feedback_store_count. */
 enum status feedback_store_put(struct feedback_store *f, struct arena *arena, struct call *call) MUST_CHECK;

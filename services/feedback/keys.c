@@ -2,13 +2,14 @@
 /* keys.c - a call that spans a rotation of the pseudonym keys stays one call.
  *
  * The key file is read again when it changes.  What comes with an id is looked up under every key; what comes with a pseudonym alone (the
- * decision) may carry the key before, while the call was first told under the new one: an alias leads there, for the life of such messages. */
+ * decision) may carry the key before, while the call was first told under the new one: an alias leads there, for the life of such messages, and is
+ * kept until none is left in its stream, so that who erases the call finds it. */
 #include <string.h>
 
 #include "feedback.h"
 #include "log.h"
 
-enum { DAY_S = 86400, ALIAS_DAYS = LOOK_BACK_DAYS + 1 };
+enum { DAY_S = 86400, ALIAS_DAYS = LOOK_BACK_DAYS + 1, KEPT_DAYS = 15 /* stream DECISIONS: 14 */ };
 
 void keys_refresh(struct feedback *f)
 {
@@ -75,6 +76,6 @@ enum status keys_drop_aliases(struct feedback *f, wall_time now)
 {
     struct query *q = store_query(f->store.store, "DELETE FROM alias WHERE day < ?");
 
-    query_bind_int(q, 1, now.us / 1000000 / DAY_S - ALIAS_DAYS);
+    query_bind_int(q, 1, now.us / 1000000 / DAY_S - KEPT_DAYS);
     return query_run(q, NULL);
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* query.c - feedback.query: stored calls by time, variant and profile, newest first, page by page.
  *
- * A page costs the same wherever it lies: each variant's part of the index (variant, ts, id) is entered where the page before ended, and
- * what they give is put in order.  The profile is known only to the row itself, so a page looks at a bounded number of rows and may be short. */
+ * A page costs the same wherever it lies.  Each variant's part of the index (variant, ts, id) is entered where the page before ended and gives a few
+ * candidates; put in order, they are complete down to the horizon, the oldest that a variant with more to give has given.  What lies above it is looked
+ * at, and then the next few are gathered from there.  The profile is known only to the row itself, so a page looks at a bounded number of rows and may
+ * be short. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -11,14 +13,10 @@
 
 #include "feedback.h"
 
-enum { DEFAULT_LIMIT = 100, MAX_LIMIT = 1000, LOOKED_AT = 600 /* rows, for one page */ };
+enum { DEFAULT_LIMIT = 100, MAX_LIMIT = 1000, LOOKED_AT = 600 /* rows, for one page */, SPARE = 8 /* variants are not heard equally often */ };
 
-/* Where a page begins: strictly older than this. */
+/* Where a call lies in the order of pages. */
 struct place {
-    int64_t ts, id;
-};
-
-struct candidate {
     int64_t ts, id;
 };
 
@@ -26,15 +24,20 @@ struct page {
     const FeedbackQueryRequest *q;
     struct feedback *f;
     struct arena *arena;
-    struct place from; /* the newest that may be in it */
+    struct place from; /* what comes is strictly older */
     int64_t oldest;
-    struct candidate *found;
-    size_t count, most; /* most: rows to look at, of each variant and then of all */
+    size_t limit, most, looked; /* calls wanted; rows to look at, and how many were */
+    const char **variants;
+    size_t variant_count, part; /* how many candidates of each variant at once */
+    struct place *found, horizon;
+    size_t count;
+    bool ended; /* no variant has more than was found */
+    FeedbackQueryReply *reply;
 };
 
 static int newest_first(const void *a, const void *b)
 {
-    const struct candidate *x = a, *y = b;
+    const struct place *x = a, *y = b;
 
     return x->ts != y->ts ? (x->ts < y->ts) - (x->ts > y->ts) : (x->id < y->id) - (x->id > y->id);
 }
@@ -45,12 +48,12 @@ static enum status gather(struct page *p, struct query *q)
     enum status status;
 
     while ((status = query_step(q, &row)) == STATUS_OK && row)
-        p->found[p->count++] = (struct candidate){query_int(q, 0), query_int(q, 1)};
+        p->found[p->count++] = (struct place){query_int(q, 0), query_int(q, 1)};
     query_reset(q);
     return status;
 }
 
-/* The hour in which the page begins, then what is older: each is a range of the index. */
+/* The hour in which it begins, then what is older: each is a range of the index. */
 static enum status gather_variant(struct page *p, const char *variant)
 {
     size_t before = p->count;
@@ -63,57 +66,95 @@ static enum status gather_variant(struct page *p, const char *variant)
     query_bind_text(same, 1, variant);
     query_bind_int(same, 2, p->from.ts);
     query_bind_int(same, 3, p->from.id);
-    query_bind_int(same, 4, (int64_t)p->most);
+    query_bind_int(same, 4, (int64_t)p->part);
     if (p->from.ts >= p->oldest)
         status = gather(p, same);
-    query_bind_text(older, 1, variant);
-    query_bind_int(older, 2, p->from.ts);
-    query_bind_int(older, 3, p->oldest);
-    query_bind_int(older, 4, (int64_t)(p->most - (p->count - before)));
-    return status == STATUS_OK ? gather(p, older) : status;
+    if (status == STATUS_OK && p->count - before < p->part) {
+        query_bind_text(older, 1, variant);
+        query_bind_int(older, 2, p->from.ts);
+        query_bind_int(older, 3, p->oldest);
+        query_bind_int(older, 4, (int64_t)(p->part - (p->count - before)));
+        status = gather(p, older);
+    }
+    if (status == STATUS_OK && p->count - before == p->part) {
+        p->ended = false;
+        if (newest_first(&p->found[p->count - 1], &p->horizon) < 0)
+            p->horizon = p->found[p->count - 1];
+    }
+    return status;
 }
 
 static enum status gather_all(struct page *p)
 {
-    const struct feedback_store *store = &p->f->store;
     enum status status = STATUS_OK;
 
-    p->found = arena_alloc(p->arena, (store->tally_count * p->most + 1) * sizeof *p->found);
-    for (size_t i = 0; i < store->tally_count && status == STATUS_OK; i++) {
-        const char *variant = store->tallies[i].variant;
-        bool done = p->q->policy_variant[0] && strcmp(p->q->policy_variant, variant) != 0;
-        for (size_t k = 0; k < i && !done; k++)
-            done = strcmp(store->tallies[k].variant, variant) == 0;
-        if (!done)
-            status = gather_variant(p, variant);
-    }
+    p->count = 0;
+    p->ended = true;
+    p->horizon = (struct place){INT64_MIN, INT64_MIN};
+    for (size_t i = 0; i < p->variant_count && status == STATUS_OK; i++)
+        status = gather_variant(p, p->variants[i]);
     if (p->count)
         qsort(p->found, p->count, sizeof *p->found, newest_first);
-    p->count = p->count < p->most ? p->count : p->most;
+    while (p->count && newest_first(&p->found[p->count - 1], &p->horizon) > 0)
+        p->count--;
     return status;
 }
 
-/* Reads the rows, and takes those of the profile until the page is full. */
-static enum status fill(struct page *p, size_t limit, FeedbackQueryReply *m)
+static bool full(const struct page *p) { return p->reply->n_events == p->limit || p->looked == p->most; }
+
+/* Reads the rows, and takes those of the profile; *ret_left: the page was full before all were looked at. */
+static enum status look(struct page *p, bool *ret_left)
 {
     struct query *q = store_query(p->f->store.store, "SELECT " FEEDBACK_COLUMNS " FROM call WHERE id = ?");
     size_t i = 0;
 
-    m->events = arena_alloc(p->arena, limit * sizeof *m->events);
-    for (; i < p->count && m->n_events < limit; i++) {
+    for (; i < p->count && !full(p); i++, p->looked++) {
         struct call *row = NULL;
         query_bind_int(q, 1, p->found[i].id);
         enum status status = feedback_store_step(q, p->arena, &row);
         query_reset(q);
         if (status != STATUS_OK)
             return status;
-        FeedbackStored *event = event_of(p->arena, row);
-        if (!p->q->profile[0] || strcmp(event->profile, p->q->profile) == 0)
-            m->events[m->n_events++] = event;
+        p->from = p->found[i];
+        if (!p->q->profile[0] || strcmp(join_profile(row->record), p->q->profile) == 0)
+            p->reply->events[p->reply->n_events++] = event_of(p->arena, row);
     }
-    if (i > 0 && (i < p->count || p->count == p->most))
-        m->next = arena_printf(p->arena, "%" PRId64 ".%" PRId64, p->found[i - 1].ts, p->found[i - 1].id);
+    *ret_left = i < p->count;
     return STATUS_OK;
+}
+
+static void name_variants(struct page *p)
+{
+    const struct feedback_store *store = &p->f->store;
+
+    p->variants = arena_alloc(p->arena, (store->tally_count + 1) * sizeof *p->variants);
+    for (size_t i = 0; i < store->tally_count; i++) {
+        const char *variant = store->tallies[i].variant;
+        bool known = p->q->policy_variant[0] && strcmp(p->q->policy_variant, variant) != 0;
+        for (size_t k = 0; k < p->variant_count && !known; k++)
+            known = strcmp(p->variants[k], variant) == 0;
+        if (!known)
+            p->variants[p->variant_count++] = variant;
+    }
+}
+
+static enum status fill(struct page *p)
+{
+    bool left = false;
+    enum status status = STATUS_OK;
+
+    name_variants(p);
+    p->part = p->limit / (p->variant_count + 1) + SPARE;
+    p->found = arena_alloc(p->arena, (p->variant_count * p->part + 1) * sizeof *p->found);
+    p->reply->events = arena_alloc(p->arena, p->limit * sizeof *p->reply->events);
+    for (p->ended = false; status == STATUS_OK && !full(p) && !p->ended;) {
+        status = gather_all(p);
+        if (status == STATUS_OK)
+            status = look(p, &left);
+    }
+    if (left || !p->ended)
+        p->reply->next = arena_printf(p->arena, "%" PRId64 ".%" PRId64, p->from.ts, p->from.id);
+    return status;
 }
 
 static enum status check_time(double value, const char *field, struct reason *reason)
@@ -145,19 +186,19 @@ static enum status read_request(const FeedbackQueryRequest *q, struct place *ret
 enum status on_query(void *state, const struct in_msg *in, struct outbox *out, struct reason *reason)
 {
     const FeedbackQueryRequest *q = (const FeedbackQueryRequest *)in->body;
-    struct page p = {.q = q, .f = state, .arena = outbox_arena(out)};
-    FeedbackQueryReply *m = codec_new(p.arena, &tom__rl__v1__feedback_query_reply__descriptor);
-    size_t limit = q->limit ? q->limit : DEFAULT_LIMIT;
+    struct page p = {.q = q, .f = state, .arena = outbox_arena(out), .limit = q->limit ? q->limit : DEFAULT_LIMIT};
     enum status status = read_request(q, &p.from, reason);
 
     if (status != STATUS_OK)
         return status;
+    p.reply = codec_new(p.arena, &tom__rl__v1__feedback_query_reply__descriptor);
     p.oldest = (int64_t)ceil(q->from);
-    p.most = q->profile[0] && limit < LOOKED_AT ? LOOKED_AT : limit;
-    status = gather_all(&p);
+    p.most = q->profile[0] && p.limit < LOOKED_AT ? LOOKED_AT : p.limit;
+    status = store_begin_reading(p.f->store.store);
     if (status == STATUS_OK)
-        status = fill(&p, limit, m);
+        status = fill(&p);
+    store_end_reading(p.f->store.store);
     if (status == STATUS_OK)
-        outbox_reply(out, in, &m->base);
+        outbox_reply(out, in, &p.reply->base);
     return status;
 }

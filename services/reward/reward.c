@@ -58,10 +58,11 @@ enum { DISTRIBUTION, SCORE, AMENDED };
 
 static const struct metric metrics[] = {
     [DISTRIBUTION] = {"rl_reward_distribution", METRIC_HISTOGRAM, "Rewards of calls, first revision.", {"policy_variant"},
-                      .bounds = {-1, -0.5, -0.2, 0, 0.2, 0.5, 0.8, 1}, .bound_count = 8},
+                      .bounds = {-1, -0.5, -0.2, 0, 0.2, 0.5, 0.8, 1}, .bound_count = 8, .cell = "rl_reward_distribution"},
     [SCORE] = {"rl_reward_score", METRIC_HISTOGRAM, "(reward + 1) / 2: never negative, so its sum is a counter.", {"policy_variant"},
-               .bounds = {0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1}, .bound_count = 11},
-    [AMENDED] = {"rl_reward_amended_total", METRIC_COUNTER, "Rewards computed again because a call was amended or replayed.", {"policy_variant"}},
+               .bounds = {0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1}, .bound_count = 11, .cell = "rl_reward_score"},
+    [AMENDED] = {"rl_reward_amended_total", METRIC_COUNTER, "Rewards computed again because a call was amended or replayed.", {"policy_variant"},
+               .cell = "rl_reward_score"},
 };
 
 typedef Tom__Rl__V1__RewardComputed__ComponentsEntry ComputedEntry;

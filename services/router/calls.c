@@ -320,27 +320,56 @@ enum status on_session(void *state, const struct in_msg *in, struct outbox *out,
     return status;
 }
 
-/* Of an erased call; the streams that it could be read back from hold it no more. */
+/* Of erased calls; the streams that they could be read back from hold them no more. */
+static uint64_t forget_key(struct router *r, const uint8_t *key)
+{
+    struct session *s = sessions_find(r->sessions, key);
+
+    if (s)
+        sessions_remove(r->sessions, s);
+    return (s != NULL) + (uint64_t)decisions_remove(r->decisions, key);
+}
+
+static void forget_id(struct router *r, const char *call_id, uint64_t *forgotten)
+{
+    uint8_t key[CALL_KEY_BYTES];
+
+    for (size_t i = 0; keyring_id(r->ring, i); i++) {
+        pseudonym(r->ring, i, DOMAIN_CALL, call_id, key);
+        *forgotten += forget_key(r, key);
+    }
+}
+
+static enum status forget_keys(struct router *r, const RouterForgetRequest *q, uint64_t *forgotten, struct reason *reason)
+{
+    uint8_t key[CALL_KEY_BYTES];
+
+    for (size_t i = 0; i < q->n_call_keys; i++) {
+        if (!call_key_parse(q->call_keys[i], key))
+            return reason_set(reason, "call_keys", "expected 32 lower-case hex digits");
+        *forgotten += forget_key(r, key);
+    }
+    return STATUS_OK;
+}
+
 enum status on_forget(void *state, const struct in_msg *in, struct outbox *out, struct reason *reason)
 {
     struct router *r = state;
     RouterForgetRequest *q = (RouterForgetRequest *)in->body;
     RouterForgetReply *m = codec_new(outbox_arena(out), &tom__rl__v1__router_forget_reply__descriptor);
-    uint8_t key[CALL_KEY_BYTES];
-    enum status status = call_id_check(&q->call_id, "call_id", reason);
+    enum status status = q->n_call_keys ? STATUS_OK : call_id_check(&q->call_id, "call_id", reason);
 
     if (status != STATUS_OK)
         return status;
     pthread_mutex_lock(&r->lock);
-    for (struct session *s; (s = calls_session(r, q->call_id)); m->forgotten++)
-        sessions_remove(r->sessions, s);
-    for (size_t i = 0; keyring_id(r->ring, i); i++) {
-        pseudonym(r->ring, i, DOMAIN_CALL, q->call_id, key);
-        m->forgotten += decisions_remove(r->decisions, key);
-    }
+    if (q->n_call_keys)
+        status = forget_keys(r, q, &m->forgotten, reason);
+    else
+        forget_id(r, q->call_id, &m->forgotten);
     pthread_mutex_unlock(&r->lock);
-    outbox_reply(out, in, &m->base);
-    return STATUS_OK;
+    if (status == STATUS_OK)
+        outbox_reply(out, in, &m->base);
+    return status;
 }
 
 /* ---- life ---------------------------------------------------------------------------------------------------------------------------------- */

@@ -25,7 +25,7 @@ static const struct config_key keys[] = {
 };
 
 static const struct metric metrics[] = {
-    [ROUTER_PULLS] = {"rl_policy_pulls_total", METRIC_COUNTER, "Decisions served, once per call.", {"policy_variant"}},
+    [ROUTER_PULLS] = {"rl_policy_pulls_total", METRIC_COUNTER, "Decisions served, once per call.", {"policy_variant"}, .cell = "rl_policy_pulls_total"},
     [ROUTER_DECISIONS] = {"rl_decisions_total", METRIC_COUNTER, "Decisions by how they came about.", {"source"}},
     [ROUTER_HELD] = {"rl_decisions_held", METRIC_GAUGE, "Decisions kept for being asked again.", {NULL}},
     [ROUTER_POLICY_AGE] = {"rl_bandit_snapshot_age_seconds", METRIC_GAUGE, "Age of the bandit's snapshot; -1: none yet.", {NULL}},

@@ -188,13 +188,30 @@ const owned = {
   router: ['rl_policy_pulls_total'],
 };
 
+test('e2e.prometheus.figures_of_few_callers_are_left_out', () => withStack({}, async (stack) => {
+  const voice = await stack.client('voice'), says = async (service) => (await stack.get(service, '/metrics')).text;
+  const counted = (n) => eventually(`${n} calls are learned`, async () => new RegExp(`^rl_calls_learned_total ${n}$`, 'm').test(await says('bandit')));
+  const outcomes = /^rl_(barge_in_total|escalation_total|session_duration_seconds\w*|user_rating\w*|reward_\w*|learned_total|feedback_total)\{[^}]*v3a[^}]*\} [1-9]/m;
+  for (let n = 1; n < 5; n++) await voice.publish('call.ended', recent(`c-few-${n}`, 'v3a'));
+  await counted(4);
+  await eventually('the share of four is gone', async () => !/^rl_policy_success_rate\{policy_variant="v3a"/m.test(await says('feedback')));
+  for (const service of services) assert.doesNotMatch(await says(service), outcomes, service);
+  assert.match(await says('feedback'), /^rl_calls_stored_total 4$/m);
+  await voice.publish('call.ended', recent('c-few-5', 'v3a'));
+  await counted(5);
+  assert.match(await says('bandit'), /^rl_learned_total\{policy_variant="v3a"\} 5$/m);
+  assert.match(await says('feedback'), /^rl_feedback_total\{policy_variant="v3a",[^}]*\} 5$/m);
+  assert.match(await says('reward'), /^rl_reward_score_count\{policy_variant="v3a"\} 5$/m);
+  await eventually('and the share is back', async () => /^rl_policy_success_rate\{policy_variant="v3a"\} 1$/m.test(await says('feedback')));
+}));
+
 test('e2e.prometheus.metrics_are_clean', () => withStack({ yaml: 'metrics:\n  legacy_names: false\n' }, async (stack) => {
   const voice = await stack.client('voice');
   let checked = 0;
   await voice.publish('call.ended', recent('c-clean')); // so that there is more to say than at the start
   await voice.publish('call.ended', { call_id: 'c-unclean' });
   await voice.ask('policy.select', { call_id: 'c-clean', profile: 'kfz' });
-  await eventually('a call is learned and one is refused', async () => /^rl_learned_total.* 1$/m.test((await stack.get('bandit', '/metrics')).text)
+  await eventually('a call is learned and one is refused', async () => /^rl_calls_learned_total 1$/m.test((await stack.get('bandit', '/metrics')).text)
     && /^rl_dead_letters_total.* 1$/m.test((await stack.get('feedback', '/metrics')).text));
   for (const service of services) {
     const { status, text } = await stack.get(service, '/metrics');
@@ -229,9 +246,11 @@ test('e2e.prometheus.the_known_queries_return_data', async () => {
     };
     const mean = async () => byVariant(await stack.query('avg(rl_reward_distribution) by (policy_variant)'));
     const isKnown = (means) => Math.abs(means.v1a - 0.866667) < 0.002 && Math.abs(means.v2b + 0.1) < 0.002;
-    await say(1);
+    for (let n = 1; n < 5; n++) await say(n);
+    await eventually('eight calls are seen', async () => (await stack.query('sum(rl_calls_stored_total) == 8')).length);
+    assert.deepEqual(await mean(), {}, 'four calls of a variant are too few to tell of');
+    await say(5);
     await eventually('both variants have their mean', async () => isKnown(await mean()));
-    for (let n = 2; n < 6; n++) await say(n);
     await eventually('all calls are seen', async () => (await stack.query('sum(rl_feedback_total) == 10')).length);
     await eventually('the mean stays', async () => isKnown(await mean()));
     assert.deepEqual(Object.keys(await mean()).sort(), ['v1a', 'v2b'], 'a variant that was never heard has no mean');
@@ -272,11 +291,11 @@ test('e2e.sandbox.learns_beside_production_under_names_of_its_own', async () => 
     assert.equal(await pulls(), 1);
     assert.deepEqual(await pids(), before);
     const sandboxSays = await fetch(`http://127.0.0.1:${stack.sandboxPort + 2}/metrics`).then((r) => r.text());
-    assert.match(sandboxSays, /^rl_learned_total\{policy_variant="v3a"\} 3$/m);
-    assert.match((await stack.get('bandit', '/metrics')).text, /^rl_learned_total\{policy_variant="v3a"\} 1$/m);
+    assert.match(sandboxSays, /^rl_calls_learned_total 3$/m);
+    assert.match((await stack.get('bandit', '/metrics')).text, /^rl_calls_learned_total 1$/m);
     if (await hasPromtool()) {
-      await eventually('Prometheus found the sandbox', async () => (await stack.query('sum(sandbox_rl_feedback_total) == 3')).length);
-      await eventually('what it counts is not production\'s', async () => (await stack.query('sum(rl_feedback_total) == 1')).length);
+      await eventually('Prometheus found the sandbox', async () => (await stack.query('sum(sandbox_rl_calls_stored_total) == 3')).length);
+      await eventually('what it counts is not production\'s', async () => (await stack.query('sum(rl_calls_stored_total) == 1')).length);
     }
     assert.equal((await stack.rl('status')).match(/ ready /g).length, (await hasPromtool()) ? 11 : 10);
   });

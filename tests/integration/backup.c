@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "stack.h"
 #include "test.h"
@@ -90,6 +91,31 @@ TEST(integration_backup, after_a_loss_the_streams_complete_the_backup)
         stack_start(s, i == 0 ? "feedback" : i == 1 ? "bandit" : "guard");
     EVENTUALLY(stack_ready(s), 20000);
     EVENTUALLY(pulls(s) == 2 && total(s) == 2 && reward(s) == before, 20000);
+    stack_free(s);
+}
+
+/* What the file says holds for rlctl as for the services. */
+TEST(integration_backup, databases_are_found_where_the_settings_file_has_them)
+{
+    struct stack *s = stack_new("");
+
+    if (!s)
+        return;
+    const char *folder = arena_printf(&s->arena, "%s/backup-1", s->dir), *db = arena_printf(&s->arena, "%s/elsewhere/feedback.db", s->dir);
+    CHECK_INT(stack_end(s, "feedback", SIGTERM), 0);
+    CHECK_INT(system(arena_printf(&s->arena, "cd %s && mkdir elsewhere && mv rl/feedback.db* elsewhere", s->dir)), 0);
+    stack_config(s, arena_printf(&s->arena, "rl:\n  data_dir: %s\nfeedback:\n  db_path: %s\n  join_wait_s: 5\n", s->dir, db));
+    stack_start(s, "feedback");
+    EVENTUALLY(stack_ready(s), 20000);
+    end_call(s, "c-1", 4);
+    EVENTUALLY(pulls(s) == 1, 10000);
+    unsetenv("RL_DATA_DIR");
+    CHECK_INT(rlctl(s, arena_printf(&s->arena, "backup %s", folder)), 0);
+    restart(s, arena_printf(&s->arena, "restore %s", folder), 0);
+    CHECK(access(db, F_OK) == 0);
+    CHECK(access(arena_printf(&s->arena, "%s/rl/feedback.db", s->dir), F_OK) != 0);
+    EVENTUALLY(total(s) == 1, 10000);
+    setenv("RL_DATA_DIR", s->dir, 1);
     stack_free(s);
 }
 

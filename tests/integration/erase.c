@@ -161,3 +161,93 @@ TEST(integration_erase, the_sandbox_erases_its_own_call_and_not_that_of_producti
     stack_free(sandbox);
     stack_free(s);
 }
+
+/* ---- a caller ---------------------------------------------------------------------------------------------------------------------------------- */
+
+#define CALLER "0171-5550-815"
+
+enum { CALLS = 12, ALL_CALLS = 20 };
+
+/* As it is typed by hand: the caller's key on the standard input. */
+static int rlctl(struct stack *s, const char *arguments, char text[static 65536])
+{
+    FILE *out = popen(arena_printf(&s->arena, "printf '%%s\\n' ' %s' | %s/bin/rlctl %s 2>&1", CALLER, RL_BINARY_DIR, arguments), "r");
+    size_t n = fread(text, 1, 65535, out);
+
+    text[n] = '\0';
+    return pclose(out) / 256;
+}
+
+static void call_of(struct stack *s, const char *id, const char *caller)
+{
+    json_decref(stack_ask(s, "policy.select", arena_printf(&s->arena, "{\"call_id\":\"%s\",\"eligible\":[\"v1a\"]}", id)));
+    stack_publish(s, "call.ended", arena_printf(&s->arena, "{\"call_id\":\"%s\",\"policy_variant\":\"v1a\",\"caller_key\":\"%s\",\"signals\":{\"resolution\":true}}",
+                                                id, caller), "");
+    stack_publish(s, "call.amended", arena_printf(&s->arena, "{\"call_id\":\"%s\",\"signals\":{\"user_rating\":2}}", id), "");
+}
+
+static void check_caller_gone(struct stack *s, const char *when)
+{
+    struct keyring *ring = NULL;
+    struct reason reason;
+    uint8_t key[CALL_KEY_BYTES];
+    char text[CALL_KEY_TEXT];
+
+    CHECK_INT(keyring_load(arena_printf(&s->arena, "%s/secrets/pseudonym.keys", s->dir), &ring, &reason), STATUS_OK);
+    pseudonym(ring, 0, DOMAIN_CALLER, CALLER, key);
+    keyring_free(ring);
+    call_key_text(key, text);
+    if (on_disk(s, CALLER, strlen(CALLER)) || on_disk(s, key, sizeof key) || on_disk(s, text, strlen(text)))
+        test_fail(__FILE__, __LINE__, "%s: the caller is in %s", when, search.where);
+    for (int i = 0; i < ALL_CALLS; i++) {
+        struct names n = names_of(s, arena_printf(&s->arena, "ofcaller-%d-x", i));
+        check_gone(s, &n, when);
+    }
+}
+
+TEST(integration_erase, no_byte_on_disk_knows_a_caller_or_a_call_of_theirs_also_after_a_kill)
+{
+    struct stack *s = stack_new("");
+    static char text[65536];
+
+    if (!s)
+        return;
+    call_of(s, "keep-1", "somebody else");
+    EVENTUALLY(fabs(stack_number(s, "bandit.stats", "{}", "variants.v1a.total_reward") - 0.5) < 1e-9, 10000);
+    double before = stack_number(s, "bandit.stats", "{}", "variants.v1a.total_reward");
+    for (int i = 0; i < CALLS; i++)
+        call_of(s, arena_printf(&s->arena, "ofcaller-%d-x", i), CALLER);
+    stack_publish(s, "call.ended", "{\"call_id\":\"refused\",\"caller_key\":\"" CALLER "\",\"no_such_key\":1}", "");
+    EVENTUALLY(pulls(s) == CALLS + 1 && on_disk(s, CALLER, strlen(CALLER)) > CALLS + 1, 10000); /* CALLS, and DLQ */
+    CHECK_INT(rlctl(s, "export --caller -", text), 0);
+    json_t *held = json_loads(text, 0, NULL);
+    CHECK_INT(json_array_size(json_object_get(json_object_get(held, "feedback"), "calls")), CALLS);
+    CHECK(!strstr(text, CALLER));
+    json_decref(held);
+    CHECK_INT(rlctl(s, "erase --caller -", text), 0);
+    CHECK(strstr(text, "receipt c-") && strstr(text, "feedback.db        12\n  CALLS              25\n  DECISIONS          12\n"));
+    CHECK(strstr(text, "DLQ                 1\n  router             12\n") && strstr(text, "under the keys k1") && !strstr(text, CALLER));
+    check_caller_gone(s, "after the receipt");
+    for (int i = CALLS; i < ALL_CALLS; i++) /* they called again, and the process dies */
+        call_of(s, arena_printf(&s->arena, "ofcaller-%d-x", i), CALLER);
+    EVENTUALLY(pulls(s) == ALL_CALLS - CALLS + 1, 10000);
+    CHECK_INT(system(arena_printf(&s->arena, "printf %s | %s/bin/rlctl erase --caller - --wait 1 >/dev/null 2>&1 &", CALLER, RL_BINARY_DIR)), 0);
+    test_nap();
+    stack_end(s, "feedback", SIGKILL);
+    stack_start(s, "feedback");
+    EVENTUALLY(stack_ready(s), 20000);
+    for (int i = 0, code = 1; i < 5 && code; i++)
+        code = rlctl(s, "erase --caller - --wait 20", text);
+    CHECK(strstr(text, "receipt c-"));
+    check_caller_gone(s, "after a kill");
+    CHECK(stack_number(s, "bandit.stats", "{}", "variants.v1a.total_reward") == before);
+    CHECK_INT(stack_number(s, "feedback.stats", "{}", "total_events"), 1);
+    CHECK(stack_number(s, "bandit.rebuild", "{\"check\":true}", "identical") == 1);
+    stack_end(s, "feedback", SIGTERM);
+    stack_end(s, "bandit", SIGTERM);
+    stack_end(s, "router", SIGTERM);
+    stack_end_nats(s, SIGTERM);
+    check_caller_gone(s, "after all has stopped");
+    CHECK(on_disk(s, "keep-1", 6) > 0);
+    stack_free(s);
+}

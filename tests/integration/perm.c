@@ -23,6 +23,7 @@ static const struct right may_publish[] = {
     {"feedback.stored", FEEDBACK | INIT},
     {"reward.computed", REWARD | INIT},
     {"bandit.updated", BANDIT},
+    {"bandit.changed", BANDIT | INIT},
     {"guard.updated", GUARD},
     {"rl.dlq.feedback", FEEDBACK},
     {"rl.dlq.reward", REWARD},
@@ -101,6 +102,7 @@ static const struct right may_listen[] = {
     {"feedback.stored", OPERATOR},
     {"reward.computed", OPERATOR},
     {"bandit.updated", OPERATOR | GUARD | ROUTER},
+    {"bandit.changed", OPERATOR},
     {"guard.updated", OPERATOR | ROUTER},
     {"rl.dlq.>", OPERATOR},
     {"policy.select", 0}, /* in its queue only, see below: nobody listens in */

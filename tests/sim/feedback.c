@@ -2,7 +2,8 @@
 /* feedback.c - what feedback promises beyond the sums: replays that survive a crash, the amendment window, clocks that run ahead, consent. */
 #include <stdlib.h>
 
-#include "feedback_store.h"
+#include "feedback.h"
+#include "running.h"
 #include "test.h"
 #include "world.h"
 
@@ -214,6 +215,39 @@ TEST(sim_feedback, without_consent_nothing_about_the_call_is_kept_whatever_comes
     CHECK(signals_kept(w) < 20);
     const FeedbackStatsReply *r = (const FeedbackStatsReply *)world_ask(w, SUBJECT_FEEDBACK_STATS, &ask.base);
     CHECK_INT(r ? (long long)r->total_events : -1, 0);
+    world_free(w);
+}
+
+/* How many calls are stored, and how many refused to be. */
+static void check_counted(struct world *w, int64_t stored, int64_t refused)
+{
+    FeedbackStatsRequest ask = TOM__RL__V1__FEEDBACK_STATS_REQUEST__INIT;
+    const FeedbackStatsReply *r = (const FeedbackStatsReply *)world_ask(w, SUBJECT_FEEDBACK_STATS, &ask.base);
+
+    CHECK_INT(r ? (long long)r->total_events : -1, stored);
+    CHECK_INT(metrics_get(w->lives[WORLD_FEEDBACK].running->metrics, METRIC_OWN(FEEDBACK_NO_CONSENT), NULL, NULL, NULL), refused);
+}
+
+TEST(sim_feedback, a_call_that_says_nothing_of_consent_counts_as_the_operator_decided)
+{
+    struct world *w = world_new(114);
+
+    end_call(w, "c-1", 0, 5, 0);
+    check_counted(w, 1, 0);
+    world_configure(w, "feedback: {consent_default: none}\n");
+    end_call(w, "c-2", 0, 5, 0);
+    amend(w, "c-2", 1);
+    check_counted(w, 1, 1);
+    CHECK_INT(sim_stored(w->sim, SUBJECT_FEEDBACK_STORED), 1);
+    end_call(w, "c-3", 0, 5, TOM__RL__V1__CONSENT__CONSENT_GIVEN);
+    check_counted(w, 2, 1);
+    end_call(w, "c-3", 0, 5, 0); /* the same call once more, without a word on it */
+    amend(w, "c-3", 4);
+    check_counted(w, 2, 1);
+    end_call(w, "c-3", 0, 5, TOM__RL__V1__CONSENT__CONSENT_NONE);
+    check_counted(w, 1, 2);
+    end_call(w, "c-2", 0, 5, TOM__RL__V1__CONSENT__CONSENT_GIVEN); /* too late: nothing is left of it */
+    check_counted(w, 1, 2);
     world_free(w);
 }
 

@@ -14,12 +14,16 @@ static void end_call(struct world *w, const char *id, bool resolved)
     m.policy_variant = (char *)"v1a";
     s.has_resolution_case = TOM__RL__V1__SIGNALS__HAS_RESOLUTION_RESOLUTION;
     s.resolution = resolved;
+    if (strcmp(id, "c-0") == 0) {
+        m.has_caller_key_case = TOM__RL__V1__CALL_ENDED__HAS_CALLER_KEY_CALLER_KEY;
+        m.caller_key = (char *)"caller";
+    }
     m.signals = &s;
     sim_publish(w->sim, SUBJECT_CALL_ENDED, &m.base, "");
 }
 
 struct seen {
-    bool by_policy, query, cleanup, replay, waiting;
+    bool by_policy, query, cleanup, replay, waiting, caller, alias;
 };
 
 static void note(void *ctx, const char *sql, const char *step)
@@ -31,7 +35,9 @@ static void note(void *ctx, const char *sql, const char *step)
     seen->cleanup |= strstr(sql, "DELETE FROM call") != NULL;
     seen->replay |= strstr(sql, "id <= ? AND ts >=") != NULL;
     seen->waiting |= strstr(sql, "waiting_us < ?") != NULL;
-    if (strncmp(step, "SCAN call", 9) == 0)
+    seen->caller |= strstr(sql, "caller_key = ? AND id > ?") != NULL;
+    seen->alias |= strstr(sql, "FROM alias WHERE row_key") != NULL;
+    if (strcmp(step, "SCAN call") == 0 || strncmp(step, "SCAN call ", 10) == 0 || (strstr(sql, "row_key") && strncmp(step, "SCAN alias", 10) == 0))
         test_fail(__FILE__, __LINE__, "%s: %s", sql, step);
     if (strstr(step, "TEMP B-TREE") && !strstr(sql, "DISTINCT variant FROM tally"))
         test_fail(__FILE__, __LINE__, "%s: %s", sql, step);
@@ -44,6 +50,7 @@ TEST(sim_plans, no_statement_of_feedback_reads_all_calls)
     FeedbackQueryRequest query = TOM__RL__V1__FEEDBACK_QUERY_REQUEST__INIT;
     FeedbackStatsRequest stats = TOM__RL__V1__FEEDBACK_STATS_REQUEST__INIT;
     FeedbackReplayRequest replay = TOM__RL__V1__FEEDBACK_REPLAY_REQUEST__INIT;
+    FeedbackEraseRequest erase = TOM__RL__V1__FEEDBACK_ERASE_REQUEST__INIT;
     FeedbackCleanupRequest cleanup = TOM__RL__V1__FEEDBACK_CLEANUP_REQUEST__INIT;
     struct seen seen = {0};
 
@@ -51,12 +58,15 @@ TEST(sim_plans, no_statement_of_feedback_reads_all_calls)
     cleanup.older_than_days = 5;
     cleanup.force = true;
     end_call(w, "c-1", true);
+    end_call(w, "c-0", true);
     world_run(w, 3000000);
     world_ask(w, SUBJECT_FEEDBACK_STATS, &stats.base);
     world_ask(w, SUBJECT_FEEDBACK_BY_POLICY, &page.base);
     world_ask(w, SUBJECT_FEEDBACK_QUERY, &query.base);
     world_ask(w, SUBJECT_FEEDBACK_REPLAY, &replay.base);
     world_run(w, 3000000);
+    erase.caller_key = (char *)"caller";
+    world_ask(w, SUBJECT_FEEDBACK_ERASE, &erase.base);
     for (int64_t end = sim_now_us(w->sim) + 10 * INT64_C(86400000000); sim_now_us(w->sim) < end;)
         sim_advance(w->sim, end);
     end_call(w, "c-2", true);
@@ -70,5 +80,6 @@ TEST(sim_plans, no_statement_of_feedback_reads_all_calls)
     CHECK(seen.cleanup);
     CHECK(seen.replay);
     CHECK(seen.waiting);
+    CHECK(seen.caller && seen.alias);
     world_free(w);
 }

@@ -10,29 +10,32 @@ enum { CALLS = 60, HOUR_S = 3600 };
 
 static const char *const variants[] = {"v1a", "v2b", "v6a"}, *const profiles[] = {"kfz", "it"};
 
-/* Several calls an hour, of three variants and two profiles; their rating tells when they ended. */
+static void end_call(struct world *w, int number, int hours_ago, const char *variant, const char *profile)
+{
+    CallEnded m = TOM__RL__V1__CALL_ENDED__INIT;
+    Signals s = TOM__RL__V1__SIGNALS__INIT;
+    char id[24];
+
+    snprintf(id, sizeof id, "query-%d", number);
+    m.call_id = id;
+    m.has_ts_case = TOM__RL__V1__CALL_ENDED__HAS_TS_TS;
+    m.ts = (double)sim_now_us(w->sim) / 1e6 - HOUR_S * hours_ago;
+    m.has_policy_variant_case = TOM__RL__V1__CALL_ENDED__HAS_POLICY_VARIANT_POLICY_VARIANT;
+    m.policy_variant = (char *)variant;
+    m.has_profile_case = TOM__RL__V1__CALL_ENDED__HAS_PROFILE_PROFILE;
+    m.profile = (char *)profile;
+    s.has_resolution_case = TOM__RL__V1__SIGNALS__HAS_RESOLUTION_RESOLUTION;
+    s.has_duration_sec_case = TOM__RL__V1__SIGNALS__HAS_DURATION_SEC_DURATION_SEC;
+    s.duration_sec = number;
+    m.signals = &s;
+    sim_publish(w->sim, SUBJECT_CALL_ENDED, &m.base, "");
+}
+
+/* Several calls an hour, of three variants and two profiles; their duration tells which is which. */
 static void end_calls(struct world *w)
 {
-    double now = (double)sim_now_us(w->sim) / 1e6;
-
-    for (int i = 0; i < CALLS; i++) {
-        CallEnded m = TOM__RL__V1__CALL_ENDED__INIT;
-        Signals s = TOM__RL__V1__SIGNALS__INIT;
-        char id[24];
-        snprintf(id, sizeof id, "query-%d", i);
-        m.call_id = id;
-        m.has_ts_case = TOM__RL__V1__CALL_ENDED__HAS_TS_TS;
-        m.ts = now - HOUR_S * (i * 7 % 10);
-        m.has_policy_variant_case = TOM__RL__V1__CALL_ENDED__HAS_POLICY_VARIANT_POLICY_VARIANT;
-        m.policy_variant = (char *)variants[i % 3];
-        m.has_profile_case = TOM__RL__V1__CALL_ENDED__HAS_PROFILE_PROFILE;
-        m.profile = (char *)profiles[i % 2];
-        s.has_resolution_case = TOM__RL__V1__SIGNALS__HAS_RESOLUTION_RESOLUTION;
-        s.has_duration_sec_case = TOM__RL__V1__SIGNALS__HAS_DURATION_SEC_DURATION_SEC;
-        s.duration_sec = i;
-        m.signals = &s;
-        sim_publish(w->sim, SUBJECT_CALL_ENDED, &m.base, "");
-    }
+    for (int i = 0; i < CALLS; i++)
+        end_call(w, i, i * 7 % 10, variants[i % 3], profiles[i % 2]);
     world_run(w, 5000000);
 }
 
@@ -79,6 +82,27 @@ TEST(sim_query, every_call_comes_once_and_in_order_whatever_the_page)
         CHECK_INT(page_through(w, q), CALLS / 3);
         q.profile = (char *)"it";
         CHECK_INT(page_through(w, q), CALLS / 6);
+    }
+    world_free(w);
+}
+
+/* A page takes its candidates from all variants at once; one that is heard all the time must not push the calls of another one behind its own. */
+TEST(sim_query, every_call_comes_in_order_however_unevenly_variants_are_heard)
+{
+    struct world *w = world_new(203);
+    static const uint32_t limits[] = {1, 10, 30, 47, 60, 1000};
+
+    for (int i = 0; i < CALLS; i++) /* first and last hours are v1a's alone */
+        end_call(w, i, i / 5, i % 10 == 9 && i > 15 && i < 50 ? "v2b" : i == 30 ? "v6a" : "v1a", i % 6 ? "kfz" : "it");
+    world_run(w, 5000000);
+    for (size_t i = 0; i < sizeof limits / sizeof *limits && !test_failed(); i++) {
+        FeedbackQueryRequest q = TOM__RL__V1__FEEDBACK_QUERY_REQUEST__INIT;
+        q.limit = limits[i];
+        CHECK_INT(page_through(w, q), CALLS);
+        q.profile = (char *)"it";
+        CHECK_INT(page_through(w, q), CALLS / 6);
+        q.policy_variant = (char *)"v1a";
+        CHECK_INT(page_through(w, q), CALLS / 6 - 1);
     }
     world_free(w);
 }

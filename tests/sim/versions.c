@@ -121,6 +121,20 @@ static struct stats expected(const struct caller *calls, const char *variant, in
     return sum;
 }
 
+/* The single rewards under a version are those that its sums are made of. */
+static void check_rewards(struct world *w, const struct caller *calls, int version)
+{
+    BanditRewardsRequest ask = TOM__RL__V1__BANDIT_REWARDS_REQUEST__INIT;
+    struct stats sum = expected(calls, "v1a", version);
+
+    ask.policy_variant = (char *)"v1a";
+    ask.reward_version = (char *)names[version];
+    const BanditRewardsReply *r = (const BanditRewardsReply *)world_ask(w, SUBJECT_BANDIT_REWARDS, &ask.base);
+    CHECK(r && !r->error);
+    CHECK_INT(r ? r->count : -1, sum.n);
+    CHECK_NEAR(r ? r->mean * (double)r->count : -1, (double)sum.reward / REWARD_SCALE, 1e-9);
+}
+
 static void check_learned(struct world *w, const struct caller *calls)
 {
     BanditRebuildRequest rebuild = TOM__RL__V1__BANDIT_REBUILD_REQUEST__INIT;
@@ -135,6 +149,7 @@ static void check_learned(struct world *w, const struct caller *calls)
             CHECK_NEAR(r->variants[i]->value->response_rate, stats_response(&sum), 0);
             CHECK_NEAR(r->variants[i]->value->total_reward, (double)sum.reward / REWARD_SCALE, 0);
         }
+        check_rewards(w, calls, version);
     }
     rebuild.check = true;
     const BanditRebuildReply *same = (const BanditRebuildReply *)world_ask(w, SUBJECT_BANDIT_REBUILD, &rebuild.base);

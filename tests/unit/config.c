@@ -13,6 +13,7 @@ struct rules {
     int64_t cap;
     int term;
     const char *name;
+    int64_t window;
 };
 
 static const char *const terms[] = {"linear", "tent", "none", NULL};
@@ -21,6 +22,7 @@ static const struct config_key rule_keys[] = {
     CONFIG_ENUM(struct rules, term, "reward.duration.term", terms, "linear", "Term."),
     CONFIG_TEXT(struct rules, name, "reward.name", "v1", NULL, "Name."),
     CONFIG_DOUBLE(struct rules, weight, "reward.resolution_weight", "0.6", -1, 1, "RL_TEST_WEIGHT", "Weight."),
+    CONFIG_AMENDMENT_WINDOW(struct rules, window, true),
 };
 
 struct fixture {
@@ -34,7 +36,7 @@ struct fixture {
 /* Loads `text` as test.yaml (NULL: no file) into both tables. */
 static enum status load(struct fixture *f, const char *text)
 {
-    struct config_table tables[] = {{common_keys, common_key_count, &f->common}, {rule_keys, 4, &f->rules}};
+    struct config_table tables[] = {{common_keys, common_key_count, &f->common}, {rule_keys, 5, &f->rules}};
 
     *f = (struct fixture){0};
     snprintf(f->path, sizeof f->path, "%s/test.yaml", test_dir());
@@ -120,6 +122,22 @@ TEST(unit_config, sections_of_other_programs_are_passed_over)
     arena_done(&f.arena);
 }
 
+TEST(unit_config, of_another_programs_section_only_a_borrowed_key_is_read)
+{
+    struct fixture f;
+
+    CHECK_INT(load(&f, "rl:\n  enabled: false\n"), STATUS_OK);
+    CHECK_INT(f.rules.window, 30);
+    arena_done(&f.arena);
+    CHECK_INT(load(&f, "feedback:\n  amendment_window_days: 60\n  no_key_of_ours: 1\n"), STATUS_OK);
+    CHECK_INT(f.rules.window, 60);
+    arena_done(&f.arena);
+    CHECK_INT(load(&f, "feedback:\n"), STATUS_OK);
+    CHECK_INT(f.rules.window, 30);
+    arena_done(&f.arena);
+    refused("feedback:\n  amendment_window_days: 0\n", "test.yaml:2: feedback.amendment_window_days: out of range: \"0\" (1 .. 365)");
+}
+
 TEST(unit_config, a_key_given_twice_is_refused)
 {
     refused("rl:\n  enabled: true\n  enabled: false\n", "test.yaml:3: enabled: given twice, first in line 2");
@@ -161,6 +179,20 @@ TEST(unit_config, what_is_no_yaml_is_refused_with_its_line)
     refused("- a\n- b\n", "test.yaml:1: a file consists of \"key: value\" lines");
     refused("bandit: &a\n  x: *a\n", "test.yaml:2: x: holds itself");
     refused("rl: {}\n---\nrl: {}\n", "test.yaml:3: a second document; a file holds one");
+}
+
+TEST(unit_config, whoever_wants_some_keys_of_a_section_leaves_the_others_to_their_program)
+{
+    struct fixture f;
+    struct config_table table = {rule_keys, 1, &f.rules};
+
+    CHECK_INT(load(&f, "reward: {another_one: {deeper: 7}, barge_in_cap: 4}\nguard: {what: ever}\n"), STATUS_CONFIG);
+    CHECK_INT(config_load_some(&f.arena, &table, f.path, &f.reason), STATUS_OK);
+    CHECK_INT(f.rules.cap, 4);
+    arena_done(&f.arena);
+    CHECK_INT(load(&f, "gaurd: {what: ever}\n"), STATUS_CONFIG);
+    CHECK_INT(config_load_some(&f.arena, &table, f.path, &f.reason), STATUS_CONFIG); /* a section nobody knows */
+    arena_done(&f.arena);
 }
 
 TEST(unit_config, a_missing_file_is_an_error)

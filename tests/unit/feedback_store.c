@@ -213,3 +213,94 @@ TEST(unit_feedback_store, counts_go_back_to_zero_also_for_a_name_that_is_cut)
     CHECK_INT(b.store.tallies[0].n, 0);
     bench_close(&b);
 }
+
+/* ---- callers ---------------------------------------------------------------------------------------------------------------------------------- */
+
+static struct call *call_of(struct bench *b, uint8_t first_byte, int32_t day, uint8_t caller)
+{
+    struct call *c = new_call(b, first_byte, day);
+
+    c->record->end = codec_new(&b->arena, &tom__rl__v1__end__descriptor);
+    c->record->end->caller_key = (ProtobufCBinaryData){.len = CALL_KEY_BYTES, .data = arena_alloc(&b->arena, CALL_KEY_BYTES)};
+    memset(c->record->end->caller_key.data, caller, CALL_KEY_BYTES);
+    CHECK_INT(feedback_store_put(&b->store, &b->arena, c), STATUS_OK);
+    return c;
+}
+
+/* The first bytes of the keys of a caller's calls, as found. */
+static const char *calls_of(struct bench *b, uint8_t caller)
+{
+    uint8_t key[CALL_KEY_BYTES];
+    struct caller_place at = {0};
+    struct call *c = NULL;
+    char *text = arena_alloc(&b->arena, 16);
+
+    memset(key, caller, sizeof key);
+    for (size_t n = 0; n < 15; n++) {
+        CHECK_INT(feedback_store_next_of(&b->store, &b->arena, key, &at, &c), STATUS_OK);
+        if (!c)
+            break;
+        text[n] = (char)c->key[0];
+    }
+    return text;
+}
+
+TEST(unit_feedback_store, the_calls_of_a_caller_are_found_by_day_and_nobody_elses)
+{
+    struct bench b = bench_open();
+
+    CHECK_STR(calls_of(&b, 7), "");
+    struct call *late = call_of(&b, 'c', TODAY, 7), *early = call_of(&b, 'a', TODAY - 40, 7);
+    call_of(&b, 'b', TODAY - 40, 7);
+    call_of(&b, 'x', TODAY - 40, 8);
+    CHECK_INT(feedback_store_put(&b.store, &b.arena, new_call(&b, 'y', TODAY)), STATUS_OK);
+    CHECK_STR(calls_of(&b, 7), "abc");
+    CHECK_STR(calls_of(&b, 8), "x");
+    CHECK_STR(calls_of(&b, 0), "");
+    CHECK_INT(feedback_store_forget(&b.store, early), STATUS_OK);
+    late->record->end = NULL; /* the caller does not consent */
+    CHECK_INT(feedback_store_put(&b.store, &b.arena, late), STATUS_OK);
+    CHECK_STR(calls_of(&b, 7), "b");
+    bench_close(&b);
+}
+
+TEST(unit_feedback_store, an_older_database_learns_its_callers_a_few_rows_at_a_time_over_restarts)
+{
+    struct bench b = bench_open();
+
+    for (uint8_t i = 0; i < 6; i++)
+        call_of(&b, (uint8_t)('a' + i), TODAY, i % 2);
+    CHECK_INT(b.store.unfilled, 0);
+    /* as the migration finds it */
+    CHECK_INT(query_run(store_query(b.store.store, "UPDATE call SET caller_key = NULL"), NULL), STATUS_OK);
+    CHECK_INT(query_run(store_query(b.store.store, "INSERT INTO fill SELECT min(id), max(id) FROM call HAVING count(*) > 0"), NULL), STATUS_OK);
+    CHECK_INT(feedback_store_flush(&b.store), STATUS_OK);
+    bench_close(&b);
+    b = bench_open();
+    CHECK_INT(b.store.unfilled, 6);
+    CHECK_STR(calls_of(&b, 1), "");
+    CHECK_INT(feedback_store_fill_callers(&b.store, &b.arena, 4), STATUS_OK);
+    CHECK_STR(calls_of(&b, 1), "bd");
+    bench_close(&b);
+    b = bench_open();
+    CHECK_INT(b.store.unfilled, 2);
+    call_of(&b, 'g', TODAY, 1);
+    CHECK_INT(feedback_store_fill_callers(&b.store, &b.arena, 4), STATUS_OK);
+    CHECK_INT(feedback_store_fill_callers(&b.store, &b.arena, 4), STATUS_OK);
+    CHECK_INT(b.store.unfilled, 0);
+    CHECK_STR(calls_of(&b, 1), "bdfg");
+    bench_close(&b);
+}
+
+TEST(unit_feedback_store, a_database_of_the_version_before_is_told_that_its_rows_are_to_be_looked_into)
+{
+    struct store *store = NULL;
+    struct reason reason = {0};
+
+    CHECK_INT(store_open(database(), feedback_migrations, 6, &store, &reason), STATUS_OK);
+    CHECK_INT(query_run(store_query(store, "INSERT INTO call VALUES(5, 20414, x'00112233445566778899aabbccddeeff', 1, 0, 'v1a', 7, 0, x'')"), NULL), STATUS_OK);
+    store_close(store);
+    struct bench b = bench_open();
+    CHECK_INT(b.store.unfilled, 1);
+    bench_close(&b);
+}

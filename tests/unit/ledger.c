@@ -296,26 +296,6 @@ TEST(unit_ledger, a_call_from_before_the_opening_border_is_learned_while_all_row
     done(&f);
 }
 
-TEST(unit_ledger, an_unknown_call_from_before_the_rows_that_are_kept_is_closed)
-{
-    struct fixture f = open_at(file());
-    struct call old = call_number(7), other = call_number(8);
-
-    old.ts = NOW - 300 * DAY;
-    CHECK_INT(learn(&f, old), LEARNED_NEW);
-    struct query *q = store_query(f.store, "UPDATE facts SET rows_from = ?");
-    query_bind_int(q, 1, NOW / HOUR - 24);
-    CHECK_INT(query_run(q, NULL), STATUS_OK);
-    done(&f);
-    f = open_at(file());
-    other.ts = NOW - 300 * DAY;
-    CHECK_INT(learn(&f, other), LEARNED_CLOSED);
-    old.revision = 2;
-    CHECK_INT(learn(&f, old), LEARNED_AMENDED); /* has its row */
-    CHECK_INT(ledger_rows(f.ledger), 1);
-    done(&f);
-}
-
 TEST(unit_ledger, a_clock_that_jumps_ahead_folds_nothing_early)
 {
     struct fixture f = open_at(file());
@@ -445,5 +425,164 @@ TEST(unit_ledger, an_erased_call_leaves_the_sums_as_if_it_had_never_been_however
     CHECK_INT(learn(&f, call_number(100)), LEARNED_NEW);
     commit(&f);
     CHECK_INT(checked(&f).differences, 0);
+    done(&f);
+}
+
+/* ---- rows that are given up ------------------------------------------------------------------------------------------------------------------ */
+
+static struct call seen_before(int number, int64_t days)
+{
+    struct call c = call_number(number);
+
+    c.day -= days;
+    c.ts -= days * DAY;
+    c.reward = 1000 * number;
+    c.flags |= number % 5 == 0 ? CALL_RETRACTED : 0;
+    return c;
+}
+
+static int64_t give_up(struct fixture *f, int64_t days, int64_t limit)
+{
+    int64_t rows = -1;
+
+    CHECK_INT(ledger_give_up(f->ledger, NOW / DAY - days, limit, &rows), STATUS_OK);
+    return rows;
+}
+
+TEST(unit_ledger, rows_leave_in_chunks_and_the_sums_stay_to_the_bit)
+{
+    struct fixture f = open_at(file());
+    int64_t oldest = 0;
+
+    for (int i = 0; i < 40; i++)
+        CHECK_INT(learn(&f, seen_before(i, 9 * i)), LEARNED_NEW);
+    ledger_fold(f.ledger, NOW);
+    commit(&f);
+    struct stats before = everything(&f);
+    int64_t changes = ledger_changes(f.ledger);
+    CHECK_INT(give_up(&f, 90, 10), 10);
+    commit(&f);
+    check_exact(&f, 30);
+    CHECK_INT(give_up(&f, 90, 10), 10);
+    CHECK_INT(give_up(&f, 90, 10), 9); /* day -99 is the youngest that goes */
+    CHECK_INT(give_up(&f, 90, 10), 0);
+    done(&f);
+    f = open_at(file());
+    check_exact(&f, 11);
+    CHECK_INT(checked(&f).given_up, 24); /* 29 less the 5 that were retracted */
+    CHECK_INT(ledger_rows(f.ledger), 11);
+    CHECK_INT(ledger_changes(f.ledger), changes); /* what is believed is the same */
+    CHECK_INT(ledger_kept_from(f.ledger), NOW / DAY - 90);
+    CHECK_INT(ledger_oldest_day(f.ledger, &oldest), STATUS_OK);
+    CHECK_INT(oldest, NOW / DAY - 90);
+    struct stats after = everything(&f);
+    CHECK(stats_equal(&before, &after));
+    ledger_fold(f.ledger, NOW + 20 * DAY); /* days of which no row tells move into the opening balance */
+    commit(&f);
+    check_exact(&f, 11);
+    done(&f);
+}
+
+TEST(unit_ledger, what_comes_of_a_call_whose_row_was_given_up_changes_nothing)
+{
+    struct fixture f = open_at(file());
+    struct call old = seen_before(7, 100), kept = seen_before(8, 90), late = call_number(9);
+
+    learn(&f, old);
+    learn(&f, kept);
+    CHECK_INT(give_up(&f, 90, 100), 1);
+    commit(&f);
+    struct stats before = everything(&f);
+    CHECK_INT(learn(&f, old), LEARNED_CLOSED); /* a replay */
+    old.revision = 2;
+    CHECK_INT(learn(&f, old), LEARNED_CLOSED); /* a correction */
+    old.flags |= CALL_RETRACTED;
+    old.version = "v2";
+    CHECK_INT(learn(&f, old), LEARNED_CLOSED); /* or under a version that comes now */
+    struct stats after = everything(&f);
+    CHECK(stats_equal(&before, &after));
+    kept.revision = 2;
+    CHECK_INT(learn(&f, kept), LEARNED_AMENDED); /* has its row */
+    late.ts = NOW - 300 * DAY;
+    CHECK_INT(learn(&f, late), LEARNED_NEW); /* told today, so it cannot have been given up */
+    commit(&f);
+    check_exact(&f, 2);
+    done(&f);
+}
+
+TEST(unit_ledger, erasing_a_call_whose_row_was_given_up_leaves_a_tombstone_and_the_sums)
+{
+    struct fixture f = open_at(file());
+    struct call old = seen_before(7, 100);
+    int64_t rows = 0;
+
+    learn(&f, old);
+    give_up(&f, 90, 100);
+    commit(&f);
+    CHECK_INT(ledger_erase(f.ledger, old.key, NOW, &rows), STATUS_OK);
+    CHECK_INT(rows, 0);
+    CHECK_INT(everything(&f).n, 1);
+    old.revision = 2;
+    old.day = NOW / DAY;
+    CHECK_INT(learn(&f, old), LEARNED_ERASED);
+    commit(&f);
+    check_exact(&f, 0);
+    done(&f);
+}
+
+TEST(unit_ledger, an_amendment_in_the_batch_in_which_its_row_is_given_up_counts_once)
+{
+    struct fixture f = open_at(file());
+    struct call old = seen_before(7, 100);
+
+    learn(&f, old);
+    commit(&f);
+    old.revision = 2;
+    old.reward = -300000;
+    CHECK_INT(learn(&f, old), LEARNED_AMENDED);
+    CHECK_INT(give_up(&f, 90, 100), 1);
+    commit(&f);
+    CHECK_INT(everything(&f).reward, -300000);
+    check_exact(&f, 0);
+    done(&f);
+}
+
+TEST(unit_ledger, a_reset_takes_out_what_was_given_up_too)
+{
+    struct fixture f = open_at(file());
+    int64_t removed = 0;
+
+    learn(&f, seen_before(7, 100));
+    learn(&f, call_number(8));
+    give_up(&f, 90, 100);
+    CHECK_INT(ledger_reset(f.ledger, "v1a", &removed), STATUS_OK);
+    CHECK_INT(removed, 2);
+    done(&f);
+    f = open_at(file());
+    CHECK_INT(everything(&f).n, 0);
+    check_exact(&f, 1);
+    done(&f);
+}
+
+TEST(unit_ledger, the_sums_of_a_version_that_is_learned_no_more_go_with_its_last_row)
+{
+    struct fixture f = open_at(file());
+    struct call retired = seen_before(7, 100), retired_too = seen_before(8, 50);
+
+    retired.version = retired_too.version = "v0";
+    learn(&f, retired);
+    learn(&f, retired_too);
+    learn(&f, seen_before(9, 100));
+    give_up(&f, 90, 100);
+    commit(&f);
+    CHECK_INT(ledger_drop_versions(f.ledger, "v1", ""), 0); /* one has a row */
+    give_up(&f, 40, 100);
+    CHECK_INT(ledger_drop_versions(f.ledger, "v1", "v0"), 0);
+    CHECK_INT(ledger_drop_versions(f.ledger, "v1", ""), 2);
+    done(&f);
+    f = open_at(file());
+    CHECK_INT(everything(&f).n, 1);
+    CHECK_INT(ledger_calls(f.ledger, "v0", ""), 0);
+    check_exact(&f, 0);
     done(&f);
 }

@@ -10,12 +10,16 @@
 
 #include "test.h"
 
-enum { CALLS, SECONDS, LEVEL, SIZE_LIMIT = 4 << 20 };
+enum { CALLS, SECONDS, LEVEL, HEARD, BARGE_IN, RATING, SHARE, SIZE_LIMIT = 4 << 20 };
 
 static const struct metric table[] = {
     {.name = "t_calls_total", .type = METRIC_COUNTER, .help = "Calls \\ per\nline.", .labels = {"variant", "agent"}},
     {.name = "t_seconds", .type = METRIC_HISTOGRAM, .help = "Time.", .labels = {"step"}, .bounds = {0.1, 1, 2.5}, .bound_count = 3},
     {.name = "t_level", .type = METRIC_GAUGE, .help = "Level."},
+    {.name = "t_heard_total", .type = METRIC_COUNTER, .help = "Calls.", .labels = {"agent", "variant"}, .cell = "t_heard_total"},
+    {.name = "t_barge_in_total", .type = METRIC_COUNTER, .help = "Barge-ins.", .labels = {"variant"}, .cell = "t_heard_total"},
+    {.name = "t_rating", .type = METRIC_HISTOGRAM, .help = "Ratings.", .labels = {"variant"}, .bounds = {1, 2}, .bound_count = 2, .cell = "t_rating"},
+    {.name = "t_share", .type = METRIC_GAUGE, .help = "Share.", .labels = {"variant"}, .cell = "t_heard_total"},
 };
 
 /* A service's file, read whole into `bytes` as the sidecar would map it. */
@@ -30,7 +34,7 @@ static struct fixture *fixture_new(void)
     struct fixture *f = calloc(1, sizeof *f);
     struct reason reason = {0};
 
-    if (metrics_open(test_dir(), "unit", "1.0", &(struct metric_table){table, 3}, 1, &f->m, &reason) != STATUS_OK)
+    if (metrics_open(test_dir(), "unit", "1.0", &(struct metric_table){table, sizeof table / sizeof *table}, 1, &f->m, &reason) != STATUS_OK)
         test_fail(__FILE__, __LINE__, "%s", reason.text);
     metrics_set(f->m, LEVEL, 0, NULL, NULL, NULL);
     return f;
@@ -134,6 +138,81 @@ TEST(unit_render, a_histogram_is_cumulative_and_ends_with_its_count)
     fixture_free(f);
 }
 
+static char *text_now(struct fixture *f)
+{
+    struct metrics_view view = read_file(f);
+
+    return text_of(&view, now_us());
+}
+
+TEST(unit_render, figures_of_few_calls_are_left_out_until_there_are_enough)
+{
+    struct fixture *f = fixture_new();
+    char *text;
+
+    metrics_min_cell(f->m, 5);
+    metrics_declare(f->m, HEARD, "TOM", "v1a", NULL);
+    metrics_declare(f->m, BARGE_IN, "v1a", NULL, NULL);
+    metrics_declare(f->m, RATING, "v1a", NULL, NULL);
+    text = text_now(f);
+    CHECK_HAS(text, "t_heard_total{agent=\"TOM\",variant=\"v1a\"} 0\n"); /* nobody's: rate() has a point to start from */
+    CHECK_HAS(text, "t_barge_in_total{variant=\"v1a\"} 0\n");
+    CHECK_HAS(text, "t_rating_count{variant=\"v1a\"} 0\n");
+    free(text);
+    metrics_add(f->m, HEARD, 4, "TOM", "v1a", NULL);
+    metrics_observe(f->m, RATING, 1, "v1a", NULL, NULL);
+    metrics_add(f->m, CALLS, 1, "v1a", "TOM", NULL);
+    text = text_now(f);
+    CHECK_INT(times(text, "t_heard"), 0); /* no head either */
+    CHECK_INT(times(text, "t_barge_in"), 0); /* that four callers never interrupted is nobody's business, too */
+    CHECK_INT(times(text, "t_rating"), 0);
+    CHECK_HAS(text, "t_calls_total{variant=\"v1a\",agent=\"TOM\"} 1\n"); /* does not tell of callers */
+    free(text);
+    metrics_add(f->m, HEARD, 1, "TOM", "v1a", NULL);
+    text = text_now(f);
+    CHECK_HAS(text, "t_heard_total{agent=\"TOM\",variant=\"v1a\"} 5\n");
+    CHECK_HAS(text, "t_barge_in_total{variant=\"v1a\"} 0\n");
+    CHECK_INT(times(text, "t_rating"), 0);
+    free(text);
+    fixture_free(f);
+}
+
+TEST(unit_render, a_figure_is_shown_when_its_cell_has_enough_calls_however_small_itself)
+{
+    struct fixture *f = fixture_new();
+
+    metrics_min_cell(f->m, 5);
+    metrics_add(f->m, HEARD, 3, "TOM", "v1a", NULL);
+    metrics_add(f->m, HEARD, 2, "TOM_v1", "v1a", NULL); /* the variant has five, neither agent has */
+    metrics_add(f->m, HEARD, 9, "TOM", "v2b", NULL);
+    metrics_add(f->m, BARGE_IN, 1, "v1a", NULL, NULL);
+    metrics_add(f->m, BARGE_IN, 7, "v3a", NULL, NULL); /* of no call that was counted */
+    char *text = text_now(f);
+    CHECK_HAS(text, "t_barge_in_total{variant=\"v1a\"} 1\n");
+    CHECK_INT(times(text, "t_heard_total{"), 1);
+    CHECK_INT(times(text, "v3a"), 0);
+    free(text);
+    metrics_min_cell(f->m, 0);
+    text = text_now(f);
+    CHECK_INT(times(text, "t_heard_total{"), 3);
+    CHECK_HAS(text, "t_barge_in_total{variant=\"v3a\"} 7\n");
+    free(text);
+    fixture_free(f);
+}
+
+TEST(unit_render, a_gauge_that_is_no_number_is_left_out)
+{
+    struct fixture *f = fixture_new();
+
+    metrics_set(f->m, SHARE, NAN, "v1a", NULL, NULL);
+    metrics_set(f->m, SHARE, 0.5, "v1b", NULL, NULL);
+    char *text = text_now(f);
+    CHECK_INT(times(text, "t_share{"), 1);
+    CHECK_HAS(text, "t_share{variant=\"v1b\"} 0.5\n");
+    free(text);
+    fixture_free(f);
+}
+
 TEST(unit_render, label_values_are_escaped)
 {
     struct fixture *f = fixture_new();
@@ -203,6 +282,9 @@ TEST(unit_render, a_file_that_lies_about_itself_is_not_read_beyond_its_end)
     h->reason_slot = 77;
     view = metrics_view(f->bytes, f->size);
     free(text_of(&view, now_us()));
+    families[0].cell = h->family_count + 1;
+    CHECK(!metrics_view(f->bytes, f->size).header);
+    families[0].cell = 0;
     families[0].label_count = 4;
     CHECK(!metrics_view(f->bytes, f->size).header);
     fixture_free(f);

@@ -143,3 +143,28 @@ TEST(unit_restarts, nothing_is_found_in_an_empty_ledger)
     CHECK(!restarts_find(f.ledger, &grid, &none, &settings, &r));
     done(&f);
 }
+
+/* What was found before there was bandit.changed counts as ever, and is not said now: nobody stored its means. */
+TEST(unit_restarts, a_restart_of_an_older_database_still_counts_and_is_marked_as_never_to_be_said)
+{
+    enum { BEFORE_CHANGED = 4 };
+    const char *path = "file:/older?vfs=memdb";
+    struct store *older = NULL;
+    struct restarts r = {0};
+    struct reason reason = {0};
+    bool row = false;
+
+    CHECK_INT(store_open(path, ledger_migrations, BEFORE_CHANGED, &older, &reason), STATUS_OK);
+    CHECK_INT(query_run(store_query(older, "INSERT INTO restart (version, level, cell, variant, hour, evidence, found_at) VALUES ('v1', 0, 'kfz/night', 'v1a', 7, 1, 9)"),
+                        NULL), STATUS_OK);
+    struct fixture f = fixture(path);
+    CHECK_INT(restarts_load(f.store, "v1", &r), STATUS_OK);
+    CHECK_INT(r.count, 1);
+    struct query *q = store_query(f.store, "SELECT count(*) FROM restart WHERE policy_version = '-'");
+    CHECK_INT(query_step(q, &row), STATUS_OK);
+    CHECK_INT(row ? query_int(q, 0) : -1, 1);
+    query_reset(q);
+    restarts_done(&r);
+    done(&f);
+    store_close(older);
+}

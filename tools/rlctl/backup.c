@@ -22,12 +22,27 @@ enum { DATABASES = 3, KEYS_LIMIT = 8192 };
 
 static const char *const names[DATABASES] = {"feedback", "bandit", "guard"};
 
-static const char *database(struct ctl *ctl, size_t i)
-{
-    const char *own = i == 0 ? args_get(&ctl->args, "--feedback-db") : NULL;
+/* Where the databases lie, as their services find them. */
+struct databases {
+    const char *feedback; /* "": in the data folder, as the others always are */
+    const char *paths[DATABASES];
+};
 
-    own = i == 0 && !own ? getenv("RL_FEEDBACK_DB_PATH") : own;
-    return own && own[0] ? own : arena_printf(&ctl->arena, "%s/rl/%s.db", ctl->config.data_dir, names[i]);
+static const struct config_key keys[] = {
+    CONFIG_TEXT(struct databases, feedback, "feedback.db_path", "", "RL_FEEDBACK_DB_PATH", "The same row as in rl-feedback's table."),
+};
+
+static enum status find_databases(struct ctl *ctl, struct databases *d, struct reason *reason)
+{
+    const struct config_table table = {keys, 1, d};
+    const char *said = args_get(&ctl->args, "--feedback-db");
+    enum status status = config_load_some(&ctl->arena, &table, ctl->config_path, reason);
+
+    for (size_t i = 0; i < DATABASES; i++)
+        d->paths[i] = arena_printf(&ctl->arena, "%s/rl/%s.db", ctl->config.data_dir, names[i]);
+    if (status == STATUS_OK && (said || d->feedback[0]))
+        d->paths[0] = said ? said : d->feedback;
+    return status;
 }
 
 static const char *in_folder(struct ctl *ctl, const char *folder, size_t i) { return arena_printf(&ctl->arena, "%s/%s.db", folder, names[i]); }
@@ -56,13 +71,13 @@ static enum status copy_keys(const char *from, const char *to, struct reason *re
 
 /* ---- backup --------------------------------------------------------------------------------------------------------------------------------- */
 
-static enum status back_up(struct ctl *ctl, const char *folder, struct reason *reason)
+static enum status back_up(struct ctl *ctl, const struct databases *d, const char *folder, struct reason *reason)
 {
     enum status status = STATUS_OK;
 
     for (size_t i = 0; i < DATABASES && status == STATUS_OK; i++) {
         const char *to = in_folder(ctl, folder, i);
-        status = store_copy(database(ctl, i), to, reason);
+        status = store_copy(d->paths[i], to, reason);
         if (status == STATUS_OK)
             printf("%s\n", to);
     }
@@ -78,12 +93,16 @@ static enum status back_up(struct ctl *ctl, const char *folder, struct reason *r
 int verb_backup(struct ctl *ctl)
 {
     const char *folder = ctl->args.words[0];
+    struct databases d;
     struct reason reason = {0};
+    enum status status = find_databases(ctl, &d, &reason);
 
+    if (status != STATUS_OK)
+        return ctl_fail(ctl, status, &reason);
     umask(077);
     if (mkdir(folder, 0700) != 0)
         return ctl_usage(folder, errno == EEXIST ? "is there already; a backup goes into a folder of its own" : strerror(errno));
-    enum status status = back_up(ctl, folder, &reason);
+    status = back_up(ctl, &d, folder, &reason);
     if (status != STATUS_OK)
         return ctl_fail(ctl, status, &reason);
     if (!args_get(&ctl->args, "--keys"))
@@ -106,15 +125,17 @@ static enum status lock_out(struct ctl *ctl, size_t i, struct reason *reason)
     return STATUS_OK;
 }
 
+static const char *restored(struct ctl *ctl, const struct databases *d, size_t i) { return arena_printf(&ctl->arena, "%s.restored", d->paths[i]); }
+
 /* From today's databases, and from any later backup that was named.  Today's may be damaged: that is why one restores. */
-static enum status take_tombstones(struct ctl *ctl, const char *into, int64_t *ret_taken, struct reason *reason)
+static enum status take_tombstones(struct ctl *ctl, const struct databases *d, const char *into, int64_t *ret_taken, struct reason *reason)
 {
     const char *also = args_get(&ctl->args, "--also");
     enum status status = STATUS_OK;
 
     for (size_t i = 0; i < 2 && status == STATUS_OK; i++) {
-        if (access(database(ctl, i), F_OK) == 0)
-            status = store_merge_tombstones(into, database(ctl, i), ret_taken, reason);
+        if (access(d->paths[i], F_OK) == 0)
+            status = store_merge_tombstones(into, d->paths[i], ret_taken, reason);
         if (status == STATUS_CORRUPT)
             printf("warning: %s\nwhat was erased since the backup is known from the other database only, or from a later backup (--also)\n", reason->text);
         if (status == STATUS_CORRUPT)
@@ -125,14 +146,15 @@ static enum status take_tombstones(struct ctl *ctl, const char *into, int64_t *r
     return status;
 }
 
-static enum status prepare(struct ctl *ctl, const char *folder, size_t i, const char *fresh, struct reason *reason)
+static enum status prepare(struct ctl *ctl, const struct databases *d, const char *from, size_t i, struct reason *reason)
 {
+    const char *fresh = restored(ctl, d, i);
     int64_t taken = 0;
 
     unlink(fresh);
-    enum status status = store_copy(in_folder(ctl, folder, i), fresh, reason);
+    enum status status = store_copy(from, fresh, reason);
     if (status == STATUS_OK && i < 2)
-        status = take_tombstones(ctl, fresh, &taken, reason);
+        status = take_tombstones(ctl, d, fresh, &taken, reason);
     if (status == STATUS_OK)
         printf("%s: %lld calls were erased since this backup\n", names[i], (long long)taken);
     return status;
@@ -161,36 +183,37 @@ static enum status put_in_place(const char *fresh, const char *path, struct ctl 
     return ok ? STATUS_OK : reason_fail(reason, STATUS_STORE, "", "%s: %s", path, strerror(errno));
 }
 
-static enum status restore(struct ctl *ctl, const char *folder, struct reason *reason)
+static enum status restore(struct ctl *ctl, const struct databases *d, const char *folder, struct reason *reason)
 {
-    const char *fresh[DATABASES], *keys = arena_printf(&ctl->arena, "%s/pseudonym.keys", folder);
+    const char *secrets = arena_printf(&ctl->arena, "%s/pseudonym.keys", folder);
     enum status status = STATUS_OK;
 
     for (size_t i = 0; i < DATABASES && status == STATUS_OK; i++)
         status = lock_out(ctl, i, reason);
-    for (size_t i = 0; i < DATABASES && status == STATUS_OK; i++) {
-        fresh[i] = arena_printf(&ctl->arena, "%s.restored", database(ctl, i));
-        status = prepare(ctl, folder, i, fresh[i], reason);
-    }
+    for (size_t i = 0; i < DATABASES && status == STATUS_OK; i++)
+        status = prepare(ctl, d, in_folder(ctl, folder, i), i, reason);
     for (size_t i = 0; i < DATABASES && status == STATUS_OK; i++) /* nothing has changed until here */
-        status = put_in_place(fresh[i], database(ctl, i), ctl, reason);
-    if (status != STATUS_OK || access(keys, F_OK) != 0)
+        status = put_in_place(restored(ctl, d, i), d->paths[i], ctl, reason);
+    if (status != STATUS_OK || access(secrets, F_OK) != 0)
         return status;
     if (access(key_file(ctl), F_OK) == 0) {
         puts("the keys in the backup were left there: there is a key file, and what was destroyed since must not come back");
         return STATUS_OK;
     }
-    return copy_keys(keys, key_file(ctl), reason);
+    return copy_keys(secrets, key_file(ctl), reason);
 }
 
 int verb_restore(struct ctl *ctl)
 {
+    struct databases d;
     struct reason reason = {0};
+    enum status status = find_databases(ctl, &d, &reason);
 
     umask(077);
     mkdir(ctl->config.data_dir, 0750); /* a failure shows in the next steps */
     mkdir(arena_printf(&ctl->arena, "%s/rl", ctl->config.data_dir), 0750);
-    enum status status = restore(ctl, ctl->args.words[0], &reason);
+    if (status == STATUS_OK)
+        status = restore(ctl, &d, ctl->args.words[0], &reason);
     if (status != STATUS_OK)
         return ctl_fail(ctl, status, &reason);
     puts("restored; start the services: they take from the streams what came after the backup (CALLS keeps 72 hours, the others 14 days)");

@@ -191,6 +191,8 @@ int verb_bandit(struct ctl *ctl)
     if (code != EXIT_OK)
         return code;
     const BanditRebuildReply *r = reply;
+    if (!ctl->args.json && r->given_up)
+        printf("%lld calls count without a row, which was given up for its age\n", (long long)r->given_up);
     if (!ctl->args.json)
         printf("%s: %lld rows folded into %lld sums, %lld differ%s%s\n", r->identical ? "identical" : "DIFFERENT", (long long)r->rows,
                (long long)r->buckets, (long long)r->differences, r->first_difference[0] ? ", first " : "", r->first_difference);

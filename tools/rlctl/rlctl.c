@@ -37,6 +37,7 @@ static const struct option end_options[] = {SIGNAL_OPTIONS,
                                             {"--variant", "V", "what was really spoken", "policy_variant", NULL},
                                             {"--profile", "P", "profile of the caller", "profile", NULL},
                                             {"--agent", "A", "who spoke", "agent", NULL},
+                                            {"--consent", "C", "given, none: may the call be counted?", "consent", NULL},
                                             {"--ts", "T", "unix seconds of the end", "ts", NULL}, END};
 static const struct option amend_options[] = {SIGNAL_OPTIONS,
                                               {"--retract", NULL, "take the call out of all statistics", "retracted", "true"},
@@ -67,9 +68,11 @@ static const struct option guard_options[] = {{"--cell", "C", "pin, unpin: kfz/m
 static const struct option dlq_options[] = {{"--service", "S", "only what this service refused", NULL, NULL},
                                             {"-n", "N", "list: how many (20)", NULL, NULL},
                                             {"--all", NULL, "replay: all that is there", NULL, NULL}, END};
-static const struct option erase_options[] = {{"--wait", "S", "how long to wait for the receipt, seconds (600)", NULL, NULL}, END};
+#define CALLER_OPTION {"--caller", "KEY", "all calls of this caller instead; -: the key is read from the standard input, where ps does not see it", NULL, NULL}
+static const struct option export_options[] = {CALLER_OPTION, END};
+static const struct option erase_options[] = {CALLER_OPTION, {"--wait", "S", "how long to wait for the receipt, seconds (600)", NULL, NULL}, END};
 static const struct option keys_options[] = {{"--days", "N", "prune: keys that were followed so long ago (retention + amendment window)", NULL, NULL}, END};
-#define FEEDBACK_DB {"--feedback-db", "PATH", "where feedback.db lies, if not in the data folder", NULL, NULL}
+#define FEEDBACK_DB {"--feedback-db", "PATH", "where feedback.db lies, if not where the settings say", NULL, NULL}
 static const struct option backup_options[] = {FEEDBACK_DB, {"--keys", NULL, "the pseudonym keys, too", NULL, NULL}, END};
 static const struct option restore_options[] = {FEEDBACK_DB, {"--also", "FOLDER", "a later backup: what was erased by then stays erased", NULL, NULL}, END};
 static const struct option query_options[] = {{"--variant", "V", "only this variant", "policy_variant", NULL},
@@ -111,8 +114,8 @@ static const struct verb {
     {"replay", "", "say all stored calls again; harmless at any time", replay_options, 0, 0, verb_replay},
     {"versions", "[VERSION]", "what each variant earns under the active reward version and under another", no_options, 0, 1, verb_versions},
     {"switch", "VERSION", "decide from another reward version from now on; switching back restores every number", switch_options, 1, 1, verb_switch},
-    {"erase", "CALL", "forget a call everywhere; ends with a receipt, or is asked again", erase_options, 1, 1, verb_erase},
-    {"export", "CALL", "all that is held of a call, as JSON", no_options, 1, 1, verb_export},
+    {"erase", "CALL | --caller KEY", "forget a call, or all calls of a caller, everywhere; ends with a receipt, or is asked again", erase_options, 0, 1, verb_erase},
+    {"export", "CALL | --caller KEY", "all that is held of a call, or of all calls of a caller, as JSON", export_options, 0, 1, verb_export},
     {"keys", "list | rotate | prune", "the pseudonym keys; prune destroys those past retention, and with them the way back to a call id", keys_options, 1, 1,
      verb_keys},
     {"backup", "FOLDER", "copies of the databases, while the services run", backup_options, 1, 1, verb_backup},
@@ -349,12 +352,12 @@ int verb_pub(struct ctl *ctl)
 static int load_config(struct ctl *ctl)
 {
     struct config_table table = {common_keys, common_key_count, &ctl->config};
-    const char *path = getenv("RL_CONFIG");
     struct reason reason;
 
-    if (!path && access("config/rl.yaml", R_OK) == 0)
-        path = "config/rl.yaml";
-    if (config_load(&ctl->arena, &table, 1, path, &reason) == STATUS_OK)
+    ctl->config_path = getenv("RL_CONFIG");
+    if (!ctl->config_path && access("config/rl.yaml", R_OK) == 0)
+        ctl->config_path = "config/rl.yaml";
+    if (config_load(&ctl->arena, &table, 1, ctl->config_path, &reason) == STATUS_OK)
         return EXIT_OK;
     return ctl_usage("", reason.text);
 }

@@ -14,6 +14,7 @@ enum { EXIT_OK = 0, EXIT_ERROR = 1, EXIT_USAGE = 2, EXIT_NO_BUS = 69 };
 struct ctl {
     struct arena arena;
     struct common_config config;
+    const char *config_path; /* NULL: defaults and environment only */
     struct args args;
     struct client *client; /* NULL until ctl_connect */
     const char *url, *user;
@@ -31,6 +32,10 @@ int ctl_ask(struct ctl *ctl, enum subject subject, const void *request, const vo
 int ctl_publish(struct ctl *ctl, enum subject subject, const struct client_publish *message);    /* prints where it lies */
 int ctl_message(struct ctl *ctl, const ProtobufCMessageDescriptor *type, void **ret_message);    /* of the options given */
 int ctl_say(struct ctl *ctl, enum subject subject, const void *message, const char *id);         /* as JSON */
+
+/* Of erase and export: *ret_caller NULL: the call that is named; else all calls of this caller. */
+int ctl_whom(struct ctl *ctl, char **ret_caller);
+int ctl_calls_of(struct ctl *ctl, char *caller, FeedbackExportReply *ret); /* all pages in one; free its `calls`, also when it fails */
 
 /* "########" for a share of 0 .. 1, at most 30 wide; lives in the arena. */
 const char *ctl_bar(struct ctl *ctl, double share);

@@ -21,6 +21,7 @@ static const struct view {
     {SUBJECT_FEEDBACK_STORED, "policy_variant context signals retracted"},
     {SUBJECT_REWARD_COMPUTED, "reward policy_variant context components retracted"},
     {SUBJECT_BANDIT_UPDATED, "policy_version cells exploration_rate"},
+    {SUBJECT_BANDIT_CHANGED, "level policy_variant context since evidence mean_before mean_after policy_version"},
     {SUBJECT_GUARD_UPDATED, "guard_version base_variant groups frozen"},
     {SUBJECT_DLQ_FEEDBACK, /* and all of that stream */ "reason field message subject sequence"},
 };
@@ -94,11 +95,13 @@ static const char **text_of(ProtobufCMessage *m, const char *name)
     return f ? (const char **)(void *)((char *)m + f->offset) : NULL;
 }
 
-/* Hides what names a call: its id, and the payload of a dead letter. */
+/* Hides what names a call or a caller: its id, its key, and the payload of a dead letter. */
 static void hide_ids(ProtobufCMessage *m)
 {
     if (text_of(m, "call_id"))
         *text_of(m, "call_id") = "";
+    if (m->descriptor == &tom__rl__v1__call_ended__descriptor)
+        ((CallEnded *)m)->has_caller_key_case = 0;
     if (m->descriptor == &tom__rl__v1__dead_letter__descriptor)
         ((DeadLetter *)m)->payload.len = 0;
 }
@@ -147,7 +150,8 @@ static void print_message(struct ctl *ctl, struct arena *arena, const struct cli
 
 int verb_watch(struct ctl *ctl)
 {
-    static const char *const usual[] = {"call.*", "policy.selected", "feedback.stored", "reward.computed", "bandit.updated", "guard.updated", "rl.dlq.>"};
+    static const char *const usual[] = {"call.*", "policy.selected", "feedback.stored", "reward.computed", "bandit.updated", "bandit.changed", "guard.updated",
+                                         "rl.dlq.>"};
     const char *const *subjects = ctl->args.word_count ? ctl->args.words : usual;
     size_t count = ctl->args.word_count ? ctl->args.word_count : sizeof usual / sizeof *usual;
     struct client_message in;

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* change.c - the world changes: bandit.changed says so once, whatever is lost and whoever dies. */
+#include <stdlib.h>
+
+#include "test.h"
+#include "world.h"
+
+enum { DAYS = 40, MOVED = 20, EACH = 8, DAY_S = 86400, HOUR_S = 3600, MORNING_S = 9 * HOUR_S };
+
+static int64_t today(const struct world *w) { return sim_now_us(w->sim) / 1000000 / DAY_S; }
+
+static void end_call(struct world *w, const char *variant, int64_t ts, bool resolved)
+{
+    CallEnded m = TOM__RL__V1__CALL_ENDED__INIT;
+    Signals s = TOM__RL__V1__SIGNALS__INIT;
+    char id[48];
+
+    snprintf(id, sizeof id, "change-%llx", (unsigned long long)rng_next(&w->rng));
+    m.call_id = id;
+    m.has_policy_variant_case = TOM__RL__V1__CALL_ENDED__HAS_POLICY_VARIANT_POLICY_VARIANT;
+    m.policy_variant = (char *)variant;
+    m.has_profile_case = TOM__RL__V1__CALL_ENDED__HAS_PROFILE_PROFILE;
+    m.profile = (char *)"kfz";
+    m.has_ts_case = TOM__RL__V1__CALL_ENDED__HAS_TS_TS;
+    m.ts = ts;
+    s.has_resolution_case = TOM__RL__V1__SIGNALS__HAS_RESOLUTION_RESOLUTION;
+    s.resolution = resolved;
+    m.signals = &s;
+    sim_publish(w->sim, SUBJECT_CALL_ENDED, &m.base, "");
+}
+
+/* Mornings of forty days.  v1a solves seven of eight problems for twenty of them, then one of eight; v1b solves half. */
+static void live(struct world *w)
+{
+    for (int day = 0; day < DAYS; day++)
+        for (int i = 0; i < EACH; i++) {
+            int64_t ts = (today(w) - DAYS + day) * DAY_S + MORNING_S;
+            end_call(w, "v1a", ts, (i == 0) != (day < MOVED));
+            end_call(w, "v1b", ts, i % 2 == 0);
+        }
+    world_run(w, 15000000);
+}
+
+/* Its clock alone moves. */
+static void hour_passes(struct world *w)
+{
+    int64_t end = sim_now_us(w->sim) + (int64_t)HOUR_S * 1000000;
+
+    while (sim_now_us(w->sim) < end)
+        sim_advance(w->sim, end);
+}
+
+static int64_t facts(struct world *w)
+{
+    struct query *q = store_query(w->keepers[WORLD_BANDIT], "SELECT count(*) FROM restart");
+    bool row = false;
+
+    CHECK_INT(query_step(q, &row), STATUS_OK);
+    int64_t n = row ? query_int(q, 0) : -1;
+    query_reset(q);
+    return n;
+}
+
+static const char *in_context(const BanditChanged *m, const char *key)
+{
+    for (size_t i = 0; i < m->n_context; i++)
+        if (strcmp(m->context[i]->key, key) == 0)
+            return m->context[i]->value;
+    return "";
+}
+
+static const BanditChanged *the_one(struct world *w)
+{
+    CHECK_INT(sim_stored(w->sim, SUBJECT_BANDIT_CHANGED), 1);
+    return (const BanditChanged *)sim_message(w->sim, SUBJECT_BANDIT_CHANGED, 0);
+}
+
+static void check_said(struct world *w)
+{
+    const BanditChanged *m = the_one(w);
+
+    if (!m)
+        return;
+    CHECK_STR(m->level, "arm");
+    CHECK_STR(m->policy_variant, "v1a");
+    CHECK_INT(m->n_context, 2);
+    CHECK_STR(in_context(m, "profile"), "kfz");
+    CHECK_STR(in_context(m, "time_of_day"), "morning");
+    CHECK_INT(m->since % DAY_S, 0); /* so old are days, not hours */
+    CHECK_INT(today(w) - m->since / DAY_S, DAYS - MOVED);
+    CHECK(m->evidence > 0);
+    CHECK(m->mean_before > m->mean_after);
+    CHECK_NEAR(m->mean_before - m->mean_after, 0.6 * 6 / 8, 1e-6);
+    CHECK_STR(m->reward_version, "v1");
+    CHECK(m->ts > (double)m->since && m->ts <= (double)sim_now_us(w->sim) / 1e6);
+}
+
+TEST(sim_change, a_world_that_changes_is_said_once_with_level_variant_context_and_evidence)
+{
+    struct world *w = world_new(1);
+
+    live(w);
+    CHECK_INT(sim_stored(w->sim, SUBJECT_BANDIT_CHANGED), 0);
+    hour_passes(w);
+    world_run(w, 200000);
+    check_said(w);
+    const BanditUpdated *next = (const BanditUpdated *)sim_message(w->sim, SUBJECT_BANDIT_UPDATED, sim_stored(w->sim, SUBJECT_BANDIT_UPDATED) - 1);
+    const BanditChanged *m = the_one(w);
+    CHECK_STR(m ? m->policy_version : "-", next ? next->policy_version : "");
+    for (int i = 0; i < 3; i++) {
+        hour_passes(w);
+        world_run(w, 15000000);
+    }
+    world_kill(w, WORLD_BANDIT);
+    world_run(w, 15000000);
+    check_said(w);
+    world_free(w);
+}
+
+TEST(sim_change, killed_between_the_commit_and_the_publish_it_is_said_by_the_next_life)
+{
+    struct world *w = world_new(2);
+
+    live(w);
+    hour_passes(w);
+    world_arm(w, WORLD_BANDIT, STEP_COMMITTED, 1);
+    world_run(w, 20000);
+    CHECK_INT(w->lives[WORLD_BANDIT].deaths, 1);
+    CHECK_INT(facts(w), 1);
+    CHECK_INT(sim_stored(w->sim, SUBJECT_BANDIT_CHANGED), 0);
+    world_run(w, 15000000);
+    check_said(w);
+    world_free(w);
+}
+
+TEST(sim_change, a_death_at_any_step_over_a_bus_that_loses_and_repeats_loses_nothing_and_says_nothing_twice)
+{
+    static const struct sim_chaos chaos = {.lose = 0.2, .repeat = 0.2, .delay_us = 60000};
+
+    for (int step = 0; step < STEP_COUNT && !test_failed(); step++) {
+        struct world *w = world_new(10 + (uint64_t)step);
+        live(w);
+        sim_set_chaos(w->sim, &chaos);
+        hour_passes(w);
+        world_arm(w, WORLD_BANDIT, (enum loop_step)step, 1);
+        world_run(w, 30000000);
+        sim_set_chaos(w->sim, NULL);
+        world_run(w, 15000000);
+        CHECK_INT(facts(w), 1);
+        check_said(w);
+        if (test_failed())
+            printf("  step %d\n", step);
+        world_free(w);
+    }
+}
