@@ -154,13 +154,26 @@ static bool asked_about(const struct utterance *u, size_t i)
     return false;
 }
 
+/* "Drueck mal die 5" - somebody in the room. */
+static bool ordered(const struct utterance *u, size_t i)
+{
+    size_t begin = clause_begin(u, i);
+
+    if (!is(u, begin, WORD_GIVE) || u->words[begin].value != WORD_ORDER)
+        return false;
+    for (size_t k = begin; k < i; k++)
+        if (strcmp(u->words[k].text, "ich") == 0)
+            return false;
+    return true;
+}
+
 /* Something else than the rating is counted: "for 2", "bis 5", "3 of 4", "one of the", "vier mal", "1 ist schlecht". */
 static bool counts_else(const struct utterance *u, size_t i)
 {
     size_t after = after_stars(u, i);
     bool goes_on = !u->words[i].begins;
 
-    if (told_of(u, i) || asked_about(u, i) || (same_clause(u, after) && is(u, after, WORD_TIMES)))
+    if (told_of(u, i) || asked_about(u, i) || ordered(u, i) || (same_clause(u, after) && is(u, after, WORD_TIMES)))
         return true;
     if (same_clause(u, i + 1) && is(u, i + 1, WORD_IS | WORD_OF))
         return true;
@@ -171,12 +184,21 @@ static bool counts_else(const struct utterance *u, size_t i)
 
 static bool starred(const struct utterance *u, size_t i) { return after_stars(u, i) > i + 1; }
 
+/* "Last time I gave a 5", "she says 4 stars". */
+static bool elsewhere(const struct utterance *u, size_t i)
+{
+    for (size_t k = clause_begin(u, i); k < i; k++)
+        if (u->words[k].kind == 0 && u->words[k].value == WORD_ELSEWHERE)
+            return true;
+    return false;
+}
+
 /* "... geb ich mal ne vier", "four stars" - and nothing unknown follows that may be what is counted. */
 static bool marked(const struct utterance *u, size_t i)
 {
     size_t after = after_stars(u, i), k = i;
 
-    if (same_clause(u, after) && u->words[after].kind == 0)
+    if (elsewhere(u, i) || (same_clause(u, after) && u->words[after].kind == 0))
         return false;
     if (starred(u, i))
         return true;
@@ -188,8 +210,11 @@ static bool marked(const struct utterance *u, size_t i)
     return false;
 }
 
+/* "not a 5"; "5 nicht, aber 4". */
 static bool negated(const struct utterance *u, size_t i)
 {
+    if (same_clause(u, i + 1) && is(u, i + 1, WORD_NOT) && !same_clause(u, i + 2))
+        return true;
     while (!u->words[i].begins && is(u, i - 1, AROUND | WORD_GIVE | WORD_VERY))
         i--;
     return !u->words[i].begins && is(u, i - 1, WORD_NOT);
@@ -222,7 +247,7 @@ enum { BEYOND = 0, BETWEEN = -1 };
 
 struct claims {
     int count, value, said; /* since the last correction; said: all of them */
-    int rival;              /* "eine 5 hierfuer": no claim, but a doubt beside another; 0: none */
+    unsigned rivals;        /* a bit for each value: "eine 5 hierfuer", "fuers warten 5" is no claim, but a doubt beside another */
     bool differ, between;
     bool pending, withdrawn, corrected; /* a correction waits for its number; what was said is taken back; a number followed */
     bool negated, unclear, starred, hedged, all_clean;
@@ -263,7 +288,8 @@ static void hear(struct claims *c, const struct utterance *u, size_t i)
         c->unclear = true;
     else if (!clean(u, i) && !marked(u, i)) {
         c->unclear = true;
-        c->rival = is(u, i - 1, WORD_ARTICLE) && !negated(u, i) ? w->value : c->rival;
+        if ((is(u, i - 1, WORD_ARTICLE) || !same_clause(u, i + 1)) && !negated(u, i))
+            c->rivals |= 1u << w->value;
     } else if (negated(u, i))
         c->negated = true;
     else
@@ -287,7 +313,7 @@ static struct rating conclude(const struct claims *c, const struct utterance *u)
         return none(RATING_BETWEEN);
     if (c->withdrawn)
         return none(RATING_WITHDRAWN);
-    if (c->differ || c->count > SO_OFTEN || (c->rival && c->rival != c->value && !c->corrected))
+    if (c->differ || c->count > SO_OFTEN || (c->value > 0 && c->rivals & ~(1u << c->value) && !c->corrected))
         return none(RATING_CONTRADICTION);
     if (c->value == BEYOND)
         return none(RATING_OUT_OF_RANGE);
@@ -377,6 +403,21 @@ static bool thanks_only(const struct utterance *u)
     return u->count > 0;
 }
 
+/* "Eine Eins." is the worst of five and the best of grades; a word of blame or a reason would tell. */
+static bool perhaps_grade(const struct utterance *u)
+{
+    bool found = false;
+
+    for (size_t i = 0; i < u->count; i++) {
+        const struct word *w = &u->words[i];
+        bool blame = ((w->kind & WORD_PRAISE) && w->value < 3) || strcmp(w->text, "leider") == 0;
+        if (blame || w->kind == 0 || (w->kind & (WORD_BECAUSE | WORD_BUT)))
+            return false;
+        found |= i > 0 && (w->kind & WORD_NUMBER) && w->value == 1 && is(u, i - 1, WORD_ARTICLE) && u->words[i - 1].text[0] != 'a';
+    }
+    return found;
+}
+
 /* ---- all ---------------------------------------------------------------------------------------------------------------------------------- */
 
 static bool any(const struct utterance *u, unsigned kind)
@@ -401,11 +442,14 @@ struct rating rating_of_text(const char *text, enum rating_language language)
         return none(RATING_PHANTOM);
     if (any(&u, WORD_GRADE))
         return none(RATING_GRADE);
+    bool grade = perhaps_grade(&u);
     cut_asides(&u);
     for (size_t i = 0; i < u.count; i++)
         hear(&c, &u, i);
-    if (c.count)
-        return conclude(&c, &u);
+    if (c.count) {
+        struct rating r = conclude(&c, &u);
+        return r.value == 1 && grade ? none(RATING_GRADE) : r;
+    }
     if (c.negated || c.unclear)
         return none(c.negated ? RATING_NEGATED : RATING_UNCLEAR);
     struct rating r = homophone(&u);

@@ -14,11 +14,11 @@ struct group {
 
 static const struct group words[] = {
     /* --- numbers */
-    {WORD_NUMBER, 1, ANY, "1 eins one"},
-    {WORD_NUMBER, 2, ANY, "2 zwei zwo two"},
-    {WORD_NUMBER, 3, ANY, "3 drei three"},
+    {WORD_NUMBER, 1, ANY, "1 eins oans one"},
+    {WORD_NUMBER, 2, ANY, "2 zwei zwo zwoa two"},
+    {WORD_NUMBER, 3, ANY, "3 drei dreie three"},
     {WORD_NUMBER, 4, ANY, "4 vier viere four"},
-    {WORD_NUMBER, 5, ANY, "5 fuenf fuenfe funf five"},
+    {WORD_NUMBER, 5, ANY, "5 fuenf fuenfe fuemf funf five"},
     {WORD_BEYOND, 0, ANY, "null zero sechs sechse six sieben siebene seven acht achte eight neun neune nine zehn zehne ten elf eleven zwoelf twelve twenty "
                           "thirty forty fifty sixty seventy eighty ninety hundert hundred tausend thousand million"},
     {WORD_HALF, 0, ANY, "half halb halbe halber einhalb eineinhalb anderthalb zweieinhalb dreieinhalb viereinhalb fuenfeinhalb halves"},
@@ -50,8 +50,9 @@ static const struct group words[] = {
     {WORD_ARTICLE | WORD_NO, 0, DE, "ne"},
     {WORD_ARTICLE | WORD_HESITATION, 0, EN, "a"},
     {WORD_ARTICLE, 0, EN, "an"},
-    {WORD_GIVE, 0, DE, "gebe geb gibt gibts geben vergebe vergeb sage sag sagen wuerde wuerd wuerds nehme nehm bewerte druecke drueck waehle tippe "
+    {WORD_GIVE, 0, DE, "gebe geb gibt gibts geben vergebe vergeb sage sagen wuerde wuerd wuerds nehme nehm bewerte druecke waehle tippe "
                        "taste bewertung antwort kriegen kriegt bekommt bekommen vergeben"},
+    {WORD_GIVE, WORD_ORDER, DE, "sag drueck"},
     {WORD_GIVE, 0, EN, "give giving say rate rating choose pick answer score gets get id ill"},
     {WORD_HEDGE, 0, DE, "denke denk glaube glaub vielleicht wohl hoechstens maximal circa ungefaehr etwa wahrscheinlich"},
     {WORD_HEDGE, 0, EN, "maybe perhaps probably about around guess think roughly"},
@@ -60,15 +61,20 @@ static const struct group words[] = {
     {WORD_SMALL | WORD_FOR, 0, DE, "der den dem auf mit ins einem"},
     {WORD_SMALL | WORD_FOR, 0, EN, "from on with all"},
     {WORD_SMALL | WORD_JOIN, 0, ANY, "und and"},
-    {WORD_SMALL, 0, ANY, "nummer number"},
+    {WORD_SMALL, 0, ANY, "nummer number zahl"},
     {WORD_SMALL, 0, DE, "ja jo joa jawohl also dann da so schon naja nun halt eben einfach mir ich es das die sie ihnen ihr klar sicher "
                         "definitiv eindeutig natuerlich bitte gerne gern gesagt skala meine eigentlich insgesamt unterm strich service gespraech "
-                        "beratung hilfe mich volle vollen hier doch leider nur immerhin gleich klare passt dafuer moeglichen gesamt telefonat anruf daher "
+                        "beratung hilfe mich volle vollen hier doch leider nur immerhin gleich klare passt dafuer moeglichen gesamt telefonat anruf daher ehrlich solide "
                         "deshalb dieses diese alles geklappt sein wert fair hallo tach moin"},
     {WORD_SMALL, 0, EN, "yes yeah yep yup well so then i me my it its that thats this the you your scale please sure definitely clearly solid strong my er "
                         "honestly obviously alright overall would just service call experience conversation help today hi hello hey full there them be"},
     {WORD_SMALL | WORD_POLITE, 0, ANY, "danke dankeschoen tschuess tschuessi ciao bye thanks thank dank vielen schoenen wiederhoeren wiedersehen adieu cheers"},
     {WORD_SMALL, 0, ANY, "tom"},
+    /* --- another time, another person, or what should be said */
+    {0, WORD_ELSEWHERE, DE, "gestern letztes letzte letzten letztens damals frueher sonst normalerweise meistens neulich vorgestern er frau mann chef kollege "
+                            "kollegin jeder andere anderen soll sollte haette haetten"},
+    {0, WORD_ELSEWHERE, EN, "yesterday last usually normally previously he she they husband wife boss everyone everybody people others gave given said should "
+                            "want"},
     /* --- corrections and negations */
     {WORD_NO, 0, DE, "nein nee noe quatsch moment stopp falsch verzeihung entschuldigung sorry korrektur pardon vergessen vergiss egal"},
     {WORD_NO, 0, EN, "no nope sorry wait scratch correction oops pardon forget nevermind whatever"},
@@ -108,7 +114,7 @@ static const struct group words[] = {
 static const struct group phrases[] = {
     {WORD_ECHO, 0, ANY, "von 1 bis 5|1 bis 5|zwischen 1 und 5|from 1 to 5|1 to 5|between 1 and 5|1 through 5|1 - 5|1 bis maximal 5|1 und 5|1 and 5"},
     {WORD_OF_FIVE, 0, ANY, "out of the 5|out of 5|of the 5|of 5|von den 5|von 5|aus 5"},
-    {0, 0, ANY, "ihnen 1|dir 1|1 sag ich|nicht unzufrieden|not unhappy|not dissatisfied|mir ist|my bad|ist mir 1|es geht mir|mir geht|geht es mir|give me|gib mir|1 on 1|1 by 1|the wait|a wait|long wait|wait time"},
+    {0, 0, ANY, "ihnen 1|dir 1|1 sag ich|nicht unzufrieden|not unhappy|not dissatisfied|mir ist|my bad|ist mir 1|alles 1|es geht mir|mir geht|geht es mir|give me|gib mir|1 on 1|1 by 1|the wait|a wait|to wait|long wait|wait time"},
     {WORD_NUMBER, 1, DE, "ein stern|einen stern|ein punkt|einen punkt"},
     {WORD_NUMBER, 1, EN, "a star"},
     {0, 0, EN, "no one|the one|that one|this one|which one|the 1|that 1|this 1|which 1|no 1|to 1"},
@@ -117,7 +123,7 @@ static const struct group phrases[] = {
     {WORD_GRADE, 0, ANY, "1 a|1 mit stern"},
     {WORD_RATHER, 0, EN, "i mean|make that|make it|more like|or rather|change that to|change to|lets say"},
     {WORD_RATHER, 0, DE, "sagen wir mal|sagen wir|ach was|ach wo|ich meine|besser gesagt|will sagen|oder besser"},
-    {WORD_SMALL, 0, DE, "wenn sie mich fragen|nicht nur|wie gesagt|mit abstand|na die|na ja|na klar|na also|na dann|grund und boden|kann man sagen|auf jeden fall|auf alle faelle|keine frage|ohne zweifel|unter dem strich"},
+    {WORD_SMALL, 0, DE, "wenn sie mich fragen|nicht nur|wie gesagt|mit abstand|im grossen und ganzen|na die|na ja|na klar|na also|na dann|grund und boden|kann man sagen|auf jeden fall|auf alle faelle|keine frage|ohne zweifel|unter dem strich"},
     {WORD_GIVE, 0, EN, "go with|going with"},
     {WORD_NO, 0, EN, "never mind"},
     {WORD_NOT, 0, EN, "anything but|nothing but"},

@@ -43,6 +43,12 @@ enum word_kind {
     WORD_POLITE = 1 << 30      /* thanks and goodbye */
 };
 
+/* The `value` of some words that are no numbers. */
+enum {
+    WORD_ELSEWHERE = -1, /* unknown, and no number beside it is the answer: gestern, she, soll */
+    WORD_ORDER = -2      /* first in a clause without "ich" it is said to another: drueck mal die fuenf */
+};
+
 /* A sign becomes a word of up to 6 bytes, nothing else grows. */
 enum { UTTERANCE_WORDS = 96, UTTERANCE_TEXT = 600, UTTERANCE_BYTES = UTTERANCE_TEXT + 6 * UTTERANCE_WORDS };
 
