@@ -145,26 +145,33 @@ static bool told_of(const struct utterance *u, size_t i)
     return false;
 }
 
-/* "Is 5 good?" - a scale that is asked about; "3, maybe?" is an answer. */
+/* "Is 5 good?", "What do you think, 4?" - a scale that is asked about, another who is asked; "3, maybe?" is an answer. */
 static bool asked_about(const struct utterance *u, size_t i)
 {
-    for (size_t k = clause_begin(u, i), end = clause_end(u, i); u->words[i].asks && k < end; k++)
-        if (u->words[k].kind == 0 || is(u, k, WORD_IS | WORD_PRAISE))
+    size_t k = clause_begin(u, i), end = clause_end(u, i);
+
+    for (size_t n = k; u->words[i].asks && n < end; n++)
+        if (u->words[n].kind == 0 || is(u, n, WORD_IS | WORD_PRAISE))
+            return true;
+    for (; u->words[i].asks && k > 0 && !u->words[k].sentence; k--)
+        if (u->words[k - 1].kind == 0)
             return true;
     return false;
 }
 
-/* "Drueck mal die 5" - somebody in the room. */
+/* "Drueck mal die 5", "just say 5" - somebody in the room; not "I'd say 5", "sag ich mal 5". */
 static bool ordered(const struct utterance *u, size_t i)
 {
-    size_t begin = clause_begin(u, i);
+    static const char *const self[] = {"ich", "ichs", "i", "id", "ill", "wir", "we", "would", "wuerde", "wuerd", ""};
+    bool order = false;
 
-    if (!is(u, begin, WORD_GIVE) || u->words[begin].value != WORD_ORDER)
-        return false;
-    for (size_t k = begin; k < i; k++)
-        if (strcmp(u->words[k].text, "ich") == 0)
-            return false;
-    return true;
+    for (size_t k = clause_begin(u, i); k < i; k++) {
+        order |= is(u, k, WORD_GIVE) && u->words[k].value == WORD_ORDER;
+        for (size_t n = 0; n < sizeof self / sizeof *self; n++)
+            if (strcmp(u->words[k].text, self[n]) == 0)
+                return false;
+    }
+    return order;
 }
 
 /* Something else than the rating is counted: "for 2", "bis 5", "3 of 4", "one of the", "vier mal", "1 ist schlecht". */
@@ -207,6 +214,15 @@ static bool marked(const struct utterance *u, size_t i)
         if (is(u, k, WORD_GIVE) || (is(u, k, WORD_ARTICLE) && k + 1 == i))
             return true;
     }
+    return false;
+}
+
+/* "You don't deserve a 5"; what comes after "also", "so" is a conclusion. */
+static bool denied_before(const struct utterance *u, size_t i)
+{
+    for (; !u->words[i].begins && strcmp(u->words[i].text, "also") != 0 && strcmp(u->words[i].text, "so") != 0; i--)
+        if (is(u, i - 1, WORD_NOT))
+            return true;
     return false;
 }
 
@@ -286,9 +302,9 @@ static void hear(struct claims *c, const struct utterance *u, size_t i)
         return;
     if (counts_else(u, i))
         c->unclear = true;
-    else if (!clean(u, i) && !marked(u, i)) {
+    else if (!clean(u, i) && (!marked(u, i) || denied_before(u, i))) {
         c->unclear = true;
-        if ((is(u, i - 1, WORD_ARTICLE) || !same_clause(u, i + 1)) && !negated(u, i))
+        if ((is(u, i - 1, WORD_ARTICLE) || is(u, i, WORD_ARTICLE) || starred(u, i) || !same_clause(u, i + 1)) && !negated(u, i))
             c->rivals |= 1u << w->value;
     } else if (negated(u, i))
         c->negated = true;
@@ -296,12 +312,14 @@ static void hear(struct claims *c, const struct utterance *u, size_t i)
         claim(c, u, i);
 }
 
-/* Praise that stands beside a number must not contradict it. */
+/* Praise that stands beside a number must not contradict it; "a good 2" is a grade. */
 static bool praise_fits(const struct utterance *u, int value)
 {
-    for (size_t i = 0; i < u->count; i++)
-        if (is(u, i, WORD_PRAISE) && !is(u, i, WORD_SMALL) && !(i > 0 && is(u, i - 1, WORD_NOT)) && abs(u->words[i].value - value) > 2)
+    for (size_t i = 0; i < u->count; i++) {
+        int far = same_clause(u, i + 1) && is(u, i + 1, WORD_NUMBER) ? 1 : 2;
+        if (is(u, i, WORD_PRAISE) && !is(u, i, WORD_SMALL) && !(i > 0 && is(u, i - 1, WORD_NOT)) && abs(u->words[i].value - value) > far)
             return false;
+    }
     return true;
 }
 

@@ -51,10 +51,11 @@ static const struct group words[] = {
     {WORD_ARTICLE | WORD_HESITATION, 0, EN, "a"},
     {WORD_ARTICLE, 0, EN, "an"},
     {WORD_GIVE, 0, DE, "gebe geb gibt gibts geben vergebe vergeb sage sagen wuerde wuerd wuerds nehme nehm bewerte druecke waehle tippe "
-                       "taste bewertung antwort kriegen kriegt bekommt bekommen vergeben"},
+                       "taste bewertung antwort kriegen kriegt bekommt bekommen vergeben taet"},
     {WORD_GIVE, WORD_ORDER, DE, "sag drueck"},
-    {WORD_GIVE, 0, EN, "give giving say rate rating choose pick answer score gets get id ill"},
-    {WORD_HEDGE, 0, DE, "denke denk glaube glaub vielleicht wohl hoechstens maximal circa ungefaehr etwa wahrscheinlich"},
+    {WORD_GIVE, WORD_ORDER, EN, "say"},
+    {WORD_GIVE, 0, EN, "give giving rate rating choose pick answer score gets get id ill"},
+    {WORD_HEDGE, 0, DE, "denke denk glaube glaub vielleicht wohl hoechstens maximal circa ungefaehr etwa wahrscheinlich tendenziell"},
     {WORD_HEDGE, 0, EN, "maybe perhaps probably about around guess think roughly"},
     {WORD_HESITATION, 0, ANY, "aeh oeh aehm oehm eh ehm em hm hmm hmmm mh mhm ah oh ach hach tja puh"},
     {WORD_HESITATION, 0, EN, "uh um uhm umm erm"},
@@ -64,9 +65,9 @@ static const struct group words[] = {
     {WORD_SMALL, 0, ANY, "nummer number zahl"},
     {WORD_SMALL, 0, DE, "ja jo joa jawohl also dann da so schon naja nun halt eben einfach mir ich es das die sie ihnen ihr klar sicher "
                         "definitiv eindeutig natuerlich bitte gerne gern gesagt skala meine eigentlich insgesamt unterm strich service gespraech "
-                        "beratung hilfe mich volle vollen hier doch leider nur immerhin gleich klare passt dafuer moeglichen gesamt telefonat anruf daher ehrlich solide "
+                        "beratung hilfe mich volle vollen hier doch leider nur immerhin gleich klare passt dafuer moeglichen gesamt telefonat anruf daher ehrlich solide starke schwache "
                         "deshalb dieses diese alles geklappt sein wert fair hallo tach moin"},
-    {WORD_SMALL, 0, EN, "yes yeah yep yup well so then i me my it its that thats this the you your scale please sure definitely clearly solid strong my er "
+    {WORD_SMALL, 0, EN, "yes yeah yep yup well so then i me my it its that thats this the you your scale please sure definitely clearly solid strong weak low my er "
                         "honestly obviously alright overall would just service call experience conversation help today hi hello hey full there them be"},
     {WORD_SMALL | WORD_POLITE, 0, ANY, "danke dankeschoen tschuess tschuessi ciao bye thanks thank dank vielen schoenen wiederhoeren wiedersehen adieu cheers"},
     {WORD_SMALL, 0, ANY, "tom"},
@@ -113,19 +114,21 @@ static const struct group words[] = {
 /* Longer ones first where one begins like another. */
 static const struct group phrases[] = {
     {WORD_ECHO, 0, ANY, "von 1 bis 5|1 bis 5|zwischen 1 und 5|from 1 to 5|1 to 5|between 1 and 5|1 through 5|1 - 5|1 bis maximal 5|1 und 5|1 and 5"},
+    {WORD_SMALL, 0, DE, "von mir aus|von mir"},
     {WORD_OF_FIVE, 0, ANY, "out of the 5|out of 5|of the 5|of 5|von den 5|von 5|aus 5"},
     {0, 0, ANY, "ihnen 1|dir 1|1 sag ich|nicht unzufrieden|not unhappy|not dissatisfied|mir ist|my bad|ist mir 1|alles 1|es geht mir|mir geht|geht es mir|give me|gib mir|1 on 1|1 by 1|the wait|a wait|to wait|long wait|wait time"},
-    {WORD_NUMBER, 1, DE, "ein stern|einen stern|ein punkt|einen punkt"},
-    {WORD_NUMBER, 1, EN, "a star"},
+    {WORD_NUMBER | WORD_ARTICLE, 1, DE, "ein stern|einen stern|ein punkt|einen punkt"},
+    {WORD_NUMBER | WORD_ARTICLE, 1, EN, "a star"},
     {0, 0, EN, "no one|the one|that one|this one|which one|the 1|that 1|this 1|which 1|no 1|to 1"},
     {WORD_HALF, 0, EN, "and a half|and half|1 of 2"},
     {WORD_HESITATION, 0, EN, "1 moment|1 second|1 sec|1 minute|let me see|let me think|you know|i mean it"},
     {WORD_GRADE, 0, ANY, "1 a|1 mit stern"},
     {WORD_RATHER, 0, EN, "i mean|make that|make it|more like|or rather|change that to|change to|lets say"},
     {WORD_RATHER, 0, DE, "sagen wir mal|sagen wir|ach was|ach wo|ich meine|besser gesagt|will sagen|oder besser"},
-    {WORD_SMALL, 0, DE, "wenn sie mich fragen|nicht nur|wie gesagt|mit abstand|im grossen und ganzen|na die|na ja|na klar|na also|na dann|grund und boden|kann man sagen|auf jeden fall|auf alle faelle|keine frage|ohne zweifel|unter dem strich"},
-    {WORD_GIVE, 0, EN, "go with|going with"},
-    {WORD_NO, 0, EN, "never mind"},
+    {WORD_SMALL, 0, DE, "wenn sie mich fragen|nicht nur|wie gesagt|mit abstand|hab ich gesagt|im grossen und ganzen|na die|na ja|na klar|na also|na dann|grund und boden|kann man sagen|auf jeden fall|auf alle faelle|keine frage|ohne zweifel|unter dem strich"},
+    {WORD_GIVE, 0, EN, "go with|going with|going to say|gonna say"},
+    {WORD_NO, 0, EN, "never mind|hold on|hang on"},
+    {WORD_NO, 0, DE, "ich korrigiere"},
     {WORD_NOT, 0, EN, "anything but|nothing but"},
     {WORD_SMALL, 0, ANY, "is my rating|is my answer|is my score|ist meine bewertung|ist meine antwort|it is|that is|das ist|es ist"},
     {WORD_SMALL, 0, EN, "if you ask me|not only|like i said|hands down|no doubt|no question|of course|so far"},

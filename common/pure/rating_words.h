@@ -46,7 +46,7 @@ enum word_kind {
 /* The `value` of some words that are no numbers. */
 enum {
     WORD_ELSEWHERE = -1, /* unknown, and no number beside it is the answer: gestern, she, soll */
-    WORD_ORDER = -2      /* first in a clause without "ich" it is said to another: drueck mal die fuenf */
+    WORD_ORDER = -2      /* without "ich" it is said to another: drueck mal die fuenf */
 };
 
 /* A sign becomes a word of up to 6 bytes, nothing else grows. */
