@@ -132,10 +132,12 @@ static size_t after_stars(const struct utterance *u, size_t i)
     return i;
 }
 
-/* "my number is 2" - but "my answer is 2", "it is a 2". */
+static bool starred(const struct utterance *u, size_t i) { return after_stars(u, i) > i + 1; }
+
+/* "my number is 2", "it is 4 already" - but "my answer is 2", "it is a 2". */
 static bool told_of(const struct utterance *u, size_t i)
 {
-    bool given = is(u, i - 1, WORD_ARTICLE);
+    bool given = is(u, i - 1, WORD_ARTICLE) || starred(u, i);
 
     for (size_t k = i; !u->words[k].begins; k--) {
         given |= is(u, k - 1, WORD_GIVE);
@@ -189,13 +191,22 @@ static bool counts_else(const struct utterance *u, size_t i)
     return goes_on && is(u, i - 1, WORD_OF | WORD_FOR | WORD_JOIN) && !(is(u, i - 1, WORD_JOIN) && i >= 2 && is(u, i - 2, CLAIMED | WORD_STARS));
 }
 
-static bool starred(const struct utterance *u, size_t i) { return after_stars(u, i) > i + 1; }
+static bool valued(const struct word *w, int value) { return w->kind == 0 && w->value == value; }
 
-/* "Last time I gave a 5", "she says 4 stars". */
+/* "Last time I gave a 5". */
 static bool elsewhere(const struct utterance *u, size_t i)
 {
     for (size_t k = clause_begin(u, i); k < i; k++)
-        if (u->words[k].kind == 0 && u->words[k].value == WORD_ELSEWHERE)
+        if (valued(&u->words[k], WORD_ELSEWHERE))
+            return true;
+    return false;
+}
+
+/* "She says, 4." */
+static bool reported(const struct utterance *u, size_t i)
+{
+    for (; i > 0 && !u->words[i].sentence; i--)
+        if (valued(&u->words[i - 1], WORD_REPORT))
             return true;
     return false;
 }
@@ -289,6 +300,16 @@ static void claim(struct claims *c, const struct utterance *u, size_t i)
     c->said++;
 }
 
+/* A number among unknown words that looks like a rating of something: "eine 5 hierfuer", "1 for the advice", "fuers Warten 2". */
+static bool rivals(const struct utterance *u, size_t i)
+{
+    bool looks = is(u, i - 1, WORD_ARTICLE) || is(u, i, WORD_ARTICLE) || starred(u, i) || !same_clause(u, i + 1) || is(u, i + 1, WORD_FOR);
+
+    for (size_t k = clause_begin(u, i), end = clause_end(u, i); k < end; k++)
+        looks &= !is(u, k, WORD_NOT);
+    return looks;
+}
+
 static void hear(struct claims *c, const struct utterance *u, size_t i)
 {
     const struct word *w = &u->words[i];
@@ -300,11 +321,11 @@ static void hear(struct claims *c, const struct utterance *u, size_t i)
     c->hedged |= (w->kind & WORD_HEDGE) != 0;
     if (!(w->kind & CLAIMED))
         return;
-    if (counts_else(u, i))
+    if (counts_else(u, i) || reported(u, i))
         c->unclear = true;
     else if (!clean(u, i) && (!marked(u, i) || denied_before(u, i))) {
         c->unclear = true;
-        if ((is(u, i - 1, WORD_ARTICLE) || is(u, i, WORD_ARTICLE) || starred(u, i) || !same_clause(u, i + 1)) && !negated(u, i))
+        if (rivals(u, i))
             c->rivals |= 1u << w->value;
     } else if (negated(u, i))
         c->negated = true;
@@ -446,6 +467,14 @@ static bool any(const struct utterance *u, unsigned kind)
     return false;
 }
 
+static bool jokes(const struct utterance *u)
+{
+    for (size_t i = 0; i < u->count; i++)
+        if (valued(&u->words[i], WORD_JOKE))
+            return true;
+    return false;
+}
+
 struct rating rating_of_text(const char *text, enum rating_language language)
 {
     struct utterance u;
@@ -460,6 +489,8 @@ struct rating rating_of_text(const char *text, enum rating_language language)
         return none(RATING_PHANTOM);
     if (any(&u, WORD_GRADE))
         return none(RATING_GRADE);
+    if (jokes(&u))
+        return none(RATING_UNCLEAR);
     bool grade = perhaps_grade(&u);
     cut_asides(&u);
     for (size_t i = 0; i < u.count; i++)

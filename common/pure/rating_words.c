@@ -43,7 +43,7 @@ static const struct group words[] = {
     {WORD_ALIKE, 3, DE, "drai dry trei"},
     {WORD_ALIKE, 4, DE, "fier fia via"},
     {WORD_ALIKE, 5, DE, "fuenv fumpf finf"},
-    {WORD_FOR, 0, DE, "fuer"},
+    {WORD_FOR, 0, DE, "fuer fuers"},
     {WORD_TIMES | WORD_SMALL, 0, DE, "mal"},
     /* --- around a number */
     {WORD_ARTICLE, 0, DE, "eine einer einen ein nen"},
@@ -51,12 +51,12 @@ static const struct group words[] = {
     {WORD_ARTICLE | WORD_HESITATION, 0, EN, "a"},
     {WORD_ARTICLE, 0, EN, "an"},
     {WORD_GIVE, 0, DE, "gebe geb gibt gibts geben vergebe vergeb sage sagen wuerde wuerd wuerds nehme nehm bewerte druecke waehle tippe "
-                       "taste bewertung antwort kriegen kriegt bekommt bekommen vergeben taet"},
+                       "taste bewertung antwort nehmen schreiben tragen notieren tendiere kriegen kriegt bekommt bekommen vergeben taet"},
     {WORD_GIVE, WORD_ORDER, DE, "sag drueck"},
     {WORD_GIVE, WORD_ORDER, EN, "say"},
     {WORD_GIVE, 0, EN, "give giving rate rating choose pick answer score gets get id ill"},
-    {WORD_HEDGE, 0, DE, "denke denk glaube glaub vielleicht wohl hoechstens maximal circa ungefaehr etwa wahrscheinlich tendenziell"},
-    {WORD_HEDGE, 0, EN, "maybe perhaps probably about around guess think roughly"},
+    {WORD_HEDGE, 0, DE, "denke denk glaube glaub vielleicht wohl hoechstens maximal circa ungefaehr etwa finde schaetze schaetz wahrscheinlich tendenziell"},
+    {WORD_HEDGE, 0, EN, "maybe perhaps probably reckon generally about around guess think roughly"},
     {WORD_HESITATION, 0, ANY, "aeh oeh aehm oehm eh ehm em hm hmm hmmm mh mhm ah oh ach hach tja puh"},
     {WORD_HESITATION, 0, EN, "uh um uhm umm erm"},
     {WORD_SMALL | WORD_FOR, 0, DE, "der den dem auf mit ins einem"},
@@ -65,9 +65,9 @@ static const struct group words[] = {
     {WORD_SMALL, 0, ANY, "nummer number zahl"},
     {WORD_SMALL, 0, DE, "ja jo joa jawohl also dann da so schon naja nun halt eben einfach mir ich es das die sie ihnen ihr klar sicher "
                         "definitiv eindeutig natuerlich bitte gerne gern gesagt skala meine eigentlich insgesamt unterm strich service gespraech "
-                        "beratung hilfe mich volle vollen hier doch leider nur immerhin gleich klare passt dafuer moeglichen gesamt telefonat anruf daher ehrlich solide starke schwache "
+                        "beratung hilfe mich volle vollen hier doch leider nur immerhin gleich klare passt dafuer moeglichen gesamt telefonat anruf daher ehrlich solide starke schwache jetzt selbstverstaendlich zweifellos sicherlich bestimmt garantiert "
                         "deshalb dieses diese alles geklappt sein wert fair hallo tach moin"},
-    {WORD_SMALL, 0, EN, "yes yeah yep yup well so then i me my it its that thats this the you your scale please sure definitely clearly solid strong weak low my er "
+    {WORD_SMALL, 0, EN, "yes yeah yep yup well so then i me my it that thats this the you your scale please sure definitely clearly solid strong weak low certainly easily surely unfortunately sadly my er "
                         "honestly obviously alright overall would just service call experience conversation help today hi hello hey full there them be"},
     {WORD_SMALL | WORD_POLITE, 0, ANY, "danke dankeschoen tschuess tschuessi ciao bye thanks thank dank vielen schoenen wiederhoeren wiedersehen adieu cheers"},
     {WORD_SMALL, 0, ANY, "tom"},
@@ -76,6 +76,8 @@ static const struct group words[] = {
                             "kollegin jeder andere anderen soll sollte haette haetten"},
     {0, WORD_ELSEWHERE, EN, "yesterday last usually normally previously he she they husband wife boss everyone everybody people others gave given said should "
                             "want"},
+    {0, WORD_REPORT, ANY, "sagt sagte meint meinte findet says thinks thought"},
+    {0, WORD_JOKE, ANY, "haha hahaha ha witz witzig ironisch ironie scherz traeumt traeum joke joking kidding dreams sarcastic ironically lol"},
     /* --- corrections and negations */
     {WORD_NO, 0, DE, "nein nee noe quatsch moment stopp falsch verzeihung entschuldigung sorry korrektur pardon vergessen vergiss egal"},
     {WORD_NO, 0, EN, "no nope sorry wait scratch correction oops pardon forget nevermind whatever"},
@@ -83,6 +85,7 @@ static const struct group words[] = {
     {WORD_RATHER, 0, EN, "rather actually mean instead"},
     {WORD_NOT, 0, DE, "nicht kein keine keinen keiner keinem keines nie niemals net nich"},
     {WORD_NOT, 0, EN, "not isnt wasnt arent never dont didnt wouldnt cant wont cannot"},
+    {WORD_IS, 0, EN, "its"},
     {WORD_IS, 0, ANY, "ist is waere heisst bedeutet means being hiesse"},
     {WORD_IF, 0, ANY, "wobei wenn falls where if whereas"},
     {WORD_BECAUSE, 0, DE, "weil denn nachdem obwohl damit"},
@@ -124,14 +127,16 @@ static const struct group phrases[] = {
     {WORD_HESITATION, 0, EN, "1 moment|1 second|1 sec|1 minute|let me see|let me think|you know|i mean it"},
     {WORD_GRADE, 0, ANY, "1 a|1 mit stern"},
     {WORD_RATHER, 0, EN, "i mean|make that|make it|more like|or rather|change that to|change to|lets say"},
+    {WORD_GIVE, 0, DE, "ich bin fuer|entscheide mich fuer|bleibe bei|bleiben wir bei|ich sagte"},
     {WORD_RATHER, 0, DE, "sagen wir mal|sagen wir|ach was|ach wo|ich meine|besser gesagt|will sagen|oder besser"},
-    {WORD_SMALL, 0, DE, "wenn sie mich fragen|nicht nur|wie gesagt|mit abstand|hab ich gesagt|im grossen und ganzen|na die|na ja|na klar|na also|na dann|grund und boden|kann man sagen|auf jeden fall|auf alle faelle|keine frage|ohne zweifel|unter dem strich"},
-    {WORD_GIVE, 0, EN, "go with|going with|going to say|gonna say"},
+    {WORD_SMALL, 0, DE, "wenn sie mich fragen|nicht nur|wie gesagt|mit abstand|hab ich gesagt|im grossen und ganzen|na die|na ja|na klar|na also|na dann|grund und boden|kann man sagen|auf jeden fall|auf alle faelle|ohne frage|keine frage|ohne zweifel|unter dem strich"},
+    {WORD_IS, 0, EN, "would be|would have been"},
+    {WORD_GIVE, 0, EN, "i said|put me down for|put down|put|mark it as|lean towards|go with|going with|going to say|gonna say"},
     {WORD_NO, 0, EN, "never mind|hold on|hang on"},
     {WORD_NO, 0, DE, "ich korrigiere"},
     {WORD_NOT, 0, EN, "anything but|nothing but"},
-    {WORD_SMALL, 0, ANY, "is my rating|is my answer|is my score|ist meine bewertung|ist meine antwort|it is|that is|das ist|es ist"},
-    {WORD_SMALL, 0, EN, "if you ask me|not only|like i said|hands down|no doubt|no question|of course|so far"},
+    {WORD_SMALL, 0, ANY, "is my rating|is my answer|is my score|ist meine bewertung|ist meine antwort|that is|das ist|that would be"},
+    {WORD_SMALL, 0, EN, "if you ask me|without a doubt|im afraid|not only|like i said|hands down|no doubt|no question|of course|so far"},
     {WORD_SMALL | WORD_POLITE, 0, DE, "auf wiederhoeren|auf wiedersehen|bis zum naechsten 1|bis dann|schoenen tag noch|schoenen tag|machen sies gut|machs gut"},
     {WORD_SMALL | WORD_POLITE, 0, DE, "bis zum naechsten mal"},
     {WORD_SMALL | WORD_POLITE, 0, EN, "bye bye|have a nice day|have a good day|take care"},
