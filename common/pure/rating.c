@@ -211,6 +211,32 @@ static bool reported(const struct utterance *u, size_t i)
     return false;
 }
 
+/* "Had it worked it would be a 5." */
+static bool unreal(const struct utterance *u, size_t i)
+{
+    for (size_t k = clause_begin(u, i), end = clause_end(u, i); k < end; k++)
+        if (is(u, k, WORD_IS) && u->words[k].value == WORD_UNREAL)
+            return true;
+    return false;
+}
+
+/* "Ich", "I'd", "gebe" - nobody else's rating; nor where nobody stands before it. */
+static bool mine(const struct utterance *u, size_t i)
+{
+    static const char *const self[] = {"ich", "ichs", "mir", "i", "id", "ill", "im", "me", "wir", "we"};
+    bool others = false;
+
+    for (size_t k = clause_begin(u, i), end = clause_end(u, i); k < end; k++) {
+        others |= k < i && u->words[k].kind == 0;
+        if (is(u, k, WORD_GIVE) && u->words[k].value == WORD_MINE)
+            return true;
+        for (size_t n = 0; n < sizeof self / sizeof *self; n++)
+            if (strcmp(u->words[k].text, self[n]) == 0)
+                return true;
+    }
+    return !others;
+}
+
 /* "... geb ich mal ne vier", "four stars" - and nothing unknown follows that may be what is counted. */
 static bool marked(const struct utterance *u, size_t i)
 {
@@ -220,6 +246,8 @@ static bool marked(const struct utterance *u, size_t i)
         return false;
     if (starred(u, i))
         return true;
+    if (!mine(u, i))
+        return false;
     while (!u->words[k].begins && is(u, k - 1, AROUND | WORD_GIVE | WORD_RATHER)) {
         k--;
         if (is(u, k, WORD_GIVE) || (is(u, k, WORD_ARTICLE) && k + 1 == i))
@@ -240,8 +268,9 @@ static bool denied_before(const struct utterance *u, size_t i)
 /* "not a 5"; "5 nicht, aber 4". */
 static bool negated(const struct utterance *u, size_t i)
 {
-    if (same_clause(u, i + 1) && is(u, i + 1, WORD_NOT) && !same_clause(u, i + 2))
-        return true;
+    for (size_t k = i + 1; same_clause(u, k); k++)
+        if (is(u, k, WORD_NOT) && !(same_clause(u, k + 1) && is(u, k + 1, WORD_PRAISE)))
+            return true;
     while (!u->words[i].begins && is(u, i - 1, AROUND | WORD_GIVE | WORD_VERY))
         i--;
     return !u->words[i].begins && is(u, i - 1, WORD_NOT);
@@ -321,7 +350,7 @@ static void hear(struct claims *c, const struct utterance *u, size_t i)
     c->hedged |= (w->kind & WORD_HEDGE) != 0;
     if (!(w->kind & CLAIMED))
         return;
-    if (counts_else(u, i) || reported(u, i))
+    if (counts_else(u, i) || reported(u, i) || unreal(u, i))
         c->unclear = true;
     else if (!clean(u, i) && (!marked(u, i) || denied_before(u, i))) {
         c->unclear = true;
@@ -350,7 +379,7 @@ static struct rating conclude(const struct claims *c, const struct utterance *u)
 
     if (c->between)
         return none(RATING_BETWEEN);
-    if (c->withdrawn)
+    if (c->withdrawn || is(u, u->count - 1, WORD_BUT))
         return none(RATING_WITHDRAWN);
     if (c->differ || c->count > SO_OFTEN || (c->value > 0 && c->rivals & ~(1u << c->value) && !c->corrected))
         return none(RATING_CONTRADICTION);

@@ -48,6 +48,8 @@ enum {
     WORD_ELSEWHERE = -1, /* unknown, and no number beside it is the answer: gestern, she, soll */
     WORD_REPORT = -3,    /* unknown, and no number after it in the sentence is the answer: my wife thinks, 4 */
     WORD_JOKE = -4,      /* unknown, and nothing is meant */
+    WORD_UNREAL = -5,    /* would be: no number of its sentence is the answer */
+    WORD_MINE = -6,      /* gebe, sage: the caller speaks of himself */
     WORD_ORDER = -2      /* without "ich" it is said to another: drueck mal die fuenf */
 };
 
