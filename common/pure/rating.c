@@ -98,15 +98,31 @@ static size_t aside_end(const struct utterance *u, size_t i, bool claimed)
     return claimed ? sentence_end(u, i) : clause_end(u, i);
 }
 
-/* Asides go, "because ..." up to the end of the sentence when the number is out already; "but" and "no" begin a clause. */
-static void cut_asides(struct utterance *u)
+/* "If you call me back" is no aside but a condition; "where 5 is best", "if you ask me" is one. */
+static bool bargains(const struct utterance *u, size_t i, size_t end)
 {
-    bool claimed = false;
+    bool unknown = false;
+
+    for (; i < end; i++) {
+        unknown |= u->words[i].kind == 0;
+        if (is(u, i, CLAIMED | WORD_IS | WORD_PRAISE))
+            return false;
+    }
+    return unknown;
+}
+
+/* Asides go, "because ..." up to the end of the sentence when the number is out already; "but" and "no" begin a clause.
+ * True: a condition was among them. */
+static bool cut_asides(struct utterance *u)
+{
+    bool claimed = false, bargained = false;
 
     for (size_t i = 0; i < u->count;) {
         const struct word *w = &u->words[i];
         if (w->kind & (WORD_IF | WORD_BECAUSE)) {
-            cut(u, i, aside_end(u, i, claimed));
+            size_t end = aside_end(u, i, claimed);
+            bargained |= (w->kind & WORD_IF) && bargains(u, i, end);
+            cut(u, i, end);
             continue;
         }
         claimed |= (w->kind & (CLAIMED | WORD_PRAISE)) != 0;
@@ -114,6 +130,7 @@ static void cut_asides(struct utterance *u)
             u->words[i].begins = true;
         i++;
     }
+    return bargained;
 }
 
 static bool clean(const struct utterance *u, size_t i)
@@ -521,7 +538,8 @@ struct rating rating_of_text(const char *text, enum rating_language language)
     if (jokes(&u))
         return none(RATING_UNCLEAR);
     bool grade = perhaps_grade(&u);
-    cut_asides(&u);
+    if (cut_asides(&u))
+        return none(RATING_UNCLEAR);
     for (size_t i = 0; i < u.count; i++)
         hear(&c, &u, i);
     if (c.count) {

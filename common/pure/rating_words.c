@@ -66,9 +66,9 @@ static const struct group words[] = {
     {WORD_SMALL, 0, ANY, "nummer number zahl"},
     {WORD_SMALL, 0, DE, "ja jo joa jawohl also dann da so schon naja nun halt eben einfach mir ich es das die sie ihnen ihr klar sicher "
                         "definitiv eindeutig natuerlich bitte gerne gern gesagt skala meine eigentlich insgesamt unterm strich service gespraech "
-                        "beratung hilfe mich volle vollen hier doch leider nur immerhin gleich klare passt dafuer moeglichen gesamt telefonat anruf daher ehrlich solide starke schwache jetzt selbstverstaendlich zweifellos sicherlich bestimmt garantiert "
+                        "beratung hilfe mich volle vollen hier doch leider nur immerhin gleich klare passt dafuer moeglichen gesamt telefonat anruf daher ehrlich solide starke schwache jetzt selbstverstaendlich zweifellos sicherlich bestimmt garantiert freilich gefuehlt spontan grob gerade reicht knappe punktzahl "
                         "deshalb dieses diese alles geklappt sein wert fair hallo tach moin"},
-    {WORD_SMALL, 0, EN, "yes yeah yep yup well so then i me my it that thats this the you your scale please sure definitely clearly solid strong weak low certainly easily surely unfortunately sadly my er "
+    {WORD_SMALL, 0, EN, "yes yeah yep yup well so then i me my it that thats this the you your scale please sure definitely clearly solid strong weak low gotta barely max worth deserve deserves certainly easily surely unfortunately sadly my er "
                         "honestly obviously alright overall would just only gonna service call experience conversation help today hi hello hey full there them be"},
     {WORD_SMALL | WORD_POLITE, 0, ANY, "danke dankeschoen tschuess tschuessi ciao bye thanks thank dank vielen schoenen wiederhoeren wiedersehen adieu cheers"},
     {WORD_SMALL, 0, ANY, "tom"},
@@ -118,7 +118,7 @@ static const struct group words[] = {
 
 /* Longer ones first where one begins like another. */
 static const struct group phrases[] = {
-    {WORD_GIVE, 0, EN, "answer would be|lets go with|lets make it|have to say"},
+    {WORD_GIVE, 0, EN, "let me say|answer would be|lets go with|lets make it|have to say"},
     {WORD_ECHO, 0, ANY, "von 1 bis 5|1 bis 5|zwischen 1 und 5|from 1 to 5|1 to 5|between 1 and 5|1 through 5|1 - 5|1 bis maximal 5|1 und 5|1 and 5"},
     {WORD_SMALL, 0, DE, "von mir aus|von mir"},
     {WORD_OF_FIVE, 0, ANY, "out of the 5|out of 5|of the 5|of 5|von den 5|von 5|aus 5"},
@@ -132,7 +132,7 @@ static const struct group phrases[] = {
     {WORD_RATHER, 0, EN, "i mean|make that|make it|lets do|more like|or rather|change that to|change to|lets say"},
     {WORD_GIVE, 0, DE, "geben wir|nehmen wir|ich bin fuer|entscheide mich fuer|bleibe bei|bleiben wir bei|ich sagte"},
     {WORD_RATHER, 0, DE, "sagen wir mal|sagen wir|ach was|ach wo|ich meine|besser gesagt|will sagen|oder besser"},
-    {WORD_SMALL, 0, DE, "wenn sie mich fragen|nicht nur|wie gesagt|mit abstand|hab ich gesagt|alles in allem|im grossen und ganzen|na die|na ja|na klar|na also|na dann|grund und boden|kann man sagen|auf jeden fall|auf alle faelle|ohne frage|keine frage|ohne zweifel|unter dem strich"},
+    {WORD_SMALL, 0, DE, "wenn sie mich fragen|nicht nur|wie gesagt|mit abstand|hab ich gesagt|alles in allem|aus dem bauch heraus|in etwa|so um die|wie immer|wegen der wartezeit|mit viel gutem willen|wenn es sein muss|wenns sein muss|im grossen und ganzen|na die|na ja|na klar|na also|na dann|grund und boden|kann man sagen|auf jeden fall|auf alle faelle|ohne frage|keine frage|ohne zweifel|unter dem strich"},
     {WORD_SMALL, 0, EN, "that would be"},
     {0, 0, EN, "id like|i would like|would like"},
     {WORD_ARTICLE | WORD_HEDGE, 0, EN, "like a"},
@@ -140,9 +140,9 @@ static const struct group phrases[] = {
     {WORD_GIVE, 0, EN, "well say|i said|put me down for|put down|put|mark it as|lean towards|go with|going with|going to say|gonna say"},
     {WORD_NO, 0, EN, "never mind|hold on|hang on"},
     {WORD_NO, 0, DE, "ich korrigiere"},
-    {WORD_NOT, 0, EN, "anything but|nothing but|was no|is no|its no"},
+    {WORD_NOT, 0, EN, "no way|anything but|nothing but|was no|is no|its no"},
     {WORD_SMALL, 0, ANY, "is my rating|is my answer|is my score|ist meine bewertung|ist meine antwort|that is|das ist"},
-    {WORD_SMALL, 0, EN, "no more|if you ask me|without a doubt|im afraid|not only|like i said|hands down|no doubt|no question|of course|so far"},
+    {WORD_SMALL, 0, EN, "no more|no issues|no complaints|no worries|because of the wait|something like|has to be|got to be|gotta be|will do|sounds about right|seems fair|sounds fair|if i have to|if i must|if you ask me|without a doubt|im afraid|not only|like i said|hands down|no doubt|no question|of course|so far"},
     {WORD_SMALL | WORD_POLITE, 0, DE, "auf wiederhoeren|auf wiedersehen|bis zum naechsten 1|bis dann|schoenen tag noch|schoenen tag|machen sies gut|machs gut"},
     {WORD_SMALL | WORD_POLITE, 0, DE, "bis zum naechsten mal"},
     {WORD_SMALL | WORD_POLITE, 0, EN, "bye bye|have a nice day|have a good day|take care"},
@@ -154,11 +154,12 @@ static const struct group phrases[] = {
     {WORD_PRAISE, 5, DE, "alles bestens|alles super|alles perfekt|alles prima|alles top"},
     {WORD_PRAISE, 2, ANY, "not great|not super|nicht super|nicht toll"},
     {WORD_PRAISE, 4, ANY, "gar nicht uebel|nicht uebel"},
+    {WORD_NOT, 0, DE, "nie im leben|von wegen"},
     {WORD_NOT, 0, ANY, "not even|nicht mal|nicht einmal|gar nicht|ueberhaupt nicht|absolut nicht|nicht so|nicht besonders|nicht wirklich|nicht sehr|not really|not very|not so|not too|not that|not all that|"
                        "nicht gerade|nicht allzu"},
     {0, 0, EN, "too bad"},
     {WORD_SMALL, 0, ANY, "at all|i would"},
-    {WORD_HEDGE, 0, ANY, "at best|at most|i guess|i think|i suppose|i believe"},
+    {WORD_HEDGE, 0, ANY, "wenn ueberhaupt|if anything|if at all|if that|at best|at most|i guess|i think|i suppose|i believe"},
 };
 
 static size_t word_length(const char *s, char end)
