@@ -261,10 +261,10 @@ static bool marked(const struct utterance *u, size_t i)
 
     if (elsewhere(u, i) || (same_clause(u, after) && u->words[after].kind == 0))
         return false;
-    if (starred(u, i))
-        return true;
     if (!mine(u, i))
         return false;
+    if (starred(u, i))
+        return true;
     while (!u->words[k].begins && is(u, k - 1, AROUND | WORD_GIVE | WORD_RATHER)) {
         k--;
         if (is(u, k, WORD_GIVE) || (is(u, k, WORD_ARTICLE) && k + 1 == i))
@@ -323,6 +323,7 @@ struct claims {
     unsigned rivals;        /* a bit for each value: "eine 5 hierfuer", "fuers warten 5" is no claim, but a doubt beside another */
     bool differ, between;
     bool pending, withdrawn, corrected; /* a correction waits for its number; what was said is taken back; a number followed */
+    bool questioned, answered; /* a number is asked about; one is not */
     bool negated, unclear, starred, hedged, all_clean;
 };
 
@@ -340,16 +341,18 @@ static void claim(struct claims *c, const struct utterance *u, size_t i)
     c->differ |= c->count && value != c->value;
     c->between |= value == BETWEEN || in_range;
     c->value = value;
+    c->answered |= !u->words[i].asks;
     c->starred |= starred(u, i);
     c->all_clean &= clean(u, i);
     c->count++;
     c->said++;
 }
 
-/* A number among unknown words that looks like a rating of something: "eine 5 hierfuer", "1 for the advice", "fuers Warten 2". */
+/* A number among unknown words that looks like a rating of something: "eine 5 hierfuer", "1 for the advice", "fuers Warten 2", "or 1". */
 static bool rivals(const struct utterance *u, size_t i)
 {
-    bool looks = is(u, i - 1, WORD_ARTICLE) || is(u, i, WORD_ARTICLE) || starred(u, i) || !same_clause(u, i + 1) || is(u, i + 1, WORD_FOR);
+    bool looks = is(u, i - 1, WORD_ARTICLE) || is(u, i, WORD_ARTICLE) || starred(u, i) || !same_clause(u, i + 1) || is(u, i + 1, WORD_FOR) ||
+                 joined(u, i);
 
     for (size_t k = clause_begin(u, i), end = clause_end(u, i); k < end; k++)
         looks &= !is(u, k, WORD_NOT);
@@ -367,6 +370,7 @@ static void hear(struct claims *c, const struct utterance *u, size_t i)
     c->hedged |= (w->kind & WORD_HEDGE) != 0;
     if (!(w->kind & CLAIMED))
         return;
+    c->questioned |= asked_about(u, i);
     if (counts_else(u, i) || reported(u, i) || unreal(u, i))
         c->unclear = true;
     else if (!clean(u, i) && (!marked(u, i) || denied_before(u, i))) {
@@ -379,12 +383,13 @@ static void hear(struct claims *c, const struct utterance *u, size_t i)
         claim(c, u, i);
 }
 
-/* Praise that stands beside a number must not contradict it; "a good 2" is a grade. */
+/* Praise that stands beside a number must not contradict it: neither far away nor beyond the middle; "2, good" is a grade. */
 static bool praise_fits(const struct utterance *u, int value)
 {
     for (size_t i = 0; i < u->count; i++) {
-        int far = same_clause(u, i + 1) && is(u, i + 1, WORD_NUMBER) ? 1 : 2;
-        if (is(u, i, WORD_PRAISE) && !is(u, i, WORD_SMALL) && !(i > 0 && is(u, i - 1, WORD_NOT)) && abs(u->words[i].value - value) > far)
+        int level = u->words[i].value;
+        bool apart = abs(level - value) > 2 || (level - 3) * (value - 3) < 0;
+        if (is(u, i, WORD_PRAISE) && !is(u, i, WORD_SMALL) && !(i > 0 && is(u, i - 1, WORD_NOT)) && apart)
             return false;
     }
     return true;
@@ -400,6 +405,8 @@ static struct rating conclude(const struct claims *c, const struct utterance *u)
         return none(RATING_WITHDRAWN);
     if (c->differ || c->count > SO_OFTEN || (c->value > 0 && c->rivals & ~(1u << c->value) && !c->corrected))
         return none(RATING_CONTRADICTION);
+    if (c->questioned && !c->answered)
+        return none(RATING_UNCLEAR);
     if (c->value == BEYOND)
         return none(RATING_OUT_OF_RANGE);
     if (!praise_fits(u, c->value))
@@ -498,7 +505,8 @@ static bool perhaps_grade(const struct utterance *u)
         bool blame = ((w->kind & WORD_PRAISE) && w->value < 3) || strcmp(w->text, "leider") == 0;
         if (blame || w->kind == 0 || (w->kind & (WORD_BECAUSE | WORD_BUT)))
             return false;
-        found |= i > 0 && (w->kind & WORD_NUMBER) && w->value == 1 && is(u, i - 1, WORD_ARTICLE) && u->words[i - 1].text[0] != 'a';
+        bool shaped = i > 0 && (is(u, i - 1, WORD_ARTICLE | WORD_VERY) || strcmp(u->words[i - 1].text, "klare") == 0);
+        found |= shaped && (w->kind & WORD_NUMBER) && w->value == 1 && strcmp(u->words[i - 1].text, "a") != 0;
     }
     return found;
 }

@@ -66,9 +66,9 @@ static const struct group words[] = {
     {WORD_SMALL, 0, ANY, "nummer number zahl"},
     {WORD_SMALL, 0, DE, "ja jo joa jawohl also dann da so schon naja nun halt eben einfach mir ich es das die sie ihnen ihr klar sicher "
                         "definitiv eindeutig natuerlich bitte gerne gern gesagt skala meine eigentlich insgesamt unterm strich service gespraech "
-                        "beratung hilfe mich volle vollen hier doch leider nur immerhin gleich klare passt dafuer moeglichen gesamt telefonat anruf daher ehrlich solide starke schwache jetzt selbstverstaendlich zweifellos sicherlich bestimmt garantiert freilich gefuehlt spontan grob gerade reicht knappe punktzahl "
+                        "beratung hilfe mich volle vollen hier doch leider nur immerhin gleich klare passt dafuer moeglichen gesamt telefonat anruf daher ehrlich solide starke schwache jetzt selbstverstaendlich zweifellos sicherlich bestimmt garantiert freilich gefuehlt spontan grob gerade reicht knappe punktzahl diesmal heute meinetwegen zufriedenheit servus "
                         "deshalb dieses diese alles geklappt sein wert fair hallo tach moin"},
-    {WORD_SMALL, 0, EN, "yes yeah yep yup well so then i me my it that thats this the you your scale please sure definitely clearly solid strong weak low gotta barely max worth deserve deserves certainly easily surely unfortunately sadly my er "
+    {WORD_SMALL, 0, EN, "yes yeah yep yup well so then i me my it that thats this the you your scale please sure definitely clearly solid strong weak low gotta barely max worth deserve deserves deserved earned mate satisfaction certainly easily surely unfortunately sadly my er "
                         "honestly obviously alright overall would just only gonna service call experience conversation help today hi hello hey full there them be"},
     {WORD_SMALL | WORD_POLITE, 0, ANY, "danke dankeschoen tschuess tschuessi ciao bye thanks thank dank vielen schoenen wiederhoeren wiedersehen adieu cheers"},
     {WORD_SMALL, 0, ANY, "tom"},
@@ -78,7 +78,7 @@ static const struct group words[] = {
     {0, WORD_ELSEWHERE, EN, "yesterday last usually normally previously he she they husband wife boss everyone everybody people others gave given said should "
                             "want"},
     {0, WORD_REPORT, ANY, "sagt sagte meint meinte findet says thinks thought"},
-    {0, WORD_JOKE, ANY, "haha hahaha ha witz witzig ironisch ironie scherz traeumt traeum joke joking kidding dreams sarcastic ironically lol"},
+    {0, WORD_JOKE, ANY, "haha hahaha ha witz witzig ironisch ironie scherz traeumt traeum joke joking kidding dreams sarcastic ironically lol lach lache lachen laugh"},
     /* --- corrections and negations */
     {WORD_NO, 0, DE, "nein nee noe quatsch moment stopp falsch verzeihung entschuldigung sorry korrektur pardon vergessen vergiss egal"},
     {WORD_NO, 0, EN, "no nope sorry wait scratch correction oops pardon forget nevermind whatever"},
@@ -98,7 +98,7 @@ static const struct group words[] = {
     {WORD_VERY, 0, ANY, "sehr voll absolute total richtig absolut aeusserst ueberaus besonders very extremely absolutely totally completely hoechst"},
     {WORD_MILD | WORD_SMALL, 0, DE, "war wars bin ganz wirklich ziemlich recht fand relativ soweit"},
     {WORD_MILD | WORD_SMALL, 0, EN, "was im am pretty quite fairly found"},
-    {WORD_PRAISE, 5, DE, "hervorragend ausgezeichnet exzellent fantastisch phantastisch grossartig super spitze klasse toll wunderbar bestens genial begeistert"},
+    {WORD_PRAISE, 5, DE, "hervorragend ausgezeichnet exzellent fantastisch phantastisch grossartig super spitze klasse toll wunderbar bestens genial begeistert beste bestes besten"},
     {WORD_PRAISE, 5, ANY, "perfekt perfect top"},
     {WORD_PRAISE, 5, EN, "excellent fantastic awesome amazing outstanding great wonderful brilliant superb"},
     {WORD_PRAISE, 4, DE, "gut gute gutes guter zufrieden prima ordentlich angenehm hilfreich"},
@@ -132,17 +132,17 @@ static const struct group phrases[] = {
     {WORD_RATHER, 0, EN, "i mean|make that|make it|lets do|more like|or rather|change that to|change to|lets say"},
     {WORD_GIVE, 0, DE, "geben wir|nehmen wir|ich bin fuer|entscheide mich fuer|bleibe bei|bleiben wir bei|ich sagte"},
     {WORD_RATHER, 0, DE, "sagen wir mal|sagen wir|ach was|ach wo|ich meine|besser gesagt|will sagen|oder besser"},
-    {WORD_SMALL, 0, DE, "wenn sie mich fragen|nicht nur|wie gesagt|mit abstand|hab ich gesagt|alles in allem|aus dem bauch heraus|in etwa|so um die|wie immer|wegen der wartezeit|mit viel gutem willen|wenn es sein muss|wenns sein muss|im grossen und ganzen|na die|na ja|na klar|na also|na dann|grund und boden|kann man sagen|auf jeden fall|auf alle faelle|ohne frage|keine frage|ohne zweifel|unter dem strich"},
+    {WORD_SMALL, 0, DE, "wenn sie mich fragen|nicht nur|wie gesagt|mit abstand|hab ich gesagt|alles in allem|aus dem bauch heraus|in etwa|so um die|wie immer|wegen mir|mit abstrichen|gruess gott|wegen der wartezeit|mit viel gutem willen|wenn es sein muss|wenns sein muss|im grossen und ganzen|na die|na ja|na klar|na also|na dann|grund und boden|kann man sagen|auf jeden fall|auf alle faelle|ohne frage|keine frage|ohne zweifel|unter dem strich"},
     {WORD_SMALL, 0, EN, "that would be"},
     {0, 0, EN, "id like|i would like|would like"},
     {WORD_ARTICLE | WORD_HEDGE, 0, EN, "like a"},
     {WORD_IS, WORD_UNREAL, EN, "would be|would have been"},
-    {WORD_GIVE, 0, EN, "well say|i said|put me down for|put down|put|mark it as|lean towards|go with|going with|going to say|gonna say"},
+    {WORD_GIVE, 0, EN, "well say|i said|put me down for|put down|put|mark it as|stick with|sticking with|lean towards|go with|going with|going to say|gonna say"},
     {WORD_NO, 0, EN, "never mind|hold on|hang on"},
     {WORD_NO, 0, DE, "ich korrigiere"},
     {WORD_NOT, 0, EN, "no way|anything but|nothing but|was no|is no|its no"},
     {WORD_SMALL, 0, ANY, "is my rating|is my answer|is my score|ist meine bewertung|ist meine antwort|that is|das ist"},
-    {WORD_SMALL, 0, EN, "no more|no issues|no complaints|no worries|because of the wait|something like|has to be|got to be|gotta be|will do|sounds about right|seems fair|sounds fair|if i have to|if i must|if you ask me|without a doubt|im afraid|not only|like i said|hands down|no doubt|no question|of course|so far"},
+    {WORD_SMALL, 0, EN, "no more|no issues|no complaints|no worries|because of the wait|something like|has to be|got to be|gotta be|will do|sounds about right|seems fair|sounds fair|if i have to|if i must|this time|in my opinion|if you ask me|without a doubt|im afraid|not only|like i said|hands down|no doubt|no question|of course|so far"},
     {WORD_SMALL | WORD_POLITE, 0, DE, "auf wiederhoeren|auf wiedersehen|bis zum naechsten 1|bis dann|schoenen tag noch|schoenen tag|machen sies gut|machs gut"},
     {WORD_SMALL | WORD_POLITE, 0, DE, "bis zum naechsten mal"},
     {WORD_SMALL | WORD_POLITE, 0, EN, "bye bye|have a nice day|have a good day|take care"},
