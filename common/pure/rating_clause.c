@@ -258,7 +258,7 @@ bool number_bounded(const struct utterance *u, size_t i)
     for (size_t k = clause_begin(u, i); k < i; k++)
         if (word_is(u, k, WORD_BOUND))
             return true;
-    return false;
+    return word_is(u, clause_end(u, i) - 1, WORD_BOUND);
 }
 
 bool number_joined(const struct utterance *u, size_t i)

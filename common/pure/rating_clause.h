@@ -35,7 +35,7 @@ bool number_starred(const struct utterance *u, size_t i);
 /* "not a 5"; "5 nicht, aber 4". */
 bool number_negated(const struct utterance *u, size_t i);
 
-/* "more than 3" */
+/* "more than 3", "4 at least" */
 bool number_bounded(const struct utterance *u, size_t i);
 
 /* A range, "or", "four point five": only small words between it and the number before. */

@@ -57,7 +57,7 @@ static const struct group words[] = {
                        "tragen notieren kriegen kriegt bekommt bekommen vergeben taet"},
     {WORD_GIVE, WORD_ORDER, DE, "sag drueck"},
     {WORD_GIVE, WORD_ORDER, EN, "say"},
-    {WORD_GIVE, 0, EN, "give giving rate rating choose pick answer score gets get id ill"},
+    {WORD_GIVE, 0, EN, "vote give giving rate rating choose pick answer score gets get id ill"},
     {WORD_HEDGE, 0, DE, "denke denk glaube glaub vielleicht wohl hoechstens maximal circa ungefaehr etwa finde schaetze schaetz "
                         "wahrscheinlich tendenziell"},
     {WORD_HEDGE, 0, EN, "maybe perhaps possibly probably reckon generally about around guess think roughly"},
@@ -100,7 +100,7 @@ static const struct group words[] = {
     {WORD_IS, 0, EN, "its"},
     {WORD_IS, 0, ANY, "ist is heisst bedeutet means being"},
     {WORD_IS, WORD_UNREAL, ANY, "waere hiesse"},
-    {WORD_IF, 0, ANY, "wobei wenn falls where if whereas"},
+    {WORD_IF, 0, ANY, "wobei wenn falls sobald where if when whereas"},
     {WORD_BECAUSE, 0, DE, "weil denn nachdem obwohl damit"},
     {WORD_BECAUSE, 0, EN, "because cause cuz since although though"},
     {WORD_BUT, 0, ANY, "aber but jedoch however"},
@@ -132,7 +132,7 @@ static const struct group words[] = {
 
 /* Longer ones first where one begins like another. */
 static const struct group phrases[] = {
-    {WORD_GIVE, 0, EN, "let me say|answer would be|lets go with|lets make it|have to say"},
+    {WORD_GIVE, 0, EN, "id go for|id go|let me say|answer would be|lets go with|lets make it|have to say"},
     {WORD_ECHO, 0, ANY, "von 1 bis 5|1 bis 5|zwischen 1 und 5|from 1 to 5|1 to 5|between 1 and 5|1 through 5|1 - 5|"
                         "1 bis maximal 5|1 und 5|1 and 5"},
     {WORD_SMALL, 0, DE, "von mir aus|von mir"},
