@@ -62,17 +62,19 @@ static size_t aside_end(const struct utterance *u, size_t i, bool claimed)
     return claimed ? sentence_end(u, i) : clause_end(u, i);
 }
 
-/* "If you call me back" is no aside but a condition; "where 5 is best", "if you ask me" is one. */
+/* "If you call me back", "if not 4" is no aside but a condition; "where 5 is best", "if you ask me" is one. */
 static bool bargains(const struct utterance *u, size_t i, size_t end)
 {
-    bool unknown = false;
+    bool unknown = false, number = false, not = false;
 
     for (; i < end; i++) {
         unknown |= u->words[i].kind == 0;
-        if (word_is(u, i, CLAIMED | WORD_IS | WORD_PRAISE))
+        number |= word_is(u, i, CLAIMED);
+        not |= word_is(u, i, WORD_NOT);
+        if (word_is(u, i, WORD_IS | WORD_PRAISE))
             return false;
     }
-    return unknown;
+    return number ? not : unknown;
 }
 
 bool utterance_cut_asides(struct utterance *u)
@@ -155,7 +157,7 @@ static bool ordered(const struct utterance *u, size_t i)
     return order;
 }
 
-/* Something else than the rating is counted: "for 2", "bis 5", "3 of 4", "one of the", "vier mal", "1 ist schlecht". */
+/* Something else than the rating is counted: "for 2", "bis 5", "3 of 4", "one of the", "Punkt 4", "vier mal", "1 ist schlecht". */
 static bool counts_else(const struct utterance *u, size_t i)
 {
     size_t after = after_stars(u, i);
@@ -164,6 +166,8 @@ static bool counts_else(const struct utterance *u, size_t i)
     if (told_of(u, i) || number_asked_about(u, i) || ordered(u, i) || (same_clause(u, after) && word_is(u, after, WORD_TIMES)))
         return true;
     if (same_clause(u, i + 1) && word_is(u, i + 1, WORD_IS | WORD_OF))
+        return true;
+    if (goes_on && word_is(u, i - 1, WORD_POINT) && !(i >= 2 && word_is(u, i - 2, CLAIMED)))
         return true;
     if (goes_on && word_is(u, i - 1, WORD_TIMES) && i >= 2 && word_is(u, i - 2, CLAIMED))
         return true;

@@ -32,7 +32,7 @@ static const struct group words[] = {
     {WORD_BOUND, 0, EN, "more less least over under above below better worse minimum nearly almost close"},
     {WORD_BOUND, 0, ANY, "als than"},
     {WORD_GRADE, 0, ANY, "plus minus note noten schule schulnote schulnoten zensur zensuren school glatte glatter glattes "
-                         "sternchen grade grades"},
+                         "sternchen auszeichnung grade grades"},
     /* --- words that sound like a number */
     {WORD_ALIKE, 1, EN, "won wun"},
     {WORD_ALIKE, 2, EN, "too tu"},
