@@ -482,7 +482,8 @@ demo() {
   demo_settings
   case ${1:-} in
   --clean) demo_clean; echo "The demo's data is gone."; return ;;
-  -h | --help) die 64 "usage: ./rl demo [--chaos] [--drift] [--calls N] [--rate N] [--seed N] [--json] | --clean | VERB ..." ;;
+  -h | --help) die 64 "usage: ./rl demo [--chaos] [--drift] [--calls N] [--rate N] [--seed N] [--json] [--environment NAME] [--csv FILE] ... | --clean | VERB ...
+  the rest: rl-sim --help" ;;
   -* | "") ;;
   *) demo_ask "$@"; return ;;
   esac
@@ -494,7 +495,14 @@ demo() {
   case " $* " in *" --json "*) quiet=1 ;; *) quiet= ;; esac
   [ -n "$quiet" ] || echo "A demo on its own stack in $rel; yours is untouched."
   demo_start
-  code=0
+  code=0 n=$# last=''
+  while [ "$n" -gt 0 ]; do # a file is named from where the caller is
+    arg=$1 n=$((n - 1))
+    shift
+    case $last=$arg in --csv=/*) ;; --csv=*) arg=$here/$arg ;; esac
+    set -- "$@" "$arg"
+    last=$arg
+  done
   (cd "$root" && "$bin/rl-sim" "$@") || code=$?
   down >/dev/null
   trap - INT TERM

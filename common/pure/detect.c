@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* detect.c - one pass over the borders of a series, and the series of four levels. */
+/* detect.c - one pass over the borders of a series, the series of four levels, and the search over all of them. */
 #include "detect.h"
 
 #include <assert.h>
@@ -19,10 +19,37 @@ static double scatter(const struct moments *m) { return m->n > 0 ? fmax(0, m->su
 
 static double mean(const struct moments *m) { return m->n > 0 ? m->sum / m->n : 0; }
 
+static double kl(double q, double p)
+{
+    return (q > 0 ? q * log(q / p) : 0) + (q < 1 ? (1 - q) * log((1 - q) / (1 - p)) : 0);
+}
+
+/* Bennett 1962: of all distributions on [-1, +1] with this mean and variance, one on two points strays most easily; -ln of the
+ * bound on the chance that it takes `side` to its mean. */
+static double surprise(const struct moments *side, double level, double variance)
+{
+    double off = mean(side) - level, room = off > 0 ? 1 - level : 1 + level, most = fmin(variance, 1 - level * level);
+
+    if (!(room > 0) || !(most > 0))
+        return off == 0 ? 0 : INFINITY;
+    double p = most / (most + room * room), step = fabs(off) * room / (most + room * room);
+    return side->n * kl(fmin(1, p + step), p);
+}
+
+/* Could rewards of this mean and variance, if they are skewed enough, have parted like that? */
+static bool by_chance(const struct detect_settings *s, const struct moments *all, const struct moments *before,
+                      const struct moments *after)
+{
+    double variance = (prior_strength * s->variance + scatter(all) / 2) / (prior_strength + all->n / 2);
+
+    return surprise(before, mean(all), variance) + surprise(after, mean(all), variance) <=
+           log(sqrt(1 + all->n) / s->delta);
+}
+
 struct change detect_change(const struct detect_settings *s, const struct moments *buckets, size_t count)
 {
     struct moments all = {0, 0, 0}, before = {0, 0, 0};
-    struct change best = {.evidence = -INFINITY};
+    struct change best = {.found = false};
     double b = prior_strength * s->variance;
 
     assert(s->delta > 0 && s->delta < 1 && s->variance > 0);
@@ -34,12 +61,12 @@ struct change detect_change(const struct detect_settings *s, const struct moment
         struct moments after = {all.n - before.n, all.sum - before.sum, all.sum_sq - before.sum_sq};
         if (!(before.n > 0) || !(after.n > 0) || !(buckets[i + 1].n > 0))
             continue;
-        double two = scatter(&before) + scatter(&after),
-               glr = (prior_strength + all.n / 2) * log((b + one / 2) / (b + fmin(one, two) / 2));
-        if (glr - threshold > best.evidence)
-            best = (struct change){.since = i + 1, .evidence = glr - threshold, .before = mean(&before), .after = mean(&after)};
+        double two = fmin(one, scatter(&before) + scatter(&after)),
+               glr = (prior_strength + all.n / 2) * log((b + one / 2) / (b + two / 2));
+        if (glr - threshold > best.evidence && !by_chance(s, &all, &before, &after))
+            best = (struct change){.found = true, .since = i + 1, .evidence = glr - threshold, .explained = one - two,
+                                   .before = mean(&before), .after = mean(&after)};
     }
-    best.found = best.evidence > 0;
     return best;
 }
 
@@ -66,21 +93,101 @@ static struct moments shifted(const struct moments *m, double level)
     return (struct moments){m->n, m->sum - m->n * level, m->sum_sq - 2 * level * m->sum + m->n * level * level};
 }
 
+static bool within(enum detect_level level, bool same_cell, bool same_variant)
+{
+    return (same_cell || level == DETECT_VARIANT || level == DETECT_ALL) &&
+           (same_variant || level == DETECT_CELL || level == DETECT_ALL);
+}
+
+static struct moments over_all(const struct detect_table *t, enum detect_level level, size_t cell, size_t variant)
+{
+    struct moments sum = {0, 0, 0};
+
+    for (size_t c = 0; c < t->cells; c++)
+        for (size_t v = 0; v < t->variants; v++)
+            if (within(level, c == cell, v == variant)) {
+                struct moments own = over_hours(t, c, v);
+                add(&sum, &own);
+            }
+    return sum;
+}
+
 struct moments *detect_series(const struct detect_table *t, enum detect_level level, size_t cell, size_t variant,
                               struct arena *arena)
 {
-    struct moments *series = arena_alloc(arena, t->hours * sizeof *series);
+    struct moments *series = arena_alloc(arena, t->hours * sizeof *series), whole = over_all(t, level, cell, variant);
 
     for (size_t c = 0; c < t->cells; c++)
         for (size_t v = 0; v < t->variants; v++) {
-            if (((level == DETECT_ARM || level == DETECT_CELL) && c != cell) ||
-                ((level == DETECT_ARM || level == DETECT_VARIANT) && v != variant))
+            if (!within(level, c == cell, v == variant))
                 continue;
-            struct moments all = over_hours(t, c, v);
-            for (size_t h = 0; h < t->hours && all.n > 0; h++) {
-                struct moments m = shifted(at(t, h, c, v), level == DETECT_ARM ? 0 : mean(&all));
+            struct moments own = over_hours(t, c, v);
+            for (size_t h = 0; h < t->hours && own.n > 0; h++) {
+                struct moments m = shifted(at(t, h, c, v), mean(&own) - mean(&whole));
                 add(&series[h], &m);
             }
         }
     return series;
+}
+
+/* --- the search
+ * ------------------------------------------------------------------------------------------------------------------------------
+ */
+
+bool detect_touches(const struct found *f, size_t cell, size_t variant)
+{
+    return within(f->level, cell == f->cell, variant == f->variant);
+}
+
+struct search {
+    const struct detect_settings *settings;
+    const struct detect_table *table;
+    struct arena arena; /* of one series */
+    struct found best;  /* so far, if best.change.found */
+};
+
+static void look(struct search *s, enum detect_level level, size_t cell, size_t variant)
+{
+    const struct moments *series = detect_series(s->table, level, cell, variant, &s->arena);
+    struct change change = detect_change(s->settings, series, s->table->hours);
+
+    if (change.found && (!s->best.change.found || change.explained > s->best.change.explained))
+        s->best = (struct found){.level = level, .cell = cell, .variant = variant, .change = change};
+    arena_reset(&s->arena);
+}
+
+static bool search(struct search *s)
+{
+    const struct detect_table *t = s->table;
+
+    s->best = (struct found){.change.found = false};
+    look(s, DETECT_ALL, 0, 0);
+    for (size_t c = 0; t->cells > 1 && c < t->cells; c++)
+        look(s, DETECT_CELL, c, 0);
+    for (size_t v = 0; t->cells > 1 && v < t->variants; v++)
+        look(s, DETECT_VARIANT, 0, v);
+    for (size_t i = 0; i < t->cells * t->variants; i++)
+        look(s, DETECT_ARM, i / t->variants, i % t->variants);
+    return s->best.change.found;
+}
+
+static void forget(struct detect_table *t, const struct found *f)
+{
+    for (size_t h = 0; h < f->change.since; h++)
+        for (size_t i = 0; i < t->cells * t->variants; i++)
+            if (detect_touches(f, i / t->variants, i % t->variants))
+                t->own[h * t->cells * t->variants + i] = (struct moments){0, 0, 0};
+}
+
+size_t detect_restarts(const struct detect_settings *settings, struct detect_table *table, struct found ret[DETECT_MOST])
+{
+    struct search s = {.settings = settings, .table = table};
+    size_t count = 0;
+
+    while (count < DETECT_MOST && table->hours > 1 && search(&s)) {
+        ret[count++] = s.best;
+        forget(table, &s.best);
+    }
+    arena_done(&s.arena);
+    return count;
 }

@@ -267,17 +267,22 @@ static enum status restart(struct bandit *b, const struct restart *r, int64_t no
     return restarts_add(b->store, b->model.reward_version, r, now, &b->restarts);
 }
 
-/* Once an hour, because what it looks at are hours. */
+/* Once an hour, because what it looks at are hours.  Each change is a fact of its own. */
 static enum status look(struct bandit *b, int64_t now, struct arena *arena)
 {
-    struct grid grid = grid_of(b, arena);
-    struct detect_settings settings = {.delta = b->model.change_delta, .variance = model_variance(&b->model, &grid, arena)};
-    struct restart found;
+    struct restart found[DETECT_MOST];
+    enum status status = STATUS_OK;
 
     if (b->looked == now / SECONDS_PER_HOUR || !(b->model.change_delta > 0))
         return STATUS_OK;
     b->looked = now / SECONDS_PER_HOUR;
-    return restarts_find(b->ledger, &grid, &b->restarts, &settings, &found) ? restart(b, &found, now) : STATUS_OK;
+    struct view view = {b->model, b->restarts, b->fit};
+    struct grid grid = bandit_grid(b, &view, now, arena);
+    struct detect_settings settings = {.delta = b->model.change_delta, .variance = model_variance(&b->model, &grid, arena)};
+    size_t count = restarts_find(b->ledger, &grid, &b->restarts, &settings, found);
+    for (size_t i = 0; i < count && status == STATUS_OK; i++)
+        status = restart(b, &found[i], now);
+    return status;
 }
 
 static enum status flush(void *state, struct outbox *out)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* restarts.c - the table `restart`, and the search for the next one. */
+/* restarts.c - the table `restart`, and the search for the next ones. */
 #include "restarts.h"
 
 #include <stdio.h>
@@ -82,47 +82,28 @@ const int64_t *restarts_from(const struct restarts *r, const struct grid *g, str
  * ------------------------------------------------------------------------------------------------------------------------------
  */
 
-struct search {
-    const struct grid *grid;
-    const struct history *history;
-    const struct detect_settings *settings;
-    struct arena *arena;
-    struct restart *best;
-    bool found;
-};
-
-static void look(struct search *s, enum detect_level level, size_t cell, size_t variant)
+static struct restart restart_of(const struct found *f, const struct grid *g, const struct history *history)
 {
-    const struct detect_table *table = &s->history->table;
-    struct change c = detect_change(s->settings, detect_series(table, level, cell, variant, s->arena), table->hours);
+    struct restart r = {.level = f->level, .from = history->hours[f->change.since], .evidence = f->change.evidence,
+                        .before = f->change.before, .after = f->change.after};
 
-    if (!c.found || (s->found && c.evidence <= s->best->evidence))
-        return;
-    s->found = true;
-    *s->best = (struct restart){
-        .level = level, .from = s->history->hours[c.since], .evidence = c.evidence, .before = c.before, .after = c.after};
-    if (level == DETECT_ARM || level == DETECT_CELL)
-        snprintf(s->best->cell, sizeof s->best->cell, "%s", s->grid->cells[cell]);
-    if (level == DETECT_ARM || level == DETECT_VARIANT)
-        snprintf(s->best->variant, sizeof s->best->variant, "%s", s->grid->variants->items[variant].id);
+    if (f->level == DETECT_ARM || f->level == DETECT_CELL)
+        snprintf(r.cell, sizeof r.cell, "%s", g->cells[f->cell]);
+    if (f->level == DETECT_ARM || f->level == DETECT_VARIANT)
+        snprintf(r.variant, sizeof r.variant, "%s", g->variants->items[f->variant].id);
+    return r;
 }
 
-bool restarts_find(const struct ledger *ledger, const struct grid *g, const struct restarts *r,
-                   const struct detect_settings *settings, struct restart *ret)
+size_t restarts_find(const struct ledger *ledger, const struct grid *g, const struct restarts *r,
+                     const struct detect_settings *settings, struct restart ret[DETECT_MOST])
 {
     struct arena arena = {0};
     struct history history = ledger_history(ledger, g, restarts_from(r, g, &arena), &arena);
-    struct search s = {.grid = g, .history = &history, .settings = settings, .arena = &arena, .best = ret};
+    struct found found[DETECT_MOST];
+    size_t count = detect_restarts(settings, &history.table, found);
 
-    if (history.table.hours > 1) {
-        look(&s, DETECT_ALL, 0, 0);
-        for (size_t c = 0; c < g->cell_count; c++)
-            look(&s, DETECT_CELL, c, 0);
-        for (size_t v = 0; v < g->variant_count; v++)
-            look(&s, DETECT_VARIANT, 0, v);
-        for (size_t i = 0; i < g->cell_count * g->variant_count; i++)
-            look(&s, DETECT_ARM, i / g->variant_count, i % g->variant_count);
-    }
+    for (size_t i = 0; i < count; i++)
+        ret[i] = restart_of(&found[i], g, &history);
     arena_done(&arena);
-    return s.found;
+    return count;
 }

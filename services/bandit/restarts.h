@@ -32,8 +32,8 @@ enum status restarts_add(struct store *store, const char *version, const struct 
 /* [cell][variant] of the grid: the hour from which sums count; NULL when there are no restarts. */
 const int64_t *restarts_from(const struct restarts *restarts, const struct grid *grid, struct arena *arena);
 
-/* The change with the most evidence, at any level, after the restarts so far; false: there is none. */
-bool restarts_find(const struct ledger *ledger, const struct grid *grid, const struct restarts *restarts,
-                   const struct detect_settings *settings, struct restart *ret) MUST_CHECK;
+/* The changes after the restarts so far (detect.h), in the order in which they are to be added; returns how many. */
+size_t restarts_find(const struct ledger *ledger, const struct grid *grid, const struct restarts *restarts,
+                     const struct detect_settings *settings, struct restart ret[DETECT_MOST]) MUST_CHECK;
 
 #endif

@@ -360,6 +360,21 @@ test('e2e.demo.the_screen_ends_with_each_call_counted_once', () => withFolder(as
   assert.equal((await run('./rl', ['demo', '--clean'], { env })).code, 0);
 }));
 
+test('e2e.demo.an_environment_of_the_laboratory_over_the_real_bus', () => withFolder(async (env, folder) => {
+  const csv = join(folder, 'regret.csv');
+  const demo = await run('./rl', ['demo', '--environment', 'swap', '--calls', '1500', '--lose', '0.1', '--duplicate', '0.2', '--reorder', '20',
+    '--delay', '1', '--csv', csv, '--json'], { env });
+  assert.equal(demo.code, 0, demo.output);
+  const said = JSON.parse(demo.output);
+  assert.ok(said.lost > 90 && said.lost < 210, `${said.lost} were lost`);
+  assert.deepEqual([said.environment, said.ended, said.stored, said.learned, said.identical], ['swap', ...Array(3).fill(1500 - said.lost), true]);
+  const [head, ...rows] = (await readFile(csv, 'utf8')).trim().split('\n').map((line) => line.split(','));
+  assert.deepEqual(head, ['environment', 'seed', 'calls', 'regret', 'regret_always_base']);
+  assert.deepEqual(rows.at(-1).slice(0, 3), ['swap', '2', '1500']);
+  assert.ok(Math.abs(rows.at(-1)[3] - said.regret) < 0.1);
+  assert.equal((await run('./rl', ['demo', '--clean'], { env })).code, 0);
+}));
+
 test('e2e.demo.a_folder_that_no_demo_made_is_not_touched', () => withFolder(async (env, folder) => {
   await mkdir(join(folder, 'demo'));
   await writeFile(join(folder, 'demo', 'mine'), 'mine');

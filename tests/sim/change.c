@@ -29,17 +29,20 @@ static void end_call(struct world *w, const char *variant, int64_t ts, bool reso
     sim_publish(w->sim, SUBJECT_CALL_ENDED, &m.base, "");
 }
 
-/* Mornings of forty days.  v1a solves seven of eight problems for twenty of them, then one of eight; v1b solves half. */
-static void live(struct world *w)
+/* Mornings of forty days.  v1a solves seven of eight problems for twenty of them, then one of eight; v1b solves half, then half or
+ * all. */
+static void live_and_change(struct world *w, bool both)
 {
     for (int day = 0; day < DAYS; day++)
         for (int i = 0; i < EACH; i++) {
             int64_t ts = (today(w) - DAYS + day) * DAY_S + MORNING_S;
             end_call(w, "v1a", ts, (i == 0) != (day < MOVED));
-            end_call(w, "v1b", ts, i % 2 == 0);
+            end_call(w, "v1b", ts, i % 2 == 0 || (both && day >= MOVED));
         }
     world_run(w, 15000000);
 }
+
+static void live(struct world *w) { live_and_change(w, false); }
 
 /* Its clock alone moves. */
 static void hour_passes(struct world *w)
@@ -114,6 +117,26 @@ TEST(sim_change, a_world_that_changes_is_said_once_with_level_variant_context_an
     world_kill(w, WORLD_BANDIT);
     world_run(w, 15000000);
     check_said(w);
+    world_free(w);
+}
+
+TEST(sim_change, two_changes_of_one_hour_are_two_facts_and_two_messages)
+{
+    struct world *w = world_new(5);
+
+    live_and_change(w, true);
+    hour_passes(w);
+    world_run(w, 200000);
+    CHECK_INT(facts(w), 2);
+    CHECK_INT(sim_stored(w->sim, SUBJECT_BANDIT_CHANGED), 2);
+    const BanditChanged *first = (const BanditChanged *)sim_message(w->sim, SUBJECT_BANDIT_CHANGED, 0),
+                        *second = (const BanditChanged *)sim_message(w->sim, SUBJECT_BANDIT_CHANGED, 1);
+    if (first && second) {
+        CHECK_STR(first->policy_variant, "v1a"); /* explains more */
+        CHECK_STR(second->policy_variant, "v1b");
+        CHECK(first->mean_after < first->mean_before && second->mean_after > second->mean_before);
+        CHECK_STR(first->policy_version, second->policy_version);
+    }
     world_free(w);
 }
 

@@ -124,6 +124,94 @@ TEST(unit_laboratory, late_and_lost_outcomes_cost_regret)
     CHECK(half[0].mean > 1.5 * at_once[0].mean);
 }
 
+/* The ledger knows its calls, so the default must not learn twice; algorithms that know no messages do. */
+TEST(unit_laboratory, an_outcome_told_twice_counts_once_for_the_default_and_twice_for_the_literature)
+{
+    static const char *const names[] = {"default", "thompson"};
+
+    for (size_t i = 0; i < 2; i++) {
+        struct lab_case c = short_case("B2", "a:", 2000, names[i]), twice = c;
+        struct trial once, again;
+        twice.duplicated = 1;
+        lab_trial(&c, algorithm_find(names[i]), 3, &once);
+        lab_trial(&twice, algorithm_find(names[i]), 3, &again);
+        if (i == 0)
+            CHECK_NEAR(again.figure, once.figure, 0);
+        else
+            CHECK(fabs(again.figure - once.figure) > 1);
+    }
+}
+
+/* One batch of outcomes is the same batch in any order: sums have none.  A window that is longer than the batch makes them late. */
+TEST(unit_laboratory, outcomes_in_another_order_are_the_same_sums)
+{
+    struct lab_case c = short_case("B2", "a:", 2000, "default"), shuffled, late;
+    struct trial in_order, another, later;
+
+    c.batch = 50;
+    shuffled = late = c;
+    shuffled.reorder = 50;
+    late.reorder = 700;
+    lab_trial(&c, algorithm_find("default"), 3, &in_order);
+    lab_trial(&shuffled, algorithm_find("default"), 3, &another);
+    lab_trial(&late, algorithm_find("default"), 3, &later);
+    CHECK_NEAR(another.figure, in_order.figure, 1e-9);
+    CHECK(later.figure > in_order.figure + 100);
+}
+
+/* What was lost and what comes late, twice and shuffled: whatever is told is told of steps that were made, each at most twice. */
+static void count_told(void *learner, const struct outcome *o) { ((int *)learner)[o->step]++; }
+static size_t first_arm(void *learner, long step, size_t cell, struct rng *rng) { return (void)learner, (void)step, (void)cell, (void)rng, 0; }
+static void *counters(const void *rule, const struct setting *s) { return (void)s, (void)rule, *(int *const *)rule; }
+static void keep(void *learner) { (void)learner; }
+
+TEST(unit_laboratory, outcomes_are_lost_and_repeated_as_often_as_was_asked)
+{
+    enum { STEPS = 20000 };
+    struct lab_case c = short_case("B2", "a:", STEPS, "uniform");
+    int *told = calloc(STEPS, sizeof *told), never = 0, twice = 0;
+    struct algorithm a = {.name = "counts", .rule = &told, .create = counters, .destroy = keep, .choose = first_arm, .learn = count_told};
+    struct trial trial;
+
+    c.lost = 0.2;
+    c.duplicated = 0.1;
+    c.reorder = 30;
+    c.batch = 7;
+    lab_trial(&c, &a, 1, &trial);
+    for (int i = 0; i < STEPS - 300; i++) { /* what was on its way at the end never came */
+        never += told[i] == 0;
+        twice += told[i] == 2;
+        CHECK(told[i] <= 2);
+    }
+    CHECK_NEAR((double)never / STEPS, 0.2, 0.015);
+    CHECK_NEAR((double)twice / STEPS, 0.08, 0.01);
+    free(told);
+}
+
+TEST(unit_laboratory, only_an_oracle_is_told_of_changes_that_others_must_find)
+{
+    struct world *w = world_new(lab_case_find("B3", "10 steps"), 1);
+
+    world_news(w, 1000); /* .3 .5 .9 becomes .3 .2 .9 */
+    CHECK(w->secret && w->news_count == 1 && w->news[0] == 1);
+    world_news(w, 1001);
+    CHECK_INT(w->news_count, 0);
+    world_free(w);
+    CHECK(algorithm_find("oracle kl-ucb")->oracle && algorithm_find("default, told")->oracle);
+    CHECK(!algorithm_find("default")->oracle && !algorithm_find("glr-klucb")->oracle);
+
+    struct lab_case c = *lab_case_find("B3", "10 steps");
+    struct trial told, finds;
+    double with = 0, without = 0;
+    for (uint64_t run = 0; run < 10; run++) {
+        lab_trial(&c, algorithm_find("default, told"), run, &told);
+        lab_trial(&c, algorithm_find("default, no detector"), run, &finds);
+        with += told.figure / 10;
+        without += finds.figure / 10;
+    }
+    CHECK(with < 60 && without > 3 * with);
+}
+
 TEST(unit_laboratory, regret_of_chance_is_what_arithmetic_says)
 {
     struct lab_case c = short_case("B2", "a:", 2000, "uniform");

@@ -52,8 +52,9 @@ static void learn(struct fixture *f, int64_t hour, const char *cell, const char 
     CHECK_INT(ledger_learn(f->ledger, &c, (START + HOURS) * HOUR, &outcome), STATUS_OK);
 }
 
-/* Two cells, two variants; from hour 40 on v1b loses 0.5 in the first cell.  Rewards swing by 0.4 about their mean. */
-static void history(struct fixture *f)
+/* Two cells, two variants; from hour 40 on v1b loses 0.5 in the first cell, and from hour 50 on v1a gains `gain` in the other.
+ * Rewards swing by 0.4 about their mean. */
+static void history(struct fixture *f, double gain)
 {
     CHECK_INT(store_begin(f->store), STATUS_OK);
     for (int h = 0; h < HOURS; h++)
@@ -61,7 +62,7 @@ static void history(struct fixture *f)
             double swing = i % 2 ? 0.4 : -0.4;
             learn(f, START + h, "it/night", "v1a", 0.1 + swing);
             learn(f, START + h, "it/night", "v1b", (h < 40 ? 0.3 : -0.2) + swing);
-            learn(f, START + h, "kfz/night", i % 3 ? "v1a" : "v1b", -0.1 + swing);
+            learn(f, START + h, "kfz/night", i % 3 ? "v1a" : "v1b", -0.1 + (i % 3 && h >= 50 ? gain : 0) + swing);
         }
     CHECK_INT(ledger_flush(f->ledger), STATUS_OK);
     CHECK_INT(store_commit(f->store), STATUS_OK);
@@ -71,11 +72,12 @@ TEST(unit_restarts, a_change_is_found_where_and_when_it_happened)
 {
     struct fixture f = fixture("file:/found?vfs=memdb");
     struct restarts none = {0};
-    struct restart r;
+    struct restart found[DETECT_MOST], r;
 
-    history(&f);
+    history(&f, 0);
     struct grid grid = ledger_grid(f.ledger, "v1", &variants, &f.arena);
-    CHECK(restarts_find(f.ledger, &grid, &none, &settings, &r));
+    CHECK_INT(restarts_find(f.ledger, &grid, &none, &settings, found), 1);
+    r = found[0];
     CHECK_INT(r.level, DETECT_ARM);
     CHECK_STR(r.cell, "it/night");
     CHECK_STR(r.variant, "v1b");
@@ -90,15 +92,16 @@ TEST(unit_restarts, after_a_restart_only_what_came_after_counts_and_nothing_more
 {
     struct fixture f = fixture("file:/after?vfs=memdb");
     struct restarts facts = {0}, again = {0}, other = {0};
-    struct restart r, next;
+    struct restart found[DETECT_MOST], next[DETECT_MOST], r;
 
-    history(&f);
+    history(&f, 0);
     struct grid grid = ledger_grid(f.ledger, "v1", &variants, &f.arena);
-    CHECK(restarts_find(f.ledger, &grid, &facts, &settings, &r));
+    CHECK_INT(restarts_find(f.ledger, &grid, &facts, &settings, found), 1);
+    r = found[0];
     CHECK_INT(store_begin(f.store), STATUS_OK);
     CHECK_INT(restarts_add(f.store, "v1", &r, START * HOUR, &facts), STATUS_OK);
     CHECK_INT(store_commit(f.store), STATUS_OK);
-    CHECK(!restarts_find(f.ledger, &grid, &facts, &settings, &next));
+    CHECK_INT(restarts_find(f.ledger, &grid, &facts, &settings, next), 0);
     ledger_forget(f.ledger, &(struct forgetting){.from = restarts_from(&facts, &grid, &f.arena)}, &grid, &f.arena);
     CHECK_NEAR(grid.moments[0].n, HOURS * EACH, 0);
     CHECK_NEAR(grid.moments[1].n, 20 * EACH, 0);
@@ -113,6 +116,29 @@ TEST(unit_restarts, after_a_restart_only_what_came_after_counts_and_nothing_more
     CHECK_STR(again.items[0].variant, "v1b");
     restarts_done(&facts);
     restarts_done(&again);
+    done(&f);
+}
+
+TEST(unit_restarts, two_changes_are_two_facts_of_one_look)
+{
+    struct fixture f = fixture("file:/both?vfs=memdb");
+    struct restarts facts = {0};
+    struct restart found[DETECT_MOST], next[DETECT_MOST];
+
+    history(&f, 0.6);
+    struct grid grid = ledger_grid(f.ledger, "v1", &variants, &f.arena);
+    CHECK_INT(restarts_find(f.ledger, &grid, &facts, &settings, found), 2);
+    CHECK_INT(store_begin(f.store), STATUS_OK);
+    for (size_t i = 0; i < 2; i++) {
+        bool kfz = strcmp(found[i].cell, "kfz/night") == 0;
+        CHECK_STR(found[i].variant, kfz ? "v1a" : "v1b");
+        CHECK_INT(found[i].from, START + (kfz ? 50 : 40));
+        CHECK_INT(restarts_add(f.store, "v1", &found[i], START * HOUR, &facts), STATUS_OK);
+    }
+    CHECK_INT(store_commit(f.store), STATUS_OK);
+    CHECK(strcmp(found[0].cell, found[1].cell) != 0);
+    CHECK_INT(restarts_find(f.ledger, &grid, &facts, &settings, next), 0);
+    restarts_done(&facts);
     done(&f);
 }
 
@@ -137,10 +163,10 @@ TEST(unit_restarts, nothing_is_found_in_an_empty_ledger)
 {
     struct fixture f = fixture("file:/empty?vfs=memdb");
     struct restarts none = {0};
-    struct restart r;
+    struct restart found[DETECT_MOST];
     struct grid grid = ledger_grid(f.ledger, "v1", &variants, &f.arena);
 
-    CHECK(!restarts_find(f.ledger, &grid, &none, &settings, &r));
+    CHECK_INT(restarts_find(f.ledger, &grid, &none, &settings, found), 0);
     done(&f);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* simulation.c - the callers of rl-sim, and whether the cores find out what they prefer. */
+#include "lab.h"
 #include "sim.h"
 #include "test.h"
 
@@ -84,13 +85,21 @@ static double mean_of(const struct sim *s, long from, long to)
     return sum / (double)(to - from);
 }
 
-static void run(struct sim *s, long seed, bool drift)
+static void prepare(struct sim *s, long seed)
 {
     struct reason reason;
 
-    *s = (struct sim){.options = {.calls = 20000, .refresh = 100, .seed = seed, .in_process = true, .json = true, .drift = drift, .name = "test"}, .rules = v1,
-                      .guard = {.floor = 0.002, .parole_cap = 0.01, .uncertainty_half_width = 0.15}, .model = {.belief.beta.shrinkage = 20, .belief.model = MODEL_LINEAR, .explore = EXPLORE_DEFAULTS, .reward_version = "v1"}};
+    *s = (struct sim){.options = {.calls = 20000, .refresh = 100, .seed = seed, .in_process = true, .json = true, .name = "test",
+                                  .environment = environments},
+                      .rules = v1, .guard = {.floor = 0.002, .parole_cap = 0.01, .uncertainty_half_width = 0.15},
+                      .model = {.belief.beta.shrinkage = 20, .belief.model = MODEL_LINEAR, .explore = EXPLORE_DEFAULTS, .reward_version = "v1"}};
     CHECK(variants_load(&s->arena, RL_SOURCE_DIR "/docs/policies/prompt_variants.yaml", &s->variants, &reason) == STATUS_OK);
+}
+
+static void run(struct sim *s, long seed, bool drift)
+{
+    prepare(s, seed);
+    s->options.drift = drift;
     CHECK(sim_run(s));
 }
 
@@ -135,5 +144,111 @@ TEST(unit_simulation, after_a_drift_traffic_leaves_the_variant_that_turned_bad)
         after += s.served[i].variant == s.spoiled;
     CHECK(before > 300);
     CHECK(after < before / 2);
+    sim_done(&s);
+}
+
+/* ---- environments and the way of reports ---- */
+
+TEST(unit_environments, a_seed_is_the_world_of_that_run_in_the_laboratory)
+{
+    static const char *const names[] = {"structured", "no-structure", "no-context"};
+    static const char *const cases[] = {"structured, 5000", "no structure", "no context"};
+
+    for (size_t i = 0; i < 3; i++) {
+        struct callers *c = environment_callers(environment_find(names[i]), 5, ENVIRONMENT_VARIANTS);
+        struct world *w = world_new(lab_case_find("B6", cases[i]), 5);
+        CHECK(memcmp(c->solved, w->solved, CALLER_CELLS * ENVIRONMENT_VARIANTS * sizeof *c->solved) == 0);
+        callers_value(c, &v1);
+        CHECK_NEAR(callers_truth(c, 7, 3), 2 * w->mean[7 * ENVIRONMENT_VARIANTS + 3] - 1, 0.01);
+        callers_free(c);
+        world_free(w);
+    }
+    CHECK(environment_find("paradise") == NULL);
+    CHECK(environment_callers(environment_find("structured"), 5, 3) == NULL);
+}
+
+TEST(unit_environments, profiles_that_swap_have_the_tastes_of_each_other)
+{
+    struct callers *c = environment_callers(environment_find("swap"), 1, ENVIRONMENT_VARIANTS);
+    double first = c->solved[2], second = c->solved[CALLER_TIMES * ENVIRONMENT_VARIANTS + 2];
+    double last = c->solved[(CALLER_CELLS - 1) * ENVIRONMENT_VARIANTS];
+
+    callers_swap(c, 0, 1);
+    CHECK_NEAR(c->solved[2], second, 0);
+    CHECK_NEAR(c->solved[CALLER_TIMES * ENVIRONMENT_VARIANTS + 2], first, 0);
+    CHECK_NEAR(c->solved[(CALLER_CELLS - 1) * ENVIRONMENT_VARIANTS], last, 0);
+    callers_free(c);
+}
+
+TEST(unit_way, reports_are_lost_repeated_and_shuffled_within_their_window)
+{
+    enum { CALLS = 20000, WINDOW = 40 };
+    struct way w = {.lost = 0.2, .duplicated = 0.1, .reorder = WINDOW, .rng = rng_seed(3)};
+    int came[CALLS] = {0}, lost = 0, twice = 0, early = 0;
+    const long *left = NULL;
+
+    for (long call = 0; call < CALLS; call++) {
+        lost += !way_send(&w, call);
+        size_t count = way_take(&w, call == CALLS - 1, &left);
+        CHECK(count == 0 || call % WINDOW == WINDOW - 1);
+        for (size_t i = 0; i < count; i++) {
+            came[left[i]]++;
+            early += i > 0 && left[i] < left[i - 1];
+            CHECK(left[i] > call - WINDOW && left[i] <= call);
+        }
+    }
+    int never = 0;
+    for (int i = 0; i < CALLS; i++) {
+        never += came[i] == 0;
+        twice += came[i] == 2;
+    }
+    CHECK_INT(never, lost);
+    CHECK_NEAR((double)lost / CALLS, 0.2, 0.015);
+    CHECK_NEAR((double)twice / CALLS, 0.08, 0.01);
+    CHECK(early > CALLS / 4);
+    way_done(&w);
+}
+
+TEST(unit_simulation, whatever_happens_to_reports_each_is_learned_once)
+{
+    struct sim s;
+
+    prepare(&s, 3);
+    s.options = (struct sim_options){.calls = 8000, .refresh = 100, .seed = 3, .rate = 100, .in_process = true, .json = true, .name = "test",
+                                     .environment = environment_find("swap"), .lost = 0.1, .duplicated = 0.3, .reorder = 25, .delay = 2};
+    CHECK(sim_run(&s));
+    CHECK(sim_sound(&s));
+    CHECK_NEAR((double)s.lost, 800, 120);
+    CHECK_NEAR((double)s.repeated, 0.3 * 7200, 250);
+    CHECK_INT(s.learned + s.lost, 8000);
+    sim_done(&s);
+}
+
+TEST(unit_simulation, cumulative_regret_is_written_as_csv)
+{
+    struct sim s;
+    char path[300], line[200] = "";
+    double regret = 0, base = 0, sum = 0;
+    long calls = 0;
+
+    prepare(&s, 3);
+    s.options.calls = 1500;
+    s.options.environment = environment_find("structured");
+    CHECK(sim_run(&s));
+    snprintf(path, sizeof path, "%s/regret.csv", test_dir());
+    CHECK(sim_write_csv(&s, path));
+    CHECK(!sim_write_csv(&s, "/nonexistent/regret.csv"));
+    FILE *f = fopen(path, "r");
+    CHECK(f && fgets(line, sizeof line, f));
+    CHECK_STR(line, "environment,seed,calls,regret,regret_always_base\n");
+    while (fgets(line, sizeof line, f))
+        CHECK_INT(sscanf(line, "structured,3,%ld,%lf,%lf", &calls, &regret, &base), 3);
+    fclose(f);
+    for (long i = 0; i < 1500; i++)
+        sum += (double)s.served[i].best - (double)s.served[i].truth;
+    CHECK_INT(calls, 1500);
+    CHECK_NEAR(regret, sum, 1e-3);
+    CHECK_NEAR(base, s.best_truth - s.base_truth, 1e-2);
+    CHECK(regret < base);
     sim_done(&s);
 }

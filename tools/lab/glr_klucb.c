@@ -43,7 +43,7 @@ static void *create(const void *rule, const struct setting *s)
     g->arms = s->arms;
     g->arm = xcalloc(s->arms, sizeof *g->arm);
     for (size_t i = 0; i < s->arms; i++)
-        g->arm[i].sum = xcalloc((size_t)s->horizon + 1, sizeof(double));
+        g->arm[i].sum = xcalloc(2 * (size_t)s->horizon + 1, sizeof(double)); /* an outcome may be told twice */
     g->alpha = 0.1 * sqrt((double)s->arms * log(horizon) / horizon);
     g->delta = 1 / sqrt(horizon);
     return g;

@@ -16,7 +16,7 @@
 
 static const char usage[] =
     "usage: ./rl bench learning [--only B3] [--case TEXT] [--algorithm NAME] [--runs N] [--threads N] [--json]\n"
-    "                           [--csv FILE] [--svg FILE] [--delay N] [--lose P] [--list]\n"
+    "                           [--csv FILE] [--svg FILE] [--delay N] [--lose P] [--duplicate P] [--reorder N] [--list]\n"
     "  --only ID      one experiment: B1 .. B6\n"
     "  --case TEXT    only cases whose name contains this\n"
     "  --algorithm A  only this one\n"
@@ -27,12 +27,15 @@ static const char usage[] =
     "  --svg FILE     regret curves as a picture, one panel for each case\n"
     "  --delay N      outcomes are told every N steps only\n"
     "  --lose P       this share of the outcomes is never told\n"
+    "  --duplicate P  this share of the others is told twice: default counts each step once, as the ledger each call; the\n"
+    "                 algorithms of the literature know no messages and count it twice\n"
+    "  --reorder N    outcomes are told in windows of N steps, shuffled\n"
     "  --list         the experiments and the algorithms with their sources\n";
 
 struct options {
     const char *only, *name, *algorithm, *csv, *svg;
-    long runs, threads, delay;
-    double lost;
+    long runs, threads, delay, reorder;
+    double lost, duplicated;
     bool json, list;
 };
 
@@ -57,13 +60,15 @@ static bool parse(struct options *o, int argc, char **argv)
     static const struct option options[] = {{"only", 1, NULL, 'o'},  {"case", 1, NULL, 'n'},    {"algorithm", 1, NULL, 'a'},
                                             {"runs", 1, NULL, 'r'},  {"threads", 1, NULL, 't'}, {"json", 0, NULL, 'j'},
                                             {"csv", 1, NULL, 'c'},   {"svg", 1, NULL, 's'},     {"list", 0, NULL, 'l'},
-                                            {"delay", 1, NULL, 'd'}, {"lose", 1, NULL, 'p'},    {0}};
-    long *const numbers[] = {['r'] = &o->runs, ['t'] = &o->threads, ['d'] = &o->delay};
+                                            {"delay", 1, NULL, 'd'}, {"lose", 1, NULL, 'p'},    {"duplicate", 1, NULL, 'u'},
+                                            {"reorder", 1, NULL, 'w'}, {0}};
+    long *const numbers[] = {['r'] = &o->runs, ['t'] = &o->threads, ['d'] = &o->delay, ['w'] = &o->reorder};
+    double *const shares[] = {['p'] = &o->lost, ['u'] = &o->duplicated};
     const char **const texts[] = {['o'] = &o->only, ['n'] = &o->name, ['a'] = &o->algorithm, ['c'] = &o->csv, ['s'] = &o->svg};
     int c;
 
     while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        if (c == '?' || (strchr("rtd", c) && !number(optarg, numbers[c])) || (c == 'p' && !share(optarg, &o->lost)))
+        if (c == '?' || (strchr("rtdw", c) && !number(optarg, numbers[c])) || (strchr("pu", c) && !share(optarg, shares[c])))
             return false;
         if (strchr("onacs", c))
             *texts[c] = optarg;
@@ -131,6 +136,8 @@ static struct lab_case *as_told(const struct options *o)
         cases[i].runs = o->runs ? o->runs : cases[i].runs;
         cases[i].batch = o->delay ? o->delay : cases[i].batch;
         cases[i].lost = o->lost;
+        cases[i].duplicated = o->duplicated;
+        cases[i].reorder = o->reorder;
         if (o->algorithm)
             keep_algorithm(&cases[i], o->algorithm);
     }

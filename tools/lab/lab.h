@@ -12,18 +12,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "environments.h"
 #include "rng.h"
 
-enum { LAB_POINTS = 50, LAB_PROFILES = 5, LAB_TIMES = 4, LAB_VARIANTS = 12, LAB_ENTRIES = 16 };
+enum { LAB_POINTS = 50, LAB_VARIANTS = ENVIRONMENT_VARIANTS, LAB_ENTRIES = 16 };
 
 /* ---- worlds
  * -------------------------------------------------------------------------------------------------------------------------------
  */
 
 enum world_kind { WORLD_FIXED, WORLD_UNIFORM, WORLD_RESTLESS, WORLD_SEGMENTS, WORLD_NEWS, WORLD_CALLS };
-
-/* Which effects the probabilities of WORLD_CALLS have (statistics.md F12). */
-enum truth { TRUTH_STRUCTURED, TRUTH_NO_STRUCTURE, TRUTH_NO_CONTEXT };
 
 /* An algorithm in a case, and the figure that its source printed for it there; NAN: none. */
 struct entry {
@@ -37,12 +35,14 @@ struct lab_case {
     long horizon;                 /* steps */
     long batch;                   /* outcomes are told, and items of WORLD_RESTLESS retire, at multiples of it */
     double lost;                  /* share of the outcomes that are never told */
+    double duplicated;            /* share of those told that are told twice */
+    long reorder;                 /* outcomes are shuffled within windows of so many steps; 0: in order */
     long steps_per_hour;          /* the simulated clock */
     long runs;                    /* by default: minutes for the whole */
     size_t arms;                  /* WORLD_FIXED: the means; WORLD_SEGMENTS: five rows of them */
     const double *means;
     double low, high;             /* WORLD_UNIFORM: the range of the means */
-    enum truth truth;
+    enum truth truth;             /* WORLD_CALLS */
     bool counts_reward;           /* the figure is the mean reward of a step, and more is better */
     bool capped;                  /* `default` is under the guard's limits, with all but arm 0 new */
     const char *wanted;           /* what we set out to reach, for people */
@@ -56,7 +56,8 @@ struct world {
     double *best;                 /* [cell]: the largest of them */
     double unit;                  /* reward per x: 2 when rewards are -1 .. +1 */
     double *solved;               /* WORLD_CALLS: [cell][arm] */
-    size_t news_count, *news;     /* arms replaced at the last world_news */
+    size_t news_count, *news;     /* arms that are others, or changed, since the last world_news */
+    bool secret;                  /* changes are told to oracles only; replacements to all */
     struct rng drift, chance;
 };
 
@@ -70,11 +71,6 @@ double world_outcome(struct world *w, size_t cell, size_t arm);  /* x in [0, 1];
 
 /* Expected x of a call whose problem stays unsolved, and is solved, under the default reward formula. */
 extern const double lab_x_unsolved, lab_x_solved;
-
-/* The slots of the twelve shipped variants in which any two agree: length, barge-in sensitivity, escalation threshold, inquiry
- * mode, as numbers of their values.  The truth of WORLD_CALLS has effects of the first three. */
-enum { LAB_SLOTS = 4 };
-extern const int lab_slots[LAB_VARIANTS][LAB_SLOTS];
 
 /* ---- learners
  * ------------------------------------------------------------------------------------------------------------------------------
@@ -104,6 +100,7 @@ struct algorithm {
     size_t (*choose)(void *learner, long step, size_t cell, struct rng *rng);
     void (*learn)(void *learner, const struct outcome *outcome);
     void (*replaced)(void *learner, size_t arm);              /* the arm is another one from now on */
+    bool oracle;                                              /* is told of changes that others must find */
 };
 
 const struct algorithm *algorithm_find(const char *name);     /* NULL: there is none */

@@ -3,7 +3,7 @@
  *
  * An index is a function of the sums of one (cell, arm) and of chance; Thompson sampling is the index that is drawn from the
  * posterior.  Those that are not contextual see one cell.  Rewards are x in [0, 1]; fractional ones enter Beta posteriors as
- * fractions. */
+ * fractions.  An outcome that is told twice counts twice: their papers know no messages. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -255,6 +255,8 @@ const struct algorithm lab_index_algorithms[] = {
     LEARNER("ucb, chernoff", "Chapelle & Li 2011, equation 1", .index = ucb_chernoff),
     LEARNER("kl-ucb", "Garivier & Cappe 2011", .index = kl_ucb, .parameter = 1),
     LEARNER("kl-ucb .5", "the same, bound 0.5 ln t", .index = kl_ucb, .parameter = 0.5),
+    {.name = "oracle kl-ucb", .source = "kl-ucb that is told which arms change, and when, and forgets them", .oracle = true,
+     .rule = RULE(.index = kl_ucb, .parameter = 1), .create = create, .destroy = destroy, .choose = choose, .learn = learn, .replaced = replaced},
     LEARNER("ts-ucb 100", "Baek & Farias 2020, 100 samples", .index = ts_ucb),
     LEARNER("gittins-whittle .99", "Whittle's approximation; Gittins, Glazebrook & Weber 2011", .index = gittins_whittle, .parameter = 0.99),
     LEARNER("greedy", "largest mean, prior (1, 1)", .index = greedy),

@@ -2,8 +2,8 @@
 /* product.c - `default`: what the product does, with the settings it ships, whatever the experiment.
  *
  * Sums in buckets of the simulated hour (hours older than 72 fold into days, as in the bandit's table), model and allocation from
- * belief.h and explore.h at their defaults, change detection from detect.h at each full hour on four levels, restart from the
- * split.  Beliefs are computed anew when outcomes came in: the bandit does so ten times a second.  In a capped case the guard's
+ * belief.h and explore.h at their defaults, changes and restarts from detect.h at each full hour.
+ * Beliefs are computed anew when outcomes came in: the bandit does so ten times a second.  In a capped case the guard's
  * caps and floor stand between w and the choice; then p is computed by quadrature, else the choice is a draw from the same
  * distribution. */
 #include <math.h>
@@ -22,6 +22,7 @@ struct variation {
     double floor;       /* share that each arm gets whatever is believed */
     bool plain;         /* no sharpening, no widening */
     bool no_detector;
+    bool told;          /* of changes, which it need not find */
     bool nervous;       /* a detector with fifty times the false alarms */
     double caution;     /* share of exploration.caution */
     bool gaussian;      /* each (cell, arm) by itself */
@@ -44,7 +45,9 @@ struct product {
     double *w;                  /* [cell][arm], capped only; negative: to be computed */
     double counted;             /* outcomes in `own` */
     long calls, computed_at;    /* outcomes ever, and when beliefs were computed */
-    long hour;
+    long step, hour;            /* of the last choice */
+    long *from;                 /* [cell][arm]: the first step that counts */
+    bool *known;                /* [step]: as the ledger knows its calls, so that nothing counts twice */
 };
 
 /* ---- the table
@@ -90,15 +93,17 @@ static void open_bucket(struct product *p, long hour)
     p->bucket_count = n;
 }
 
-/* What the table says of the arm in this cell before bucket `since` no longer counts. */
-static void forget(struct product *p, size_t pair, size_t since)
+/* What came before the step no longer counts, and will not if it comes late. */
+static void forget(struct product *p, size_t pair, long from)
 {
-    for (size_t i = 0; i < since; i++)
-        bucket(p, i)[pair] = (struct moments){0};
+    p->from[pair] = from > p->from[pair] ? from : p->from[pair];
     p->counted -= p->own[pair].n;
     p->own[pair] = (struct moments){0};
-    for (size_t i = since; i < p->bucket_count; i++)
+    for (size_t i = 0; i < p->bucket_count; i++) {
+        if (p->starts[i] * p->setting.steps_per_hour < from)
+            bucket(p, i)[pair] = (struct moments){0};
         merge(&p->own[pair], &bucket(p, i)[pair]);
+    }
     p->counted += p->own[pair].n;
 }
 
@@ -110,54 +115,26 @@ static void forget(struct product *p, size_t pair, size_t since)
  * soon. */
 static const double false_alarms = 2e-4;
 
-struct look {
-    struct product *product;
-    struct detect_settings settings;
-    enum detect_level level; /* of the change with the most evidence so far, if there is any */
-    size_t cell, arm;
-    struct change change;
-};
-
-static void look(struct look *l, enum detect_level level, size_t cell, size_t arm)
-{
-    struct product *p = l->product;
-    struct detect_table table = {
-        .hours = p->bucket_count, .cells = p->setting.cells, .variants = p->setting.arms, .own = p->buckets};
-    struct change change = detect_change(&l->settings, detect_series(&table, level, cell, arm, &p->work), p->bucket_count);
-
-    arena_reset(&p->work);
-    if (change.found && (!l->change.found || change.evidence > l->change.evidence)) {
-        l->level = level;
-        l->cell = cell;
-        l->arm = arm;
-        l->change = change;
-    }
-}
-
-/* As restarts.c of the bandit: once an hour, the change with the most evidence at any level; what it concerns forgets what came
- * before. */
+/* Once an hour, as the bandit; what a change touches forgets what came before it. */
 static bool restart(struct product *p)
 {
-    struct look l = {.product = p, .settings = {.delta = p->variation->nervous ? 50 * false_alarms : false_alarms}};
+    struct detect_settings settings = {.delta = p->variation->nervous ? 50 * false_alarms : false_alarms,
+                                       .variance = belief_variance(&p->belief_settings, &p->data)};
+    struct detect_table table = {
+        .hours = p->bucket_count, .cells = p->setting.cells, .variants = p->setting.arms, .own = p->buckets};
+    struct found found[DETECT_MOST];
+    size_t count = detect_restarts(&settings, &table, found);
 
-    l.settings.variance = belief_variance(&p->belief_settings, &p->data);
-    look(&l, DETECT_ALL, 0, 0);
-    for (size_t cell = 0; cell < p->setting.cells && p->setting.cells > 1; cell++)
-        look(&l, DETECT_CELL, cell, 0);
-    for (size_t arm = 0; arm < p->setting.arms; arm++)
-        look(&l, DETECT_VARIANT, 0, arm);
-    for (size_t i = 0; i < p->pairs && p->setting.cells > 1; i++) /* with one cell these were looked at */
-        look(&l, DETECT_ARM, i / p->setting.arms, i % p->setting.arms);
-    for (size_t i = 0; l.change.found && i < p->pairs; i++)
-        if ((l.level == DETECT_VARIANT || l.level == DETECT_ALL || i / p->setting.arms == l.cell) &&
-            (l.level == DETECT_CELL || l.level == DETECT_ALL || i % p->setting.arms == l.arm))
-            forget(p, i, l.change.since);
-    return l.change.found;
+    for (size_t i = 0; i < count; i++)
+        for (size_t pair = 0; pair < p->pairs; pair++)
+            if (detect_touches(&found[i], pair / p->setting.arms, pair % p->setting.arms))
+                forget(p, pair, p->starts[found[i].change.since] * p->setting.steps_per_hour);
+    return count > 0;
 }
 
 static void turn_hour(struct product *p, long hour)
 {
-    if (!p->variation->no_detector && restart(p))
+    if (!p->variation->no_detector && !p->variation->told && restart(p))
         p->beliefs = NULL;
     p->hour = hour;
     fold(p);
@@ -221,6 +198,7 @@ static size_t choose(void *learner, long step, size_t cell, struct rng *rng)
     struct product *p = learner;
     long hour = step / p->setting.steps_per_hour;
 
+    p->step = step;
     if (hour != p->hour)
         turn_hour(p, hour);
     believe(p);
@@ -238,6 +216,9 @@ static void learn(void *learner, const struct outcome *o)
     struct moments m = {1, r, r * r};
     size_t pair = o->cell * p->setting.arms + o->arm, at = p->bucket_count - 1;
 
+    if (p->known[o->step] || o->step < p->from[pair])
+        return;
+    p->known[o->step] = true;
     while (at > 0 && p->starts[at] > o->step / p->setting.steps_per_hour)
         at--;
     merge(&bucket(p, at)[pair], &m);
@@ -251,7 +232,7 @@ static void replaced(void *learner, size_t arm)
     struct product *p = learner;
 
     for (size_t pair = arm; pair < p->pairs; pair += p->setting.arms)
-        forget(p, pair, p->bucket_count);
+        forget(p, pair, p->step + 1);
     p->beliefs = NULL;
 }
 
@@ -274,8 +255,8 @@ static void describe(struct product *p)
         p->data.context = p->context;
     }
     if (s->callers) {
-        p->data.slots = LAB_SLOTS;
-        p->data.slot = lab_slots[0];
+        p->data.slots = ENVIRONMENT_SLOTS;
+        p->data.slot = environment_slots[0];
     }
 }
 
@@ -295,6 +276,9 @@ static void *create(const void *rule, const struct setting *setting)
     p->pairs = setting->cells * setting->arms;
     p->own = xcalloc(p->pairs, sizeof *p->own);
     p->w = xcalloc(p->pairs, sizeof *p->w);
+    p->from = xcalloc(p->pairs, sizeof *p->from);
+    p->known = xcalloc((size_t)setting->horizon, sizeof *p->known);
+    p->step = -1;
     describe(p);
     open_bucket(p, 0);
     return p;
@@ -310,19 +294,24 @@ static void destroy(void *learner)
     free(p->w);
     free(p->buckets);
     free(p->starts);
+    free(p->from);
+    free(p->known);
     free(p->context);
     free(p);
 }
 
 #define PRODUCT(title, where, ...) \
-    {.name = title, .source = where, .rule = &(const struct variation){__VA_ARGS__}, .create = create, .destroy = destroy, .choose = choose, .learn = learn, \
-     .replaced = replaced}
+    {.name = title, .source = where, .rule = &(const struct variation){__VA_ARGS__}, .create = create, .destroy = destroy, \
+     .choose = choose, .learn = learn, .replaced = replaced}
 
 const struct algorithm lab_product_algorithms[] = {
     PRODUCT("default", "the product as it ships: belief.h, explore.h, detect.h", .floor = 0),
     PRODUCT("default, floor .002", "the same with the guard's floor, for exact propensities", .floor = 0.002),
     PRODUCT("default, plain", "the same model with plain Thompson sampling", .plain = true),
     PRODUCT("default, no detector", "the same without change detection", .no_detector = true),
+    {.name = "default, told", .source = "the same without change detection: it is told which arms change, and when", .oracle = true,
+     .rule = &(const struct variation){.told = true}, .create = create, .destroy = destroy, .choose = choose, .learn = learn,
+     .replaced = replaced},
     PRODUCT("default, cautious .1", "the same with exploration.caution 0.1", .caution = 0.1),
     PRODUCT("default, delta .01", "the same with a detector of fifty times the false alarms", .nervous = true),
     PRODUCT("default, gaussian", "the same with the model gaussian, which shares no strength", .gaussian = true),

@@ -19,19 +19,53 @@ struct meeting {
     const struct algorithm *algorithm;
     void *learner;
     struct rng rng;          /* the learner's own chance */
-    struct rng loss;         /* which outcomes are never told */
-    struct outcome *pending; /* [batch] */
-    size_t pending_count;
+    struct rng way;          /* what happens to outcomes on their way */
+    struct outcome *pending; /* the first `ordered` of them have left their window */
+    size_t pending_count, ordered;
 };
+
+/* Durstenfeld 1964. */
+static void shuffle(struct outcome *outcomes, size_t count, struct rng *rng)
+{
+    for (size_t i = count; i > 1; i--) {
+        size_t other = rng_below(rng, i);
+        struct outcome o = outcomes[i - 1];
+        outcomes[i - 1] = outcomes[other];
+        outcomes[other] = o;
+    }
+}
+
+/* Lost, told, or told twice. */
+static void send(struct meeting *m, const struct outcome *o)
+{
+    const struct lab_case *c = m->world->c;
+
+    if (c->lost > 0 && rng_uniform(&m->way) < c->lost)
+        return;
+    m->pending[m->pending_count++] = *o;
+    if (c->duplicated > 0 && rng_uniform(&m->way) < c->duplicated)
+        m->pending[m->pending_count++] = *o;
+}
 
 /* What was pending is told, and then what happened to the world meanwhile. */
 static void tell(struct meeting *m, long step)
 {
-    for (size_t i = 0; i < m->pending_count && step % m->world->c->batch == 0; i++)
-        m->algorithm->learn(m->learner, &m->pending[i]);
-    m->pending_count = step % m->world->c->batch ? m->pending_count : 0;
+    const struct lab_case *c = m->world->c;
+
+    if (c->reorder <= 1 || step % c->reorder == 0) {
+        if (c->reorder > 1)
+            shuffle(m->pending + m->ordered, m->pending_count - m->ordered, &m->way);
+        m->ordered = m->pending_count;
+    }
+    if (step % c->batch == 0) {
+        for (size_t i = 0; i < m->ordered; i++)
+            m->algorithm->learn(m->learner, &m->pending[i]);
+        memmove(m->pending, m->pending + m->ordered, (m->pending_count - m->ordered) * sizeof *m->pending);
+        m->pending_count -= m->ordered;
+        m->ordered = 0;
+    }
     world_news(m->world, step);
-    for (size_t i = 0; i < m->world->news_count && m->algorithm->replaced; i++)
+    for (size_t i = 0; i < m->world->news_count && m->algorithm->replaced && (!m->world->secret || m->algorithm->oracle); i++)
         m->algorithm->replaced(m->learner, m->world->news[i]);
 }
 
@@ -45,7 +79,7 @@ static struct setting setting_of(const struct world *w)
                             .steps_per_hour = c->steps_per_hour,
                             .capped = c->capped,
                             .callers = c->world == WORLD_CALLS,
-                            .profiles = c->world == WORLD_CALLS  ? LAB_PROFILES
+                            .profiles = c->world == WORLD_CALLS  ? CALLER_PROFILES
                                         : c->world == WORLD_NEWS ? 2
                                                                  : 1};
 }
@@ -59,8 +93,7 @@ static double step_once(struct meeting *m, long step, double *ret_mean)
 
     assert(arm < w->arms);
     struct outcome outcome = {.step = step, .cell = cell, .arm = arm, .x = world_outcome(w, cell, arm)};
-    if (w->c->lost <= 0 || rng_uniform(&m->loss) >= w->c->lost)
-        m->pending[m->pending_count++] = outcome;
+    send(m, &outcome);
     *ret_mean = mean;
     return w->unit * (w->best[cell] - mean);
 }
@@ -70,8 +103,8 @@ void lab_trial(const struct lab_case *c, const struct algorithm *a, uint64_t run
     struct meeting m = {.world = world_new(c, run),
                         .algorithm = a,
                         .rng = rng_seed(~run),
-                        .loss = rng_seed(run),
-                        .pending = xcalloc((size_t)c->batch, sizeof *m.pending)};
+                        .way = rng_seed(run),
+                        .pending = xcalloc(2 * (size_t)(c->batch + c->reorder), sizeof *m.pending)};
     struct setting setting = setting_of(m.world);
     double regret = 0, reward = 0, mean;
     size_t point = 0;

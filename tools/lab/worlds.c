@@ -24,14 +24,6 @@ static const struct reward_rules rules = {.resolution_weight = 0.6,
                                           .duration_bound = 0.2,
                                           .duration_term = DURATION_LINEAR};
 
-/* docs/policies/prompt_variants.yaml: v1a v1b v2a v2b v3a v3b v4a v4b v5a v5b v6a v6b */
-const int lab_slots[LAB_VARIANTS][LAB_SLOTS] = {{0, 0, 1, 0}, {1, 1, 2, 1}, {2, 2, 0, 0}, {3, 1, 3, 2},
-                                                {1, 0, 1, 3}, {3, 3, 4, 4}, {0, 2, 0, 5}, {3, 1, 2, 6},
-                                                {1, 0, 1, 7}, {0, 2, 0, 8}, {4, 4, 1, 9}, {3, 1, 3, 10}};
-enum { SLOT_VALUES = 5, SLOT_EFFECTS = 3 };
-
-static const double profile_traffic[LAB_PROFILES] = {0.3, 0.25, 0.2, 0.15, 0.1}, time_traffic[LAB_TIMES] = {0.35, 0.4, 0.2, 0.05};
-
 static void find_best(struct world *w)
 {
     for (size_t cell = 0; cell < w->cells; cell++) {
@@ -44,65 +36,11 @@ static void find_best(struct world *w)
 /* ---- B6: twelve structured variants in twenty cells
  * --------------------------------------------------------------------------------------- */
 
-/* Standard deviations of the effects on the probability that a call is solved. */
-struct effect_sizes {
-    double variant, slots[SLOT_EFFECTS], variant_profile, variant_time, length_profile, barge_profile, length_time, residual;
-};
-
-static const struct effect_sizes sizes[] = {
-    [TRUTH_STRUCTURED] = {0.04, {0.03, 0.03, 0.02}, 0.02, 0.01, 0.03, 0.02, 0.02, 0.015},
-    [TRUTH_NO_STRUCTURE] = {.residual = 0.08},
-    [TRUTH_NO_CONTEXT] = {.variant = 0.064},
-};
-
-struct effects {
-    double profile[LAB_PROFILES], time[LAB_TIMES], variant[LAB_VARIANTS], slot[SLOT_EFFECTS][SLOT_VALUES];
-    double variant_profile[LAB_VARIANTS][LAB_PROFILES], variant_time[LAB_VARIANTS][LAB_TIMES];
-    double length_profile[SLOT_VALUES][LAB_PROFILES], barge_profile[SLOT_VALUES][LAB_PROFILES],
-        length_time[SLOT_VALUES][LAB_TIMES];
-};
-
-static void draw(struct rng *rng, double sd, double *ret, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        ret[i] = sd * rng_normal(rng);
-}
-
-static void draw_effects(struct rng *rng, const struct effect_sizes *s, struct effects *e)
-{
-    draw(rng, 0.08, e->profile, LAB_PROFILES);
-    draw(rng, 0.04, e->time, LAB_TIMES);
-    draw(rng, s->variant, e->variant, LAB_VARIANTS);
-    for (size_t k = 0; k < SLOT_EFFECTS; k++)
-        draw(rng, s->slots[k], e->slot[k], SLOT_VALUES);
-    draw(rng, s->variant_profile, e->variant_profile[0], LAB_VARIANTS * LAB_PROFILES);
-    draw(rng, s->variant_time, e->variant_time[0], LAB_VARIANTS * LAB_TIMES);
-    draw(rng, s->length_profile, e->length_profile[0], SLOT_VALUES * LAB_PROFILES);
-    draw(rng, s->barge_profile, e->barge_profile[0], SLOT_VALUES * LAB_PROFILES);
-    draw(rng, s->length_time, e->length_time[0], SLOT_VALUES * LAB_TIMES);
-}
-
-static double solved_by(const struct effects *e, size_t p, size_t t, size_t v)
-{
-    const int *slot = lab_slots[v];
-
-    return 0.5 + e->profile[p] + e->time[t] + e->variant[v] + e->slot[0][slot[0]] + e->slot[1][slot[1]] + e->slot[2][slot[2]] +
-           e->variant_profile[v][p] + e->variant_time[v][t] + e->length_profile[slot[0]][p] + e->barge_profile[slot[1]][p] +
-           e->length_time[slot[0]][t];
-}
-
 static void make_calls(struct world *w)
 {
-    const struct effect_sizes *s = &sizes[w->c->truth];
-    struct effects e;
-
-    draw_effects(&w->drift, s, &e);
-    for (size_t cell = 0; cell < w->cells; cell++)
-        for (size_t v = 0; v < w->arms; v++) {
-            double p = solved_by(&e, cell / LAB_TIMES, cell % LAB_TIMES, v) + s->residual * rng_normal(&w->drift);
-            w->solved[cell * w->arms + v] = p = fmin(0.97, fmax(0.03, p));
-            w->mean[cell * w->arms + v] = lab_x_unsolved + p * (lab_x_solved - lab_x_unsolved);
-        }
+    environment_solved(w->c->truth, &w->drift, w->solved);
+    for (size_t i = 0; i < w->cells * w->arms; i++)
+        w->mean[i] = lab_x_unsolved + w->solved[i] * (lab_x_solved - lab_x_unsolved);
 }
 
 static double call_outcome(struct world *w, size_t cell, size_t arm)
@@ -150,6 +88,12 @@ static void make(struct world *w)
     find_best(w);
 }
 
+static void note(struct world *w, size_t arm)
+{
+    w->news = xrealloc(w->news, (w->news_count + 1) * sizeof *w->news);
+    w->news[w->news_count++] = arm;
+}
+
 /* Chapelle & Li 2011, section 2.3: with probability 1e-3 per step one of the items retires and another takes its place. */
 static void retire(struct world *w, long steps)
 {
@@ -157,11 +101,35 @@ static void retire(struct world *w, long steps)
         if (rng_uniform(&w->drift) < 1e-3) {
             size_t arm = rng_below(&w->drift, w->arms);
             w->mean[arm] = rng_beta(&w->drift, 4, 4);
-            w->news = xrealloc(w->news, (w->news_count + 1) * sizeof *w->news);
-            w->news[w->news_count++] = arm;
+            note(w, arm);
         }
     if (w->news_count)
         find_best(w);
+}
+
+/* The arms whose means are not what they were, in any cell. */
+static void note_changes(struct world *w, const double *before)
+{
+    for (size_t arm = 0; arm < w->arms; arm++)
+        for (size_t at = arm; at < w->cells * w->arms; at += w->arms)
+            if (w->mean[at] < before[at] || w->mean[at] > before[at]) {
+                note(w, arm);
+                break;
+            }
+}
+
+static void change(struct world *w, long step)
+{
+    size_t size = w->cells * w->arms * sizeof *w->mean;
+    double *before = memcpy(xcalloc(1, size), w->mean, size);
+
+    if (w->c->world == WORLD_SEGMENTS)
+        memcpy(w->mean, w->c->means + step / 1000 * (long)w->arms, size);
+    else
+        make_news(w, true);
+    find_best(w);
+    note_changes(w, before);
+    free(before);
 }
 
 void world_news(struct world *w, long step)
@@ -173,20 +141,17 @@ void world_news(struct world *w, long step)
             retire(w, w->c->batch);
         return;
     case WORLD_SEGMENTS:
-        if (step % 1000 || step == 0)
-            return;
-        memcpy(w->mean, w->c->means + step / 1000 * (long)w->arms, w->arms * sizeof *w->mean);
-        break;
+        if (step && step % 1000 == 0)
+            change(w, step);
+        return;
     case WORLD_NEWS:
-        if (step != 5000)
-            return;
-        make_news(w, true);
-        break;
+        if (step == 5000)
+            change(w, step);
+        return;
     case WORLD_FIXED:
     case WORLD_UNIFORM:
     case WORLD_CALLS: return;
     }
-    find_best(w);
 }
 
 static size_t draw_share(const double *share, size_t count, double u)
@@ -203,8 +168,8 @@ size_t world_cell(struct world *w)
     switch (w->c->world) {
     case WORLD_NEWS: return rng_below(&w->drift, w->cells);
     case WORLD_CALLS: {
-        size_t profile = draw_share(profile_traffic, LAB_PROFILES, rng_uniform(&w->drift));
-        return profile * LAB_TIMES + draw_share(time_traffic, LAB_TIMES, rng_uniform(&w->drift));
+        size_t profile = draw_share(caller_profile_traffic, CALLER_PROFILES, rng_uniform(&w->drift));
+        return profile * CALLER_TIMES + draw_share(caller_time_traffic, CALLER_TIMES, rng_uniform(&w->drift));
     }
     default: return 0;
     }
@@ -217,29 +182,20 @@ double world_outcome(struct world *w, size_t cell, size_t arm)
     return rng_uniform(&w->chance) < w->mean[cell * w->arms + arm] ? 1 : 0;
 }
 
-/* FNV-1a (Fowler, Noll & Vo): cases of one experiment share their seeds. */
-static uint64_t seed_of(const char *id, uint64_t run)
-{
-    uint64_t h = 0xcbf29ce484222325;
-
-    for (const char *s = id; *s; s++)
-        h = (h ^ (unsigned char)*s) * 0x100000001b3;
-    return h + run * 0x9e3779b97f4a7c15;
-}
-
 struct world *world_new(const struct lab_case *c, uint64_t run)
 {
     struct world *w = xcalloc(1, sizeof *w);
 
     w->c = c;
     w->arms = c->arms;
-    w->cells = c->world == WORLD_NEWS ? 4 : c->world == WORLD_CALLS ? LAB_PROFILES * LAB_TIMES : 1;
+    w->cells = c->world == WORLD_NEWS ? 4 : c->world == WORLD_CALLS ? CALLER_PROFILES * CALLER_TIMES : 1;
+    w->secret = c->world != WORLD_RESTLESS;
     w->unit = c->world == WORLD_CALLS ? 2 : 1;
     w->mean = xcalloc(w->cells * w->arms, sizeof *w->mean);
     w->best = xcalloc(w->cells, sizeof *w->best);
     w->solved = xcalloc(w->cells * w->arms, sizeof *w->solved);
-    w->drift = rng_seed(seed_of(c->id, 2 * run));
-    w->chance = rng_seed(seed_of(c->id, 2 * run + 1));
+    w->drift = rng_seed(environment_seed(c->id, 2 * run));
+    w->chance = rng_seed(environment_seed(c->id, 2 * run + 1));
     assert(c->world != WORLD_CALLS || c->arms == LAB_VARIANTS);
     make(w);
     return w;

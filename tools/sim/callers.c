@@ -12,7 +12,7 @@ enum { SAMPLES = 40000 };
 const char *const caller_profiles[CALLER_PROFILES] = {"kfz", "it", "sales", "support", "general"};
 const char *const caller_times[CALLER_TIMES] = {"morning", "afternoon", "evening", "night"};
 
-static const double profile_traffic[CALLER_PROFILES] = {0.3, 0.25, 0.2, 0.15, 0.1}, time_traffic[CALLER_TIMES] = {0.35, 0.4, 0.2, 0.05};
+const double caller_profile_traffic[CALLER_PROFILES] = {0.3, 0.25, 0.2, 0.15, 0.1}, caller_time_traffic[CALLER_TIMES] = {0.35, 0.4, 0.2, 0.05};
 
 static double clamp(double x, double low, double high) { return x < low ? low : x > high ? high : x; }
 
@@ -25,19 +25,30 @@ static void effects(struct rng *rng, double sd, double *ret, size_t count)
         ret[i] = sd * rng_normal(rng);
 }
 
-struct callers *callers_new(uint64_t seed, size_t variant_count)
+struct callers *callers_empty(size_t variant_count)
 {
     struct callers *c = xcalloc(1, sizeof *c);
+
+    c->variant_count = variant_count;
+    c->solved = xcalloc(CALLER_CELLS * variant_count, sizeof *c->solved);
+    c->truth = xcalloc(CALLER_CELLS * variant_count, sizeof *c->truth);
+    c->manners = xcalloc(variant_count, sizeof *c->manners);
+    for (size_t i = 0; i < variant_count; i++)
+        c->manners[i] = (struct manner){.pace = 1, .interruption = 0.4};
+    for (size_t cell = 0; cell < CALLER_CELLS; cell++)
+        c->traffic[cell] = caller_profile_traffic[cell / CALLER_TIMES] * caller_time_traffic[cell % CALLER_TIMES];
+    return c;
+}
+
+struct callers *callers_new(uint64_t seed, size_t variant_count)
+{
+    struct callers *c = callers_empty(variant_count);
     struct rng rng = rng_seed(seed);
     size_t v = variant_count;
     double profile[CALLER_PROFILES], time[CALLER_TIMES];
     double *variant = xcalloc(v + v * CALLER_PROFILES + v * CALLER_TIMES, sizeof *variant);
     double *with_profile = variant + v, *with_time = with_profile + v * CALLER_PROFILES;
 
-    c->variant_count = v;
-    c->solved = xcalloc(CALLER_CELLS * v, sizeof *c->solved);
-    c->truth = xcalloc(CALLER_CELLS * v, sizeof *c->truth);
-    c->manners = xcalloc(v, sizeof *c->manners);
     effects(&rng, 0.06, profile, CALLER_PROFILES);
     effects(&rng, 0.03, time, CALLER_TIMES);
     effects(&rng, 0.1, variant, v);
@@ -47,7 +58,6 @@ struct callers *callers_new(uint64_t seed, size_t variant_count)
         c->manners[i] = (struct manner){.pace = exp(0.1 * rng_normal(&rng)), .interruption = 0.4 * exp(0.3 * rng_normal(&rng))};
     for (size_t cell = 0; cell < CALLER_CELLS; cell++) {
         size_t p = cell / CALLER_TIMES, t = cell % CALLER_TIMES;
-        c->traffic[cell] = profile_traffic[p] * time_traffic[t];
         for (size_t i = 0; i < v; i++)
             c->solved[cell * v + i] = clamp(0.6 + profile[p] + time[t] + variant[i] + with_profile[p * v + i] + with_time[t * v + i], 0.03, 0.97);
     }
@@ -71,6 +81,17 @@ void callers_spoil(struct callers *c, size_t variant, double less)
     for (size_t cell = 0; cell < CALLER_CELLS; cell++) {
         double *p = &c->solved[cell * c->variant_count + variant];
         *p = clamp(*p - less, 0.03, 0.97);
+    }
+}
+
+void callers_swap(struct callers *c, size_t profile, size_t other)
+{
+    size_t row = CALLER_TIMES * c->variant_count;
+
+    for (size_t i = 0; i < row; i++) {
+        double p = c->solved[profile * row + i];
+        c->solved[profile * row + i] = c->solved[other * row + i];
+        c->solved[other * row + i] = p;
     }
 }
 

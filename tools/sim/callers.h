@@ -18,6 +18,9 @@ enum { CALLER_PROFILES = 5, CALLER_TIMES = 4, CALLER_CELLS = CALLER_PROFILES * C
 extern const char *const caller_profiles[CALLER_PROFILES]; /* kfz, it, sales, support, general */
 extern const char *const caller_times[CALLER_TIMES];       /* morning, afternoon, evening, night */
 
+/* Shares of calls by profile, and by time of day. */
+extern const double caller_profile_traffic[CALLER_PROFILES], caller_time_traffic[CALLER_TIMES];
+
 /* What a variant does to a call, apart from solving the problem. */
 struct manner {
     double pace;         /* factor of the duration, about 0.8 .. 1.25 */
@@ -36,11 +39,17 @@ struct callers {
 struct callers *callers_new(uint64_t seed, size_t variant_count);
 struct callers *callers_free(struct callers *callers);
 
-/* Fills `truth` under these rules; the standard error of each value is below 0.002.  Also after callers_spoil. */
+/* Nothing is ever solved yet, and all variants have the same manner. */
+struct callers *callers_empty(size_t variant_count);
+
+/* Fills `truth` under these rules; the standard error of each value is below 0.002.  Also after callers_spoil and callers_swap. */
 void callers_value(struct callers *callers, const struct reward_rules *rules);
 
 /* From now on the variant solves `less` fewer of the problems, in every context. */
 void callers_spoil(struct callers *callers, size_t variant, double less);
+
+/* From now on the callers of these two profiles have each other's taste. */
+void callers_swap(struct callers *callers, size_t profile, size_t other);
 
 /* The context of the next caller. */
 size_t callers_arrive(const struct callers *callers, struct rng *rng);

@@ -70,7 +70,7 @@ static bool wait_learned(struct asker *a)
         a->sim->learned = 0;
         for (size_t i = 0; i < r->n_variants; i++)
             a->sim->learned += (uint64_t)r->variants[i]->value->pulls;
-        same = strcmp(version, r->version) == 0 && a->sim->learned >= (uint64_t)a->sim->options.calls ? same + 1 : 0;
+        same = strcmp(version, r->version) == 0 && a->sim->learned >= sim_reports(a->sim) ? same + 1 : 0;
         snprintf(version, sizeof version, "%s", r->version);
         if (now() > until)
             return true; /* the report says what is missing */

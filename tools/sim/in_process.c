@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* in_process.c - the loop of the five services without bus and disk: the same pure cores, a snapshot every few calls, millions of calls.
  *
- * Ratings come at once here, and nothing is lost or repeated: what is studied is the learning. */
+ * Ratings come with the report of the call here.  A report is learned once however often it comes, as the ledger would. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +24,15 @@ struct loop {
     struct limit_set limits;
     Stage *stages;
     struct rng rng;
+    struct way way;
+    struct outcome {
+        struct signals signals;
+        bool learned;
+    } *outcomes;    /* [call] */
+    struct report {
+        long call, due; /* at which call it is there */
+    } *reports;     /* a queue: all wait alike */
+    size_t head, reports_end;
     struct arena arena;
 };
 
@@ -80,24 +89,55 @@ static void learn(struct loop *l)
     limit(l);
 }
 
+static void learn_call(struct loop *l, long call)
+{
+    struct sim *s = l->sim;
+    struct outcome *o = &l->outcomes[call];
+    const struct served *d = &s->served[call];
+    struct reward_parts parts;
+
+    if (o->learned) {
+        s->repeated++;
+        return;
+    }
+    o->learned = true;
+    s->learned++;
+    reward_compute(&s->rules, &o->signals, &parts);
+    struct stats add = stats_of_call(&o->signals, reward_to_micro(parts.total));
+    stats_add(&l->own[d->cell * s->variants.count + d->variant], &add);
+    stats_add(&l->all[d->variant], &add);
+}
+
+/* What has left its window is on its way for the delay; what is due is learned. */
+static void reports(struct loop *l, long number, bool all)
+{
+    long wait = l->sim->options.delay * (l->sim->options.rate ? l->sim->options.rate : 1);
+    const long *left = NULL;
+    size_t count = way_take(&l->way, all, &left);
+
+    for (size_t i = 0; i < count; i++)
+        l->reports[l->reports_end++] = (struct report){left[i], number + wait};
+    while (l->head < l->reports_end && (all || l->reports[l->head].due <= number))
+        learn_call(l, l->reports[l->head++].call);
+    if (l->head == l->reports_end)
+        l->head = l->reports_end = 0;
+}
+
 static void one_call(struct loop *l, long number)
 {
     struct sim *s = l->sim;
     static const bool everyone[MAX_VARIANTS] = {[0 ... MAX_VARIANTS - 1] = true};
     size_t cell = sim_arrive(s, number, &l->rng);
     struct decide_output out;
-    struct reward_parts parts;
 
     decide(&(struct decide_input){.variants = &s->variants, .policy = &l->policy, .limits = &l->limits, .enabled = true, .cell = l->cells[cell],
                                   .mask = everyone, .draw = rng_uniform(&l->rng), .holdback = rng_uniform(&l->rng)}, &out);
     sim_serve(s, number, out.variant);
     sim_note_limits(s, number, &l->limits, out.p);
 
-    struct signals signals = callers_call(s->callers, cell, out.variant, &l->rng);
-    reward_compute(&s->rules, &signals, &parts);
-    struct stats add = stats_of_call(&signals, reward_to_micro(parts.total));
-    stats_add(&l->own[cell * s->variants.count + out.variant], &add);
-    stats_add(&l->all[out.variant], &add);
+    l->outcomes[number].signals = callers_call(s->callers, cell, out.variant, &l->rng);
+    s->lost += !way_send(&l->way, number);
+    reports(l, number, false);
 }
 
 static void conclude(struct loop *l)
@@ -129,11 +169,13 @@ static bool take_prior(struct loop *l)
 bool sim_in_process(struct sim *s)
 {
     size_t count = s->variants.count;
-    struct loop l = {.sim = s, .rng = rng_seed((uint64_t)s->options.seed + 1), .model = s->model};
+    struct loop l = {.sim = s, .rng = rng_seed((uint64_t)s->options.seed + 1), .model = s->model, .way = sim_way(s)};
 
     if (!take_prior(&l))
         return false;
     model_complete(&l.model, &s->variants);
+    l.outcomes = xcalloc((size_t)s->options.calls, sizeof *l.outcomes);
+    l.reports = xcalloc(2 * (size_t)s->options.calls, sizeof *l.reports);
     l.own = arena_alloc(&s->arena, CALLER_CELLS * count * sizeof *l.own);
     l.all = arena_alloc(&s->arena, count * sizeof *l.all);
     l.w = arena_alloc(&s->arena, CALLER_CELLS * count * sizeof *l.w);
@@ -146,8 +188,12 @@ bool sim_in_process(struct sim *s)
             learn(&l);
         one_call(&l, n);
     }
+    reports(&l, s->options.calls, true);
     learn(&l);
     conclude(&l);
+    way_done(&l.way);
+    free(l.outcomes);
+    free(l.reports);
     arena_done(&l.arena);
     return true;
 }

@@ -11,13 +11,14 @@ size_t sim_arrive(struct sim *s, long number, struct rng *rng)
 {
     size_t cell = callers_arrive(s->callers, rng);
 
-    if (s->options.drift && number == s->options.calls / 2) {
-        callers_spoil(s->callers, s->spoiled, 0.5);
+    if (number == s->options.calls / 2 && (s->options.drift || s->options.environment->swaps)) {
+        if (s->options.drift)
+            callers_spoil(s->callers, s->spoiled, 0.5);
+        if (s->options.environment->swaps)
+            callers_swap(s->callers, 0, 1);
         callers_value(s->callers, &s->rules);
     }
     s->served[number].cell = (uint8_t)cell;
-    s->base_truth += callers_truth(s->callers, cell, s->variants.base);
-    s->best_truth += callers_truth(s->callers, cell, callers_best(s->callers, cell));
     return cell;
 }
 
@@ -26,7 +27,13 @@ void sim_serve(struct sim *s, long number, size_t variant)
     struct served *d = &s->served[number];
 
     d->variant = (uint16_t)variant;
-    d->truth = (float)callers_truth(s->callers, d->cell, variant);
+    double truth = callers_truth(s->callers, d->cell, variant), base = callers_truth(s->callers, d->cell, s->variants.base),
+           best = callers_truth(s->callers, d->cell, callers_best(s->callers, d->cell));
+    d->truth = (float)truth;
+    d->base = (float)base;
+    d->best = (float)best;
+    s->base_truth += base;
+    s->best_truth += best;
 }
 
 void sim_note_limits(struct sim *s, long number, const struct limit_set *limits, const double *p)
@@ -55,18 +62,31 @@ static size_t best_overall(const struct callers *c)
     return best;
 }
 
+uint64_t sim_reports(const struct sim *s) { return (uint64_t)s->options.calls - s->lost; }
+
+struct way sim_way(const struct sim *s)
+{
+    return (struct way){.lost = s->options.lost, .duplicated = s->options.duplicated, .reorder = s->options.reorder,
+                        .rng = rng_seed((uint64_t)s->options.seed + 3)};
+}
+
 bool sim_sound(const struct sim *s)
 {
-    uint64_t calls = (uint64_t)s->options.calls;
+    uint64_t calls = sim_reports(s);
 
-    return !s->exceeded && (s->options.in_process || (s->ended == calls && s->stored == calls && s->learned == calls && s->identical));
+    return !s->exceeded && s->learned == calls && (s->options.in_process || (s->ended == calls && s->stored == calls && s->identical));
 }
 
 bool sim_run(struct sim *s)
 {
     size_t count = s->variants.count;
 
-    s->callers = callers_new((uint64_t)s->options.seed, count);
+    s->callers = environment_callers(s->options.environment, (uint64_t)s->options.seed, count);
+    if (!s->callers) {
+        fprintf(stderr, "rl-sim: environment %s is made for %d variants, and there are %zu\n", s->options.environment->name,
+                ENVIRONMENT_VARIANTS, count);
+        return false;
+    }
     callers_value(s->callers, &s->rules);
     s->spoiled = best_overall(s->callers);
     s->served = xcalloc((size_t)s->options.calls, sizeof *s->served);

@@ -2,7 +2,8 @@
 /* over_bus.c - the callers as a voice stack would bring them: policy.select, call.ended, call.amended through the real bus.
  *
  * It does what any careful client does: asks again when nobody answers, publishes again until the stream has it.  One call in a hundred
- * is reported twice, one rating in four comes a second late. */
+ * is reported twice (--duplicate), one rating in four comes a second late.  A report that is lost (--lose) was never published: the
+ * call stays without an end. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,9 +17,9 @@
 #include "wiring.h"
 
 enum { SERVICES = 5, WINDOW = 256, PATIENCE_S = 60, CAP = 1 << 16 };
-enum step { STEP_ASKED, STEP_ENDED, STEP_LATE, STEP_AMENDED, STEP_COUNT };
+enum step { STEP_ASKED, STEP_HELD, STEP_ENDED, STEP_LATE, STEP_AMENDED, STEP_COUNT };
 
-static const double wait_s[STEP_COUNT] = {[STEP_ASKED] = 0.5, [STEP_ENDED] = 2, [STEP_LATE] = 1, [STEP_AMENDED] = 2};
+static const double wait_s[STEP_COUNT] = {[STEP_ASKED] = 0.5, [STEP_ENDED] = 2, [STEP_LATE] = 1, [STEP_AMENDED] = 2}; /* held: --delay */
 static const double kill_every_s = 3;
 
 /* Calls whose step is due at a time; the waits are constant, so each queue is in order. */
@@ -32,7 +33,7 @@ struct queue {
 
 struct life {
     struct signals signals;
-    bool decided, ended, rated_late, amended;
+    bool decided, said, ended, rated_late, amended;
     double asked_at;
 };
 
@@ -46,9 +47,10 @@ struct drive {
     size_t limit_count;
     char unheard[32]; /* the last version that never came */
     struct rng rng, chaos;
+    struct way way;
     const char *victims[SERVICES];
     double started, kill_at, shown_at, answered_at;
-    long asked, open, ended, late_open;
+    long asked, decided, open, held, ended, late_open; /* open: an answer is awaited; held: decided, and not yet said to have ended */
     bool failed;
 };
 
@@ -69,7 +71,7 @@ static void later(struct drive *d, enum step step, long call)
         q->capacity = q->capacity ? 2 * q->capacity : 1024;
         q->items = xrealloc(q->items, q->capacity * sizeof *q->items);
     }
-    q->items[q->head + q->count++] = (struct due){now() + wait_s[step], call};
+    q->items[q->head + q->count++] = (struct due){now() + (step == STEP_HELD ? (double)d->sim->options.delay : wait_s[step]), call};
 }
 
 static struct client *connect_as(struct drive *d, const char *user)
@@ -230,6 +232,27 @@ static void check_caps(struct drive *d, const PolicySelectReply *m, long call)
         sim_note_limits(d->sim, call, limits, p);
 }
 
+/* What leaves its window waits for the delay. */
+static void release(struct drive *d)
+{
+    const long *left = NULL;
+    size_t count = way_take(&d->way, d->decided == d->sim->options.calls, &left);
+
+    for (size_t i = 0; i < count; i++)
+        later(d, STEP_HELD, left[i]);
+}
+
+static void end_held(struct drive *d, long call)
+{
+    say_end(d, call);
+    if (d->lives[call].said)
+        return;
+    d->lives[call].said = true;
+    d->held--;
+    d->open++;
+    later(d, STEP_ENDED, call);
+}
+
 static void on_decision(struct drive *d, const struct client_message *answer, long call)
 {
     struct sim *s = d->sim;
@@ -257,10 +280,13 @@ static void on_decision(struct drive *d, const struct client_message *answer, lo
     l->signals = callers_call(s->callers, s->served[call].cell, (size_t)variant, &d->rng);
     s->served[call].rated = l->signals.user_rating > 0;
     l->rated_late = l->signals.user_rating && rng_uniform(&d->rng) < 0.25;
-    say_end(d, call);
-    if (rng_uniform(&d->rng) < 0.01)
-        say_end(d, call);
-    later(d, STEP_ENDED, call);
+    d->open--;
+    d->decided++;
+    if (way_send(&d->way, call))
+        d->held++;
+    else
+        s->lost++;
+    release(d);
 }
 
 static void on_end_stored(struct drive *d, long call)
@@ -320,6 +346,8 @@ static void remind(struct drive *d, enum step step, long call)
     if (step == STEP_ASKED && !l->decided) {
         d->sim->asked_again++;
         ask(d, call);
+    } else if (step == STEP_HELD) {
+        end_held(d, call);
     } else if (step == STEP_ENDED && !l->ended) {
         say_end(d, call);
         later(d, STEP_ENDED, call);
@@ -394,11 +422,13 @@ static void arrivals(struct drive *d)
     }
 }
 
+static bool all_ended(const struct drive *d) { return (uint64_t)d->ended + d->sim->lost == (uint64_t)d->sim->options.calls; }
+
 static bool drive(struct drive *d)
 {
     d->started = d->answered_at = now();
     d->kill_at = d->started + kill_every_s;
-    while (!d->failed && (d->ended < d->sim->options.calls || d->late_open)) {
+    while (!d->failed && (!all_ended(d) || d->late_open)) {
         arrivals(d);
         hear_voice(d, 1);
         hear_operator(d, 0);
@@ -406,9 +436,11 @@ static bool drive(struct drive *d)
         if (d->sim->options.chaos && now() >= d->kill_at)
             kill_one(d);
         show(d, false);
+        if (d->held && !d->open)
+            d->answered_at = now(); /* nobody was asked anything */
         if (now() > d->answered_at + PATIENCE_S)
             return fail(d, "the system", "no answer for a minute; ./rl status tells what is wrong");
-        if (d->ended == d->sim->options.calls && !d->sim->seconds)
+        if (all_ended(d) && !d->sim->seconds)
             d->sim->seconds = now() - d->started;
     }
     show(d, true);
@@ -436,7 +468,8 @@ static bool open_all(struct drive *d)
 
 bool sim_over_bus(struct sim *s)
 {
-    struct drive d = {.sim = s, .rng = rng_seed((uint64_t)s->options.seed + 1), .chaos = rng_seed((uint64_t)s->options.seed + 2)};
+    struct drive d = {.sim = s, .rng = rng_seed((uint64_t)s->options.seed + 1), .chaos = rng_seed((uint64_t)s->options.seed + 2),
+                      .way = sim_way(s)};
 
     d.lives = xcalloc((size_t)s->options.calls, sizeof *d.lives);
     bool ok = open_all(&d) && drive(&d) && sim_conclude(s, d.operator);
@@ -449,6 +482,7 @@ bool sim_over_bus(struct sim *s)
     for (enum step step = 0; step < STEP_COUNT; step++)
         free(d.queues[step].items);
     free(d.lives);
+    way_done(&d.way);
     free(d.limits);
     arena_done(&d.arena);
     return ok;

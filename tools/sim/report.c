@@ -8,7 +8,7 @@
 #include "sim.h"
 #include "utf8.h"
 
-enum { NAME_WIDTH = 29, BAR_WIDTH = 16, EXAMPLES = 3 };
+enum { NAME_WIDTH = 29, BAR_WIDTH = 16, EXAMPLES = 3, POINTS = 500 };
 
 static const char bar[] = "################";
 
@@ -211,6 +211,8 @@ static void print_text(struct sim *s)
     if (!s->options.in_process)
         printf(" exactly once      %s ended, %s stored, %s learned; statistics rebuilt from the ledger: %s\n", thousands(s, s->ended),
                thousands(s, s->stored), thousands(s, s->learned), s->identical ? "identical" : "DIFFERENT");
+    if (s->lost)
+        printf(" lost              %s calls were never reported\n", thousands(s, s->lost));
 }
 
 /* ---- JSON ---------------------------------------------------------------------------------------------------------------------------------- */
@@ -234,7 +236,9 @@ static json_t *variants_json(const struct sim *s)
 static void print_json(const struct sim *s)
 {
     long n = s->options.calls, part = tail_of(n);
-    json_t *root = json_pack("{s:I, s:f, s:o, s:f, s:f, s:f, s:f, s:b}", "calls", (json_int_t)n, "seconds", s->seconds, "variants", variants_json(s),
+    json_t *root = json_pack("{s:s, s:I, s:I, s:f, s:f, s:o, s:f, s:f, s:f, s:f, s:b}", "environment", s->options.environment->name,
+                             "calls", (json_int_t)n, "lost", (json_int_t)s->lost, "regret",
+                             s->best_truth - (double)n * mean_truth(s, 0, n), "seconds", s->seconds, "variants", variants_json(s),
                              "first", mean_truth(s, 0, part), "last", mean_truth(s, n - part, n), "always_base", s->base_truth / (double)n,
                              "always_best", s->best_truth / (double)n, "sound", sim_sound(s));
 
@@ -258,4 +262,26 @@ void sim_report(struct sim *s)
         print_json(s);
     else
         print_text(s);
+}
+
+/* ---- CSV ----------------------------------------------------------------------------------------------------------------------------------- */
+
+bool sim_write_csv(const struct sim *s, const char *path)
+{
+    FILE *f = fopen(path, "w");
+    long every = s->options.calls > POINTS ? s->options.calls / POINTS : 1;
+    double regret = 0, base = 0;
+
+    if (!f)
+        return false;
+    fprintf(f, "environment,seed,calls,regret,regret_always_base\n");
+    for (long n = 0; n < s->options.calls; n++) {
+        const struct served *d = &s->served[n];
+        regret += (double)d->best - (double)d->truth;
+        base += (double)d->best - (double)d->base;
+        if ((n + 1) % every == 0)
+            fprintf(f, "%s,%ld,%ld,%.6g,%.6g\n", s->options.environment->name, s->options.seed, n + 1, regret, base);
+    }
+    bool failed = ferror(f);
+    return fclose(f) == 0 && !failed;
 }

@@ -2,9 +2,10 @@
 /* sim.c - rl-sim: callers with a secret preference, and whether the system finds it out.
  *
  * rl-sim [--in-process] [--calls N] [--seed S] [--drift] ...   ./rl demo runs it over the bus of a stack of its own.
- * Ends with 0, 1 (not every call counts once, or a cap was exceeded), 64 (usage), 69 (no bus) or 78 (configuration). */
+ * Ends with 0, 1 (not every call counts once, or a cap was exceeded, or no CSV), 64 (usage), 69 (no bus) or 78 (configuration). */
 #include "sim.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@ extern const struct service reward_service, guard_service, bandit_service;
 
 static const char usage[] =
     "usage: rl-sim [--in-process] [--calls N] [--rate N] [--seed N] [--drift] [--chaos] [--name NAME] [--refresh N] [--json]\n"
+    "              [--environment NAME] [--lose P] [--duplicate P] [--reorder N] [--delay S] [--csv FILE]\n"
     "  --calls N      how many callers (20000; in process 100000)\n"
     "  --rate N       new calls a second over the bus (1000); 0: as fast as they are answered\n"
     "  --seed N       another world with other callers (2)\n"
@@ -27,6 +29,13 @@ static const char usage[] =
     "  --in-process   the cores alone, without bus and disk: millions of calls\n"
     "  --refresh N    in process: calls between two snapshots of the bandit (100)\n"
     "  --json         the report as one line\n"
+    "  --environment  demo, or of experiment B6 structured, no-structure, no-context, swap (halfway two profiles swap tastes);\n"
+    "                 --seed N is then the world of run N of the laboratory (docs/learning.md)\n"
+    "  --lose P       this share of the calls is never reported\n"
+    "  --duplicate P  this share of the others is reported twice (0.01)\n"
+    "  --reorder N    reports come in windows of N calls, shuffled\n"
+    "  --delay S      reports come S seconds late; in process a second has --rate calls\n"
+    "  --csv FILE     cumulative regret, beside that of always serving base\n"
     "The bus is found as every program finds it: RL_NATS_PORT, RL_DATA_DIR, RL_SUBJECT_PREFIX.\n";
 
 /* ---- the process ------------------------------------------------------------------------------------------------------------------------- */
@@ -63,20 +72,46 @@ static bool number(const char *text, long *ret)
     return false;
 }
 
+static bool share(const char *text, double *ret)
+{
+    char *end;
+
+    *ret = strtod(text, &end);
+    if (end != text && *end == '\0' && *ret >= 0 && *ret < 1)
+        return true;
+    fprintf(stderr, "rl-sim: \"%s\" is not a share from 0 to below 1\n", text);
+    return false;
+}
+
+static bool environment(const char *name, const struct environment **ret)
+{
+    const struct environment *found = environment_find(name);
+
+    *ret = found ? found : *ret;
+    for (const struct environment *e = environments; !found && e->name; e++)
+        fprintf(stderr, "%s  %-14s %s\n", e == environments ? "rl-sim: the environments are" : "                            ", e->name, e->what);
+    return found;
+}
+
 static bool parse(struct sim_options *o, int argc, char **argv)
 {
     static const struct option options[] = {{"calls", 1, NULL, 'c'}, {"rate", 1, NULL, 'r'}, {"seed", 1, NULL, 's'}, {"refresh", 1, NULL, 'f'},
                                             {"name", 1, NULL, 'n'}, {"in-process", 0, NULL, 'i'}, {"chaos", 0, NULL, 'k'}, {"drift", 0, NULL, 'd'},
-                                            {"json", 0, NULL, 'j'}, {0}};
-    long *const numbers[] = {['c'] = &o->calls, ['r'] = &o->rate, ['s'] = &o->seed, ['f'] = &o->refresh};
+                                            {"json", 0, NULL, 'j'}, {"environment", 1, NULL, 'e'}, {"lose", 1, NULL, 'l'},
+                                            {"duplicate", 1, NULL, 'u'}, {"reorder", 1, NULL, 'w'}, {"delay", 1, NULL, 'y'}, {"csv", 1, NULL, 'v'}, {0}};
+    long *const numbers[] = {['c'] = &o->calls, ['r'] = &o->rate, ['s'] = &o->seed, ['f'] = &o->refresh, ['w'] = &o->reorder, ['y'] = &o->delay};
+    double *const shares[] = {['l'] = &o->lost, ['u'] = &o->duplicated};
     bool *const flags[] = {['i'] = &o->in_process, ['k'] = &o->chaos, ['d'] = &o->drift, ['j'] = &o->json};
     int c;
 
     while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        if (c == '?' || (strchr("crsf", c) && !number(optarg, numbers[c])))
+        if (c == '?' || (strchr("crsfwy", c) && !number(optarg, numbers[c])) || (strchr("lu", c) && !share(optarg, shares[c])) ||
+            (c == 'e' && !environment(optarg, &o->environment)))
             return false;
         if (c == 'n')
             o->name = optarg;
+        else if (c == 'v')
+            o->csv = optarg;
         else if (strchr("ikdj", c))
             *flags[c] = true;
     }
@@ -89,7 +124,7 @@ static bool parse(struct sim_options *o, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    struct sim s = {.options = {.rate = 1000, .refresh = 100, .seed = 2, .name = "demo"}};
+    struct sim s = {.options = {.rate = 1000, .refresh = 100, .seed = 2, .name = "demo", .duplicated = 0.01, .environment = environments}};
     struct reason reason;
     int code = EX_UNAVAILABLE;
 
@@ -100,6 +135,10 @@ int main(int argc, char **argv)
     if (sim_run(&s)) {
         sim_report(&s);
         code = sim_sound(&s) ? 0 : 1;
+        if (s.options.csv && !sim_write_csv(&s, s.options.csv)) {
+            fprintf(stderr, "rl-sim: %s: %s\n", s.options.csv, strerror(errno));
+            code = 1;
+        }
     }
     sim_done(&s);
     return code;

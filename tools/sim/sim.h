@@ -3,13 +3,14 @@
 #ifndef RL_SIM_H
 #define RL_SIM_H
 
-#include "callers.h"
+#include "environments.h"
 #include "client.h"
 #include "config.h"
 #include "model.h"
 #include "msg.h"
 #include "rules.h"
 #include "variants.h"
+#include "way.h"
 #include "wiring.h"
 
 enum { LIMIT_NEW, LIMIT_UNCERTAIN, LIMIT_PAROLE, LIMIT_COUNT }; /* as guard_group */
@@ -18,7 +19,11 @@ struct sim_options {
     long calls, rate; /* rate: calls a second over the bus; 0: as fast as they are answered */
     long refresh;     /* in process: calls between two snapshots */
     long seed;
+    double lost, duplicated; /* of the reports of calls */
+    long reorder, delay;     /* window in calls; seconds, in process of `rate` calls each */
     bool in_process, chaos, drift, json;
+    const struct environment *environment;
+    const char *csv;         /* NULL: none */
     const char *name; /* call ids are <name>-<number> */
 };
 
@@ -29,7 +34,8 @@ struct served {
     float share[LIMIT_COUNT]; /* with which probability it got one of them */
     bool rated;
     uint16_t variant;
-    float truth;         /* expected reward of what it got */
+    float truth;         /* expected reward of what it got, */
+    float best, base;    /* and of the best of its context, and of base */
     float took_ms;       /* until the decision was there; over the bus only */
 };
 
@@ -54,6 +60,7 @@ struct sim {
     struct verdict_line *lines;    /* [variants.count] */
     bool exceeded;                 /* the probabilities of a decision were above a cap */
     double seconds;
+    uint64_t lost, repeated;       /* reports that never came; that came again, and changed nothing (in process) */
 
     /* Over the bus only. */
     uint64_t ended, stored, learned, dead_letters, kills, asked_again;
@@ -64,8 +71,9 @@ struct sim {
 bool sim_run(struct sim *sim);
 void sim_done(struct sim *sim);
 
-/* The next caller arrives; counts what always base and always the best would have got. */
+/* The next caller arrives, and halfway the world may change. */
 size_t sim_arrive(struct sim *sim, long number, struct rng *rng);
+/* Counts also what always base and always the best would have got. */
 void sim_serve(struct sim *sim, long number, size_t variant);
 
 /* Notes which limits the decision was under, and whether it kept them; p and group by variant. */
@@ -80,6 +88,9 @@ const void *sim_ask(struct client *client, struct arena *arena, enum subject sub
 bool sim_conclude(struct sim *sim, struct client *operator); /* the part of it that asks the services, when all calls have ended */
 
 void sim_report(struct sim *sim);       /* for people, or as one line of JSON */
+bool sim_write_csv(const struct sim *sim, const char *path); /* cumulative regret; false: errno says why */
+uint64_t sim_reports(const struct sim *sim); /* calls whose report was not lost */
+struct way sim_way(const struct sim *sim);
 bool sim_sound(const struct sim *sim);  /* no cap was exceeded, each call counts once */
 
 #endif
