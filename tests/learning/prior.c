@@ -18,11 +18,11 @@ static const struct reward_rules v1 = {.resolution_weight = 0.6, .rating_weight 
                                        .duration_bound = 0.2, .duration_term = DURATION_LINEAR};
 static const char *const profiles[] = {"kfz", "it", "sales", "support", "general", NULL};
 
-enum truth { RIGHT, WRONG, UNRELATED };
+enum prior_kind { RIGHT, WRONG, UNRELATED };
 
 struct arrangement {
     const char *name;
-    enum truth truth;
+    enum prior_kind truth;
     double strength; /* 0: no prior */
     bool capped;
 };
@@ -141,7 +141,7 @@ TEST(learning_prior, every_strength_of_every_prior)
 {
     static const double strengths[] = {5, 10, 20, 50, HEARD};
     static const char *const names[] = {"right", "of another world", "reversed"};
-    static const enum truth truths[] = {RIGHT, UNRELATED, WRONG};
+    static const enum prior_kind truths[] = {RIGHT, UNRELATED, WRONG};
     double mean[2];
 
     if (!getenv("RL_TEST_WORLDS"))
