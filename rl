@@ -21,7 +21,7 @@ done
 prefix=${RL_SUBJECT_PREFIX:-} # of production
 if [ -n "$sandbox" ]; then
   data=$home/sandbox metrics=${RL_SANDBOX_METRICS_PORT_BASE:-$((metrics + 100))}
-  unset RL_NATS_USER RL_NATS_PASSWORD_FILE
+  unset RL_NATS_USER RL_NATS_PASSWORD_FILE RL_BANDIT_PRIOR_PATH
   export RL_SUBJECT_PREFIX=sandbox. RL_FEEDBACK_DB_PATH="$data/rl/feedback.db" RL_BANDIT_STATE_PATH="$data/rl/bandit_state.json" \
     RL_PSEUDONYM_KEY_FILE="$data/secrets/pseudonym.keys"
 fi
@@ -446,7 +446,7 @@ free_ports() { # the first ones at or above $port and $metrics
 demo_settings() { # a stack of its own, beside the user's
   port=$((port + 100)) metrics=$((metrics + 200)) data=$home/demo home=$home/demo sandbox='' prefix=''
   export RL_DATA_DIR="$data" RL_NATS_PORT="$port" RL_METRICS_PORT_BASE="$metrics"
-  unset RL_FEEDBACK_DB_PATH RL_BANDIT_STATE_PATH RL_PSEUDONYM_KEY_FILE RL_NATS_URL RL_NATS_USER RL_NATS_PASSWORD_FILE RL_SUBJECT_PREFIX RL_ENABLED
+  unset RL_FEEDBACK_DB_PATH RL_BANDIT_STATE_PATH RL_BANDIT_PRIOR_PATH RL_PSEUDONYM_KEY_FILE RL_NATS_URL RL_NATS_USER RL_NATS_PASSWORD_FILE RL_SUBJECT_PREFIX RL_ENABLED
 }
 
 demo_start() {

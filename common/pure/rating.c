@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rating_words.h"
+#include "rating_clause.h"
 
 #define X(name, text) [name] = text,
 static const char *const method_texts[] = {RATING_METHODS(X)};
@@ -38,200 +38,23 @@ struct rating rating_of_keys(const char *keys)
     return key >= '1' && key <= '5' ? some(key - '0', RATING_DTMF, 1) : none(RATING_OUT_OF_RANGE);
 }
 
-/* ---- clauses ------------------------------------------------------------------------------------------------------------------------------ */
-
-enum { CLAIMED = WORD_NUMBER | WORD_BEYOND | WORD_HALF, AROUND = WORD_ARTICLE | WORD_SMALL | WORD_HEDGE | WORD_HESITATION | WORD_OF };
-
-static bool is(const struct utterance *u, size_t i, unsigned kind) { return i < u->count && (u->words[i].kind & kind); }
-
-static bool same_clause(const struct utterance *u, size_t next) { return next < u->count && !u->words[next].begins; }
-
-static size_t clause_begin(const struct utterance *u, size_t i)
-{
-    while (i > 0 && !u->words[i].begins)
-        i--;
-    return i;
-}
-
-static size_t clause_end(const struct utterance *u, size_t i)
-{
-    do
-        i++;
-    while (same_clause(u, i));
-    return i;
-}
-
-static void cut(struct utterance *u, size_t from, size_t to)
-{
-    if (to < u->count) {
-        u->words[to].begins = true;
-        memmove(&u->words[from], &u->words[to], (u->count - to) * sizeof *u->words);
-    }
-    u->count -= to - from;
-}
-
-static size_t sentence_end(const struct utterance *u, size_t i)
-{
-    do
-        i++;
-    while (i < u->count && !u->words[i].sentence && !is(u, i, WORD_NO));
-    return i;
-}
-
-/* "where 5 is best" ends with its clause, before "then", and before "I'd say". */
-static size_t condition_end(const struct utterance *u, size_t i)
-{
-    bool is_seen = false;
-
-    do {
-        i++;
-        is_seen |= is(u, i, WORD_IS);
-    } while (same_clause(u, i) && !(is_seen && is(u, i, WORD_GIVE)) && strcmp(u->words[i].text, "then") != 0 &&
-             strcmp(u->words[i].text, "dann") != 0);
-    return i;
-}
-
-static size_t aside_end(const struct utterance *u, size_t i, bool claimed)
-{
-    if (is(u, i, WORD_IF))
-        return condition_end(u, i);
-    return claimed ? sentence_end(u, i) : clause_end(u, i);
-}
-
-/* Asides go, "because ..." up to the end of the sentence when the number is out already; "but" and "no" begin a clause. */
-static void cut_asides(struct utterance *u)
-{
-    bool claimed = false;
-
-    for (size_t i = 0; i < u->count;) {
-        const struct word *w = &u->words[i];
-        if (w->kind & (WORD_IF | WORD_BECAUSE)) {
-            cut(u, i, aside_end(u, i, claimed));
-            continue;
-        }
-        claimed |= (w->kind & (CLAIMED | WORD_PRAISE)) != 0;
-        if ((w->kind & WORD_BUT) || ((w->kind & WORD_NO) && !(w->kind & WORD_ARTICLE)))
-            u->words[i].begins = true;
-        i++;
-    }
-}
-
-static bool clean(const struct utterance *u, size_t i)
-{
-    for (size_t k = clause_begin(u, i), end = clause_end(u, i); k < end; k++)
-        if (u->words[k].kind == 0)
-            return false;
-    return true;
-}
-
-static size_t after_stars(const struct utterance *u, size_t i)
-{
-    do
-        i++;
-    while (same_clause(u, i) && is(u, i, WORD_STARS | WORD_OF_FIVE));
-    return i;
-}
-
-/* "my number is 2" - but "my answer is 2", "it is a 2". */
-static bool told_of(const struct utterance *u, size_t i)
-{
-    bool given = is(u, i - 1, WORD_ARTICLE);
-
-    for (size_t k = i; !u->words[k].begins; k--) {
-        given |= is(u, k - 1, WORD_GIVE);
-        if (is(u, k - 1, WORD_IS) && !(k >= 2 && is(u, k - 2, WORD_GIVE)) && !given)
-            return true;
-    }
-    return false;
-}
-
-/* "Is 5 good?" - a scale that is asked about; "3, maybe?" is an answer. */
-static bool asked_about(const struct utterance *u, size_t i)
-{
-    for (size_t k = clause_begin(u, i), end = clause_end(u, i); u->words[i].asks && k < end; k++)
-        if (u->words[k].kind == 0 || is(u, k, WORD_IS | WORD_PRAISE))
-            return true;
-    return false;
-}
-
-/* Something else than the rating is counted: "for 2", "bis 5", "3 of 4", "one of the", "vier mal", "1 ist schlecht". */
-static bool counts_else(const struct utterance *u, size_t i)
-{
-    size_t after = after_stars(u, i);
-    bool goes_on = !u->words[i].begins;
-
-    if (told_of(u, i) || asked_about(u, i) || (same_clause(u, after) && is(u, after, WORD_TIMES)))
-        return true;
-    if (same_clause(u, i + 1) && is(u, i + 1, WORD_IS | WORD_OF))
-        return true;
-    if (goes_on && is(u, i - 1, WORD_TIMES) && i >= 2 && is(u, i - 2, CLAIMED))
-        return true;
-    return goes_on && is(u, i - 1, WORD_OF | WORD_FOR | WORD_JOIN) && !(is(u, i - 1, WORD_JOIN) && i >= 2 && is(u, i - 2, CLAIMED | WORD_STARS));
-}
-
-static bool starred(const struct utterance *u, size_t i) { return after_stars(u, i) > i + 1; }
-
-/* "... geb ich mal ne vier", "four stars" - and nothing unknown follows that may be what is counted. */
-static bool marked(const struct utterance *u, size_t i)
-{
-    size_t after = after_stars(u, i), k = i;
-
-    if (same_clause(u, after) && u->words[after].kind == 0)
-        return false;
-    if (starred(u, i))
-        return true;
-    while (!u->words[k].begins && is(u, k - 1, AROUND | WORD_GIVE | WORD_RATHER)) {
-        k--;
-        if (is(u, k, WORD_GIVE) || (is(u, k, WORD_ARTICLE) && k + 1 == i))
-            return true;
-    }
-    return false;
-}
-
-static bool negated(const struct utterance *u, size_t i)
-{
-    while (!u->words[i].begins && is(u, i - 1, AROUND | WORD_GIVE | WORD_VERY))
-        i--;
-    return !u->words[i].begins && is(u, i - 1, WORD_NOT);
-}
-
-static bool bounded(const struct utterance *u, size_t i)
-{
-    for (size_t k = clause_begin(u, i); k < i; k++)
-        if (is(u, k, WORD_BOUND))
-            return true;
-    return false;
-}
-
-/* A range, "or", "four point five": only small words between it and the number before. */
-static bool joined(const struct utterance *u, size_t i)
-{
-    while (i > 0 && !is(u, i - 1, CLAIMED)) {
-        i--;
-        if (is(u, i, WORD_JOIN | WORD_POINT))
-            return i > 0;
-        if (!is(u, i, AROUND | WORD_STARS))
-            return false;
-    }
-    return false;
-}
-
 /* ---- claims ------------------------------------------------------------------------------------------------------------------------------- */
 
 enum { BEYOND = 0, BETWEEN = -1 };
 
 struct claims {
     int count, value, said; /* since the last correction; said: all of them */
-    int rival;              /* "eine 5 hierfuer": no claim, but a doubt beside another; 0: none */
+    unsigned rivals;        /* a bit for each value that was not claimed, but is a doubt beside another */
     bool differ, between;
     bool pending, withdrawn, corrected; /* a correction waits for its number; what was said is taken back; a number followed */
+    bool questioned, answered;          /* a number is asked about; one is not */
     bool negated, unclear, starred, hedged, all_clean;
 };
 
 static void claim(struct claims *c, const struct utterance *u, size_t i)
 {
-    int value = is(u, i, WORD_NUMBER) && !bounded(u, i) ? u->words[i].value : is(u, i, WORD_BEYOND) ? BEYOND : BETWEEN;
-    bool in_range = c->count && joined(u, i);
+    int value = word_is(u, i, WORD_NUMBER) && !number_bounded(u, i) ? u->words[i].value : word_is(u, i, WORD_BEYOND) ? BEYOND : BETWEEN;
+    bool in_range = c->count && number_joined(u, i);
 
     if (c->pending && c->said) {
         c->corrected = true;
@@ -242,8 +65,9 @@ static void claim(struct claims *c, const struct utterance *u, size_t i)
     c->differ |= c->count && value != c->value;
     c->between |= value == BETWEEN || in_range;
     c->value = value;
-    c->starred |= starred(u, i);
-    c->all_clean &= clean(u, i);
+    c->answered |= !u->words[i].asks;
+    c->starred |= number_starred(u, i);
+    c->all_clean &= number_clean(u, i);
     c->count++;
     c->said++;
 }
@@ -259,23 +83,29 @@ static void hear(struct claims *c, const struct utterance *u, size_t i)
     c->hedged |= (w->kind & WORD_HEDGE) != 0;
     if (!(w->kind & CLAIMED))
         return;
-    if (counts_else(u, i))
+    c->questioned |= number_asked_about(u, i);
+    if (number_of_else(u, i))
         c->unclear = true;
-    else if (!clean(u, i) && !marked(u, i)) {
+    else if (!number_known(u, i)) {
         c->unclear = true;
-        c->rival = is(u, i - 1, WORD_ARTICLE) && !negated(u, i) ? w->value : c->rival;
-    } else if (negated(u, i))
+        if (number_rivals(u, i))
+            c->rivals |= 1u << w->value;
+    } else if (number_negated(u, i))
         c->negated = true;
     else
         claim(c, u, i);
 }
 
-/* Praise that stands beside a number must not contradict it. */
+/* Praise that stands beside a number must not contradict it: neither far away nor beyond the middle; "2, good" is a grade. */
 static bool praise_fits(const struct utterance *u, int value)
 {
-    for (size_t i = 0; i < u->count; i++)
-        if (is(u, i, WORD_PRAISE) && !is(u, i, WORD_SMALL) && !(i > 0 && is(u, i - 1, WORD_NOT)) && abs(u->words[i].value - value) > 2)
+    for (size_t i = 0; i < u->count; i++) {
+        int level = u->words[i].value;
+        bool of_scale = word_is(u, i - 1, WORD_IS) && word_is(u, i - 2, CLAIMED); /* "1 is bad" */
+        bool apart = abs(level - value) > 2 || (level - 3) * (value - 3) < 0;
+        if (word_is(u, i, WORD_PRAISE) && !word_is(u, i, WORD_SMALL) && !(i > 0 && word_is(u, i - 1, WORD_NOT)) && apart && !of_scale)
             return false;
+    }
     return true;
 }
 
@@ -285,10 +115,12 @@ static struct rating conclude(const struct claims *c, const struct utterance *u)
 
     if (c->between)
         return none(RATING_BETWEEN);
-    if (c->withdrawn)
+    if (c->withdrawn || word_is(u, u->count - 1, WORD_BUT))
         return none(RATING_WITHDRAWN);
-    if (c->differ || c->count > SO_OFTEN || (c->rival && c->rival != c->value && !c->corrected))
+    if (c->differ || c->count > SO_OFTEN || (c->value > 0 && c->rivals & ~(1u << c->value) && !c->corrected))
         return none(RATING_CONTRADICTION);
+    if (c->questioned && !c->answered)
+        return none(RATING_UNCLEAR);
     if (c->value == BEYOND)
         return none(RATING_OUT_OF_RANGE);
     if (!praise_fits(u, c->value))
@@ -306,9 +138,9 @@ static struct rating homophone(const struct utterance *u)
     int value = 0;
 
     for (size_t i = 0; i < u->count && u->count <= 2; i++) {
-        if (is(u, i, WORD_ALIKE) && !value)
+        if (word_is(u, i, WORD_ALIKE) && !value)
             value = u->words[i].value;
-        else if (!is(u, i, WORD_HESITATION))
+        else if (!word_is(u, i, WORD_HESITATION))
             return none(RATING_NO_ANSWER);
     }
     return value ? some(value, RATING_HOMOPHONE, 0.6) : none(RATING_NO_ANSWER);
@@ -321,12 +153,12 @@ static int praised(const struct utterance *u, size_t i)
     int level = u->words[i].value;
     bool very = false;
 
-    for (size_t k = i; !u->words[k].begins && is(u, k - 1, WORD_VERY | WORD_SMALL | WORD_NOT | WORD_ARTICLE); k--) {
-        if (is(u, k - 1, WORD_NOT))
+    for (size_t k = i; !u->words[k].begins && word_is(u, k - 1, WORD_VERY | WORD_SMALL | WORD_NOT | WORD_ARTICLE); k--) {
+        if (word_is(u, k - 1, WORD_NOT))
             return turned[level];
-        if (is(u, k - 1, WORD_PRAISE))
+        if (word_is(u, k - 1, WORD_PRAISE))
             break;
-        very |= is(u, k - 1, WORD_VERY);
+        very |= word_is(u, k - 1, WORD_VERY);
     }
     return very && level == 4 ? 5 : very && level == 2 ? 1 : level;
 }
@@ -337,9 +169,9 @@ static bool full(const struct utterance *u)
     bool alone = true;
 
     for (size_t i = 0; i < u->count; i++) {
-        if (is(u, i, WORD_VERY | WORD_MILD | WORD_NOT))
+        if (word_is(u, i, WORD_VERY | WORD_MILD | WORD_NOT))
             return true;
-        alone &= is(u, i, WORD_PRAISE | WORD_HESITATION | WORD_ARTICLE);
+        alone &= word_is(u, i, WORD_PRAISE | WORD_HESITATION | WORD_ARTICLE);
     }
     return alone;
 }
@@ -372,9 +204,25 @@ static struct rating praise(const struct utterance *u)
 static bool thanks_only(const struct utterance *u)
 {
     for (size_t i = 0; i < u->count; i++)
-        if (!is(u, i, WORD_POLITE) && strcmp(u->words[i].text, "you") != 0)
+        if (!word_is(u, i, WORD_POLITE) && strcmp(u->words[i].text, "you") != 0)
             return false;
     return u->count > 0;
+}
+
+/* "Eine Eins." is the worst of five and the best of grades; a word of blame or a reason would tell. */
+static bool perhaps_grade(const struct utterance *u)
+{
+    bool found = false;
+
+    for (size_t i = 0; i < u->count; i++) {
+        const struct word *w = &u->words[i];
+        bool blame = ((w->kind & WORD_PRAISE) && w->value < 3) || strcmp(w->text, "leider") == 0;
+        if (blame || w->kind == 0 || (w->kind & (WORD_BECAUSE | WORD_BUT)))
+            return false;
+        bool shaped = i > 0 && !w->begins && (word_is(u, i - 1, WORD_ARTICLE | WORD_VERY) || u->words[i - 1].value == WORD_SHAPE);
+        found |= shaped && (w->kind & WORD_NUMBER) && w->value == 1 && strcmp(u->words[i - 1].text, "a") != 0;
+    }
+    return found;
 }
 
 /* ---- all ---------------------------------------------------------------------------------------------------------------------------------- */
@@ -383,6 +231,14 @@ static bool any(const struct utterance *u, unsigned kind)
 {
     for (size_t i = 0; i < u->count; i++)
         if (u->words[i].kind & kind)
+            return true;
+    return false;
+}
+
+static bool jokes(const struct utterance *u)
+{
+    for (size_t i = 0; i < u->count; i++)
+        if (word_valued(&u->words[i], WORD_JOKE))
             return true;
     return false;
 }
@@ -401,11 +257,17 @@ struct rating rating_of_text(const char *text, enum rating_language language)
         return none(RATING_PHANTOM);
     if (any(&u, WORD_GRADE))
         return none(RATING_GRADE);
-    cut_asides(&u);
+    if (jokes(&u))
+        return none(RATING_UNCLEAR);
+    bool grade = perhaps_grade(&u);
+    if (utterance_cut_asides(&u))
+        return none(RATING_UNCLEAR);
     for (size_t i = 0; i < u.count; i++)
         hear(&c, &u, i);
-    if (c.count)
-        return conclude(&c, &u);
+    if (c.count) {
+        struct rating r = conclude(&c, &u);
+        return r.value == 1 && grade ? none(RATING_GRADE) : r;
+    }
     if (c.negated || c.unclear)
         return none(c.negated ? RATING_NEGATED : RATING_UNCLEAR);
     struct rating r = homophone(&u);

@@ -7,18 +7,21 @@
  *
  *     answer     = { aside } claim { correction claim }         all claims after the last correction agree
  *     claim      = NUMBER ["of" 5] ["stars"]                    in a clause of nothing but known words, or marked by a verb of giving, by an
- *                                                               article ("eine vier") or by stars, and no unknown word follows
+ *                                                               article ("eine vier") or by stars, in the first person where unknown words
+ *                                                               stand before it, and none follows
  *     NUMBER     = "1" .. "5" | eins zwei zwo drei vier fuenf | one two three four five
  *     aside      = "from 1 to 5" | "where 5 is best" | "because ..." | polite and hesitating words
  *     correction = "nein" "quatsch" "no" "sorry" ...            takes back what was claimed, also when nothing follows
  *                | "eher" "lieber" "sondern" "rather" ...       takes it back when a claim follows
- *     negated    = ("nicht" | "kein" | "not") {small words} NUMBER                          is no claim; "not good" is no praise
- *     doubt      = two claims that differ | a half, a range, "or" | beyond 1 .. 5 | another scale | "more than" | a school grade (in
- *                  Germany 1 is the best) | praise and number that contradict each other | what recognisers invent from silence
+ *     negated    = ("nicht" | "kein" | "not") {small words} NUMBER | NUMBER {words} "nicht" is no claim; "not good" is no praise
+ *     elsewhere  = NUMBER of another time, another person, a question, an order, a condition or what would be, is no claim
+ *     doubt      = two claims that differ, or a claim and another thing's rating | a half, a range, "or" | beyond 1 .. 5 | another scale |
+ *                  "more than" | a school grade (in Germany 1 is the best: "eine Eins" without a word of blame) | praise and number that
+ *                  contradict each other | irony | what recognisers invent from silence
  *     homophone  = to too for won tree ...                      alone or with a hesitation, never in a sentence
  *     praise     = "sehr gut" "not bad" ...                     only where no number is spoken and no word is unknown; low confidence
  *
- * docs/ratings.md has examples, and how often the parser errs on tests/data/rating_utterances.tsv. */
+ * docs/ratings.md has examples, and how often the parser errs on tests/data/rating_utterances.tsv and rating_fresh.tsv. */
 #ifndef RL_RATING_H
 #define RL_RATING_H
 

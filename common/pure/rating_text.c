@@ -205,6 +205,14 @@ static unsigned take(struct reader *r)
     return c;
 }
 
+/* "vie vier": a word that was cut and said again. */
+static bool begun(const char *cut, const char *whole)
+{
+    size_t n = strlen(cut);
+
+    return strlen(whole) > n && memcmp(cut, whole, n) == 0;
+}
+
 void utterance_read(struct utterance *u, const char *text, enum rating_language language)
 {
     struct reader r = {.u = u, .at = text, .left = strlen(text), .begins = true, .sentence = true};
@@ -221,7 +229,10 @@ void utterance_read(struct utterance *u, const char *text, enum rating_language 
     if (u->too_long)
         return;
     end_word(&r);
-    for (size_t i = 0; i < u->count; i++)
+    for (size_t i = 0; i < u->count; i++) {
         word_know(&u->words[i], language);
+        if (u->words[i].kind == 0 && i + 1 < u->count && begun(u->words[i].text, u->words[i + 1].text))
+            u->words[i].kind = WORD_HESITATION;
+    }
     utterance_know_phrases(u, language);
 }

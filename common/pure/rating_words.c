@@ -14,13 +14,14 @@ struct group {
 
 static const struct group words[] = {
     /* --- numbers */
-    {WORD_NUMBER, 1, ANY, "1 eins one"},
-    {WORD_NUMBER, 2, ANY, "2 zwei zwo two"},
-    {WORD_NUMBER, 3, ANY, "3 drei three"},
+    {WORD_NUMBER, 1, ANY, "1 eins oans one"},
+    {WORD_NUMBER, 2, ANY, "2 zwei zwo zwoa two"},
+    {WORD_NUMBER, 3, ANY, "3 drei dreie three"},
     {WORD_NUMBER, 4, ANY, "4 vier viere four"},
-    {WORD_NUMBER, 5, ANY, "5 fuenf fuenfe funf five"},
-    {WORD_BEYOND, 0, ANY, "null zero sechs sechse six sieben siebene seven acht achte eight neun neune nine zehn zehne ten elf eleven zwoelf twelve twenty "
-                          "thirty forty fifty sixty seventy eighty ninety hundert hundred tausend thousand million"},
+    {WORD_NUMBER, 5, ANY, "5 fuenf fuenfe fuemf funf five"},
+    {WORD_BEYOND, 0, ANY, "null zero sechs sechse six sieben siebene seven acht achte eight neun neune nine zehn zehne ten elf "
+                          "eleven zwoelf twelve twenty thirty forty fifty sixty seventy eighty ninety hundert hundred tausend "
+                          "thousand million"},
     {WORD_HALF, 0, ANY, "half halb halbe halber einhalb eineinhalb anderthalb zweieinhalb dreieinhalb viereinhalb fuenfeinhalb halves"},
     {WORD_JOIN, 0, ANY, "- bis oder or"},
     {WORD_JOIN | WORD_ALIKE | WORD_FOR, 2, EN, "to"},
@@ -30,7 +31,8 @@ static const struct group words[] = {
     {WORD_BOUND, 0, DE, "mehr weniger mindestens wenigstens ueber unter besser schlechter minimum fast knapp beinahe"},
     {WORD_BOUND, 0, EN, "more less least over under above below better worse minimum nearly almost close"},
     {WORD_BOUND, 0, ANY, "als than"},
-    {WORD_GRADE, 0, ANY, "plus minus note noten schule schulnote schulnoten zensur zensuren school glatte glatter glattes sternchen grade grades"},
+    {WORD_GRADE, 0, ANY, "plus minus note noten schule schulnote schulnoten zensur zensuren school glatte glatter glattes "
+                         "sternchen auszeichnung grade grades"},
     /* --- words that sound like a number */
     {WORD_ALIKE, 1, EN, "won wun"},
     {WORD_ALIKE, 2, EN, "too tu"},
@@ -43,32 +45,51 @@ static const struct group words[] = {
     {WORD_ALIKE, 3, DE, "drai dry trei"},
     {WORD_ALIKE, 4, DE, "fier fia via"},
     {WORD_ALIKE, 5, DE, "fuenv fumpf finf"},
-    {WORD_FOR, 0, DE, "fuer"},
+    {WORD_FOR, 0, DE, "fuer fuers"},
     {WORD_TIMES | WORD_SMALL, 0, DE, "mal"},
     /* --- around a number */
     {WORD_ARTICLE, 0, DE, "eine einer einen ein nen"},
     {WORD_ARTICLE | WORD_NO, 0, DE, "ne"},
     {WORD_ARTICLE | WORD_HESITATION, 0, EN, "a"},
     {WORD_ARTICLE, 0, EN, "an"},
-    {WORD_GIVE, 0, DE, "gebe geb gibt gibts geben vergebe vergeb sage sag sagen wuerde wuerd wuerds nehme nehm bewerte druecke drueck waehle tippe "
-                       "taste bewertung antwort kriegen kriegt bekommt bekommen vergeben"},
-    {WORD_GIVE, 0, EN, "give giving say rate rating choose pick answer score gets get id ill"},
-    {WORD_HEDGE, 0, DE, "denke denk glaube glaub vielleicht wohl hoechstens maximal circa ungefaehr etwa wahrscheinlich"},
-    {WORD_HEDGE, 0, EN, "maybe perhaps probably about around guess think roughly"},
+    {WORD_GIVE, WORD_MINE, DE, "gebe geb vergebe vergeb sage nehme nehm bewerte tendiere"},
+    {WORD_GIVE, 0, DE, "gibt gibts geben sagen wuerde wuerd wuerds druecke waehle tippe taste bewertung antwort nehmen schreiben "
+                       "tragen notieren kriegen kriegt bekommt bekommen vergeben taet"},
+    {WORD_GIVE, WORD_ORDER, DE, "sag drueck"},
+    {WORD_GIVE, WORD_ORDER, EN, "say"},
+    {WORD_GIVE, 0, EN, "vote give giving rate rating choose pick answer score gets get id ill"},
+    {WORD_HEDGE, 0, DE, "denke denk glaube glaub vielleicht wohl hoechstens maximal circa ungefaehr etwa finde schaetze schaetz "
+                        "wahrscheinlich tendenziell"},
+    {WORD_HEDGE, 0, EN, "maybe perhaps possibly probably reckon generally about around guess think roughly"},
     {WORD_HESITATION, 0, ANY, "aeh oeh aehm oehm eh ehm em hm hmm hmmm mh mhm ah oh ach hach tja puh"},
     {WORD_HESITATION, 0, EN, "uh um uhm umm erm"},
     {WORD_SMALL | WORD_FOR, 0, DE, "der den dem auf mit ins einem"},
     {WORD_SMALL | WORD_FOR, 0, EN, "from on with all"},
     {WORD_SMALL | WORD_JOIN, 0, ANY, "und and"},
-    {WORD_SMALL, 0, ANY, "nummer number"},
-    {WORD_SMALL, 0, DE, "ja jo joa jawohl also dann da so schon naja nun halt eben einfach mir ich es das die sie ihnen ihr klar sicher "
-                        "definitiv eindeutig natuerlich bitte gerne gern gesagt skala meine eigentlich insgesamt unterm strich service gespraech "
-                        "beratung hilfe mich volle vollen hier doch leider nur immerhin gleich klare passt dafuer moeglichen gesamt telefonat anruf daher "
-                        "deshalb dieses diese alles geklappt sein wert fair hallo tach moin"},
-    {WORD_SMALL, 0, EN, "yes yeah yep yup well so then i me my it its that thats this the you your scale please sure definitely clearly solid strong my er "
-                        "honestly obviously alright overall would just service call experience conversation help today hi hello hey full there them be"},
-    {WORD_SMALL | WORD_POLITE, 0, ANY, "danke dankeschoen tschuess tschuessi ciao bye thanks thank dank vielen schoenen wiederhoeren wiedersehen adieu cheers"},
+    {WORD_SMALL, 0, ANY, "nummer number zahl"},
+    {WORD_SMALL, 0, DE, "ja jo joa jawohl also dann da so schon naja nun halt eben einfach mir ich es das die sie ihnen ihr klar "
+                        "sicher definitiv eindeutig natuerlich bitte gerne gern gesagt skala meine eigentlich insgesamt unterm "
+                        "strich service gespraech beratung hilfe mich volle vollen hier doch leider nur immerhin gleich passt "
+                        "dafuer moeglichen gesamt telefonat anruf daher ehrlich jetzt selbstverstaendlich zweifellos sicherlich "
+                        "bestimmt garantiert freilich gefuehlt spontan grob gerade reicht punktzahl diesmal heute meinetwegen "
+                        "zufriedenheit servus deshalb dieses diese alles geklappt sein wert fair hallo tach moin"},
+    {WORD_SMALL, 0, EN, "yes yeah yep yup well so then i me my it that thats this the you your scale please sure definitely "
+                        "clearly solid strong weak low gotta barely max worth clear definite easy decent approximately deserve "
+                        "deserves deserved earned mate satisfaction certainly easily surely unfortunately sadly my er honestly "
+                        "obviously alright overall would just only gonna service call experience conversation help today hi "
+                        "hello hey full there them be"},
+    {WORD_SMALL, WORD_SHAPE, DE, "klare solide dicke starke schwache knappe"},
+    {WORD_SMALL | WORD_POLITE, 0, ANY, "danke dankeschoen tschuess tschuessi ciao bye thanks thank dank vielen schoenen "
+                                       "wiederhoeren wiedersehen adieu cheers"},
     {WORD_SMALL, 0, ANY, "tom"},
+    /* --- another time, another person, or what should be said */
+    {0, WORD_ELSEWHERE, DE, "gestern letztes letzte letzten letztens damals frueher sonst normalerweise meistens neulich "
+                            "vorgestern er frau mann chef kollege kollegin jeder andere anderen soll sollte haette haetten"},
+    {0, WORD_ELSEWHERE, EN, "yesterday last usually normally previously he she they husband wife boss everyone everybody people "
+                            "others gave given said should want"},
+    {0, WORD_REPORT, ANY, "sagt sagte meint meinte findet says thinks thought"},
+    {0, WORD_JOKE, ANY, "haha hahaha ha witz witzig ironisch ironie scherz traeumt traeum joke joking kidding dreams sarcastic "
+                        "ironically lol lach lache lachen laugh"},
     /* --- corrections and negations */
     {WORD_NO, 0, DE, "nein nee noe quatsch moment stopp falsch verzeihung entschuldigung sorry korrektur pardon vergessen vergiss egal"},
     {WORD_NO, 0, EN, "no nope sorry wait scratch correction oops pardon forget nevermind whatever"},
@@ -76,17 +97,21 @@ static const struct group words[] = {
     {WORD_RATHER, 0, EN, "rather actually mean instead"},
     {WORD_NOT, 0, DE, "nicht kein keine keinen keiner keinem keines nie niemals net nich"},
     {WORD_NOT, 0, EN, "not isnt wasnt arent never dont didnt wouldnt cant wont cannot"},
-    {WORD_IS, 0, ANY, "ist is waere heisst bedeutet means being hiesse"},
-    {WORD_IF, 0, ANY, "wobei wenn falls where if whereas"},
+    {WORD_IS, 0, EN, "its"},
+    {WORD_IS, 0, ANY, "ist is heisst bedeutet means being"},
+    {WORD_IS, WORD_UNREAL, ANY, "waere hiesse"},
+    {WORD_IF, 0, ANY, "wobei wenn falls sobald where if when whereas"},
     {WORD_BECAUSE, 0, DE, "weil denn nachdem obwohl damit"},
     {WORD_BECAUSE, 0, EN, "because cause cuz since although though"},
     {WORD_BUT, 0, ANY, "aber but jedoch however"},
     /* --- praise and blame */
     {WORD_VERY, 0, EN, "really"},
-    {WORD_VERY, 0, ANY, "sehr voll absolute total richtig absolut aeusserst ueberaus besonders very extremely absolutely totally completely hoechst"},
+    {WORD_VERY, 0, ANY, "sehr voll absolute total richtig absolut aeusserst ueberaus besonders very extremely absolutely totally "
+                        "completely hoechst"},
     {WORD_MILD | WORD_SMALL, 0, DE, "war wars bin ganz wirklich ziemlich recht fand relativ soweit"},
     {WORD_MILD | WORD_SMALL, 0, EN, "was im am pretty quite fairly found"},
-    {WORD_PRAISE, 5, DE, "hervorragend ausgezeichnet exzellent fantastisch phantastisch grossartig super spitze klasse toll wunderbar bestens genial begeistert"},
+    {WORD_PRAISE, 5, DE, "hervorragend ausgezeichnet exzellent fantastisch phantastisch grossartig super spitze klasse toll "
+                         "wunderbar bestens genial begeistert beste bestes besten"},
     {WORD_PRAISE, 5, ANY, "perfekt perfect top"},
     {WORD_PRAISE, 5, EN, "excellent fantastic awesome amazing outstanding great wonderful brilliant superb"},
     {WORD_PRAISE, 4, DE, "gut gute gutes guter zufrieden prima ordentlich angenehm hilfreich"},
@@ -99,46 +124,68 @@ static const struct group words[] = {
     {WORD_PRAISE, 1, DE, "katastrophe katastrophal furchtbar schrecklich grauenhaft unterirdisch miserabel beschissen scheisse"},
     {WORD_PRAISE, 1, EN, "terrible awful horrible dreadful catastrophic disaster disastrous"},
     /* --- what recognisers invent */
-    {WORD_PHANTOM, 0, ANY, "untertitel untertitelung untertitelt untertiteln subtitles subtitle subtitled captions caption amara copyright subscribe subscribed "
-                           "abonnieren abonniert zdf wdr swr ndr mdr rbb br ard orf funk zuschauen zusehen watching viewers channel kanal video videos transcription "
-                           "transcribed transkription livestream"},
+    {WORD_PHANTOM, 0, ANY, "untertitel untertitelung untertitelt untertiteln subtitles subtitle subtitled captions caption amara "
+                           "copyright subscribe subscribed abonnieren abonniert zdf wdr swr ndr mdr rbb br ard orf funk "
+                           "zuschauen zusehen watching viewers channel kanal video videos transcription transcribed "
+                           "transkription livestream"},
 };
 
 /* Longer ones first where one begins like another. */
 static const struct group phrases[] = {
-    {WORD_ECHO, 0, ANY, "von 1 bis 5|1 bis 5|zwischen 1 und 5|from 1 to 5|1 to 5|between 1 and 5|1 through 5|1 - 5|1 bis maximal 5|1 und 5|1 and 5"},
+    {WORD_GIVE, 0, EN, "id go for|id go|let me say|answer would be|lets go with|lets make it|have to say"},
+    {WORD_ECHO, 0, ANY, "von 1 bis 5|1 bis 5|zwischen 1 und 5|from 1 to 5|1 to 5|between 1 and 5|1 through 5|1 - 5|"
+                        "1 bis maximal 5|1 und 5|1 and 5"},
+    {WORD_SMALL, 0, DE, "von mir aus|von mir"},
     {WORD_OF_FIVE, 0, ANY, "out of the 5|out of 5|of the 5|of 5|von den 5|von 5|aus 5"},
-    {0, 0, ANY, "ihnen 1|dir 1|1 sag ich|nicht unzufrieden|not unhappy|not dissatisfied|mir ist|my bad|ist mir 1|es geht mir|mir geht|geht es mir|give me|gib mir|1 on 1|1 by 1|the wait|a wait|long wait|wait time"},
-    {WORD_NUMBER, 1, DE, "ein stern|einen stern|ein punkt|einen punkt"},
-    {WORD_NUMBER, 1, EN, "a star"},
+    {0, 0, ANY, "ihnen 1|dir 1|1 sag ich|nicht unzufrieden|not unhappy|not dissatisfied|mir ist|my bad|ist mir 1|alles 1|"
+                "es geht mir|mir geht|geht es mir|give me|gib mir|1 on 1|1 by 1|the wait|a wait|to wait|long wait|wait time"},
+    {WORD_NUMBER | WORD_ARTICLE, 1, DE, "ein stern|einen stern|ein punkt|einen punkt"},
+    {WORD_NUMBER | WORD_ARTICLE, 1, EN, "a star"},
     {0, 0, EN, "no one|the one|that one|this one|which one|the 1|that 1|this 1|which 1|no 1|to 1"},
     {WORD_HALF, 0, EN, "and a half|and half|1 of 2"},
     {WORD_HESITATION, 0, EN, "1 moment|1 second|1 sec|1 minute|let me see|let me think|you know|i mean it"},
     {WORD_GRADE, 0, ANY, "1 a|1 mit stern"},
-    {WORD_RATHER, 0, EN, "i mean|make that|make it|more like|or rather|change that to|change to|lets say"},
+    {WORD_RATHER, 0, EN, "i mean|make that|make it|lets do|more like|or rather|change that to|change to|lets say"},
+    {WORD_GIVE, 0, DE, "geben wir|nehmen wir|ich bin fuer|entscheide mich fuer|bleibe bei|bleiben wir bei|ich sagte"},
     {WORD_RATHER, 0, DE, "sagen wir mal|sagen wir|ach was|ach wo|ich meine|besser gesagt|will sagen|oder besser"},
-    {WORD_SMALL, 0, DE, "wenn sie mich fragen|nicht nur|wie gesagt|mit abstand|na die|na ja|na klar|na also|na dann|grund und boden|kann man sagen|auf jeden fall|auf alle faelle|keine frage|ohne zweifel|unter dem strich"},
-    {WORD_GIVE, 0, EN, "go with|going with"},
-    {WORD_NO, 0, EN, "never mind"},
-    {WORD_NOT, 0, EN, "anything but|nothing but"},
-    {WORD_SMALL, 0, ANY, "is my rating|is my answer|is my score|ist meine bewertung|ist meine antwort|it is|that is|das ist|es ist"},
-    {WORD_SMALL, 0, EN, "if you ask me|not only|like i said|hands down|no doubt|no question|of course|so far"},
-    {WORD_SMALL | WORD_POLITE, 0, DE, "auf wiederhoeren|auf wiedersehen|bis zum naechsten 1|bis dann|schoenen tag noch|schoenen tag|machen sies gut|machs gut"},
+    {WORD_SMALL, 0, DE, "wenn sie mich fragen|nicht nur|wie gesagt|mit abstand|hab ich gesagt|alles in allem|"
+                        "aus dem bauch heraus|in etwa|so um die|wie immer|wegen mir|mit abstrichen|gruess gott|"
+                        "wegen der wartezeit|mit viel gutem willen|wenn es sein muss|wenns sein muss|im grossen und ganzen|"
+                        "na die|na ja|na klar|na also|na dann|grund und boden|kann man sagen|auf jeden fall|auf alle faelle|"
+                        "ohne frage|keine frage|ohne zweifel|unter dem strich"},
+    {WORD_SMALL, 0, EN, "that would be"},
+    {0, 0, EN, "id like|i would like|would like"},
+    {WORD_ARTICLE | WORD_HEDGE, 0, EN, "like a"},
+    {WORD_IS, WORD_UNREAL, EN, "would be|would have been"},
+    {WORD_GIVE, 0, EN, "well say|i said|put me down for|put down|put|mark it as|stick with|sticking with|lean towards|go with|"
+                       "going with|going to say|gonna say"},
+    {WORD_NO, 0, EN, "never mind|hold on|hang on"},
+    {WORD_NO, 0, DE, "ich korrigiere"},
+    {WORD_NOT, 0, EN, "no way|anything but|nothing but|was no|is no|its no"},
+    {WORD_SMALL, 0, ANY, "is my rating|is my answer|is my score|ist meine bewertung|ist meine antwort|that is|das ist"},
+    {WORD_SMALL, 0, EN, "no more|no issues|no complaints|no worries|because of the wait|something like|has to be|got to be|"
+                        "gotta be|will do|sounds about right|seems fair|sounds fair|if i have to|if i must|this time|"
+                        "in my opinion|if you ask me|without a doubt|im afraid|not only|like i said|hands down|no doubt|"
+                        "no question|of course|so far"},
+    {WORD_SMALL | WORD_POLITE, 0, DE, "auf wiederhoeren|auf wiedersehen|bis zum naechsten 1|bis dann|schoenen tag noch|"
+                                      "schoenen tag|machen sies gut|machs gut"},
     {WORD_SMALL | WORD_POLITE, 0, DE, "bis zum naechsten mal"},
     {WORD_SMALL | WORD_POLITE, 0, EN, "bye bye|have a nice day|have a good day|take care"},
-    {WORD_SMALL, 0, DE, "ja gut|na gut|schon gut|alles gut|also gut|gut dann|kein problem|keine probleme"},
+    {WORD_SMALL, 0, DE, "ja gut|na gut|schon gut|alles gut|gut dann|kein problem|keine probleme"},
     {0, 0, DE, "na super|na toll|na klasse|na prima|na bravo|na wunderbar|na ganz toll"},
     {WORD_SMALL, 0, EN, "all good|im good|no problem|no problems"},
     {0, 0, EN, "great just great|oh great|just great|yeah great"},
-    {WORD_PRAISE, 3, ANY, "not great not terrible|es geht so|geht so|so lala|so la la|so so|in ordnung|es ging|teils teils|ging so|es geht"},
+    {WORD_PRAISE, 3, ANY, "not great not terrible|es geht so|geht so|so lala|so la la|so so|in ordnung|es ging|teils teils|"
+                          "ging so|es geht"},
     {WORD_PRAISE, 5, DE, "alles bestens|alles super|alles perfekt|alles prima|alles top"},
     {WORD_PRAISE, 2, ANY, "not great|not super|nicht super|nicht toll"},
     {WORD_PRAISE, 4, ANY, "gar nicht uebel|nicht uebel"},
-    {WORD_NOT, 0, ANY, "not even|nicht mal|nicht einmal|gar nicht|ueberhaupt nicht|absolut nicht|nicht so|nicht besonders|nicht wirklich|nicht sehr|not really|not very|not so|not too|not that|not all that|"
-                       "nicht gerade|nicht allzu"},
+    {WORD_NOT, 0, DE, "nie im leben|von wegen"},
+    {WORD_NOT, 0, ANY, "not even|nicht mal|nicht einmal|gar nicht|ueberhaupt nicht|absolut nicht|nicht so|nicht besonders|"
+                       "nicht wirklich|nicht sehr|not really|not very|not so|not too|not that|not all that|nicht gerade|nicht allzu"},
     {0, 0, EN, "too bad"},
     {WORD_SMALL, 0, ANY, "at all|i would"},
-    {WORD_HEDGE, 0, ANY, "at best|at most|i guess|i think|i suppose|i believe"},
+    {WORD_HEDGE, 0, ANY, "wenn ueberhaupt|if anything|if at all|if that|at best|at most|i guess|i think|i suppose|i believe"},
 };
 
 static size_t word_length(const char *s, char end)

@@ -43,6 +43,17 @@ enum word_kind {
     WORD_POLITE = 1 << 30      /* thanks and goodbye */
 };
 
+/* The `value` of some words that are no numbers. */
+enum {
+    WORD_ELSEWHERE = -1, /* unknown, and no number behind it in its clause is the answer: gestern, she, soll */
+    WORD_REPORT = -2,    /* unknown, and no number behind it in the sentence is: my wife thinks, 4 */
+    WORD_JOKE = -3,      /* unknown, and nothing is meant */
+    WORD_ORDER = -4,     /* without "ich" it is said to another: drueck mal die fuenf */
+    WORD_UNREAL = -5,    /* would be: no number of its clause is the answer */
+    WORD_MINE = -6,      /* gebe, sage: the caller speaks of himself */
+    WORD_SHAPE = -7      /* klare, dicke: how school grades are spoken of */
+};
+
 /* A sign becomes a word of up to 6 bytes, nothing else grows. */
 enum { UTTERANCE_WORDS = 96, UTTERANCE_TEXT = 600, UTTERANCE_BYTES = UTTERANCE_TEXT + 6 * UTTERANCE_WORDS };
 

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bandit.h"
 #include "call.h"
@@ -19,6 +20,10 @@ static const struct config_key keys[] = {
       "Detector of changes: probability of a false alarm per series; 0: it does not look."),
     K(DOUBLE, model.half_life_days, "bandit.half_life_days", "0", 0, 3650, NULL, "A call of this age counts half; 0: nothing is forgotten."),
     K(ENUM, model.belief.model, "bandit.model", model_names, "linear", "What is believed of variants: reference, each cell by itself, or all together."),
+    K(TEXT, model.prior_path, "bandit.prior_path", "", "RL_BANDIT_PRIOR_PATH",
+      "What was believed of variants before the first call; empty: <data_dir>/rl/bandit_prior.yaml, if there is one."),
+    K(DOUBLE, model.prior_strength, "bandit.prior_strength", "20", 0, 1e6, NULL,
+      "At most so many calls is the prior of a variant worth, over all contexts; 0: none."),
     K(INT, publish_interval_ms, "bandit.publish_interval_ms", "100", 1, 10000, NULL, "Least time between two snapshots, milliseconds."),
     K(INT, retention.days, "bandit.retention_days", "90", 0, 3650, NULL,
       "How long the row of a call is kept after its first message, days; what it counted stays in the sums; 0: for good."),
@@ -84,6 +89,14 @@ struct grid bandit_grid(const struct bandit *b, const struct view *v, int64_t no
     if (forgetting.half_life > 0 || forgetting.from)
         ledger_forget(b->ledger, &forgetting, &grid, arena);
     return grid;
+}
+
+struct estimates bandit_estimate(const struct view *v, const struct grid *grid, int64_t now, struct arena *arena)
+{
+    struct prior_age age = {.half_life = v->model.half_life_days * HOURS_PER_DAY, .now = now / SECONDS_PER_HOUR, .restarts = &v->restarts};
+    struct grid joined = prior_join(v->model.prior, grid, &age, arena);
+
+    return estimate(&v->model, &joined, &v->fit, arena);
 }
 
 enum status bandit_activate(struct bandit *b, const char *version)
@@ -207,7 +220,7 @@ static void publish(struct bandit *b, struct outbox *out)
     int64_t before = b->clk.mono(b->clk.ctx).us;
     struct view view = {b->model, b->restarts, b->fit};
     struct grid grid = bandit_grid(b, &view, outbox_now(out).us / US, arena);
-    struct estimates e = estimate(&b->model, &grid, &b->fit, arena);
+    struct estimates e = bandit_estimate(&view, &grid, outbox_now(out).us / US, arena);
 
     snapshot_message(&e, outbox_now(out), arena, m);
     m->policy_version = version_text(b, outbox_now(out).us / US, arena);
@@ -360,12 +373,27 @@ static void declare_series(struct bandit *b)
         metrics_declare(b->metrics, METRIC_OWN(RESTARTS), detect_level_names[i], NULL, NULL);
 }
 
+/* A prior that is named must be there; the one that an import placed is there or not. */
+static enum status load_prior(struct bandit *b, const struct service_env *env, struct reason *reason)
+{
+    const char *named = b->model.prior_path, *path = named[0] ? named : prior_file_place(env->common->data_dir, &b->arena);
+    struct prior_settings settings = {.variants = env->variants, .profiles = b->profiles, .strength = b->model.prior_strength};
+
+    if (!(settings.strength > 0) || (!named[0] && access(path, F_OK) != 0))
+        return STATUS_OK;
+    enum status status = prior_load(path, &settings, &b->arena, &b->prior, reason);
+    if (status != STATUS_OK)
+        return status;
+    b->model.prior = &b->prior;
+    log_info("prior.loaded", "path=\"%s\" strength=%g version=\"%s\"", path, settings.strength, b->prior.reward_version);
+    return STATUS_OK;
+}
+
 static enum status open_bandit(void *state, const struct service_env *env, struct reason *reason)
 {
     struct bandit *b = state;
 
     b->model.reward_version = b->versions.first;
-    model_complete(&b->model, env->variants);
     b->profiles = &env->common->profiles;
     b->min_cell_size = env->common->min_cell_size;
     b->metrics = env->metrics;
@@ -374,6 +402,9 @@ static enum status open_bandit(void *state, const struct service_env *env, struc
     b->store = env->store;
     b->change_said = env->published;
     enum status status = versions_check(&b->versions, reason);
+    if (status == STATUS_OK)
+        status = load_prior(b, env, reason);
+    model_complete(&b->model, env->variants);
     if (status == STATUS_OK)
         status = check_config(b, reason);
     if (status == STATUS_OK)

@@ -35,6 +35,7 @@ struct bandit {
     struct versions versions;
     struct retention retention;
 
+    struct prior prior; /* model.prior, when there is one */
     const struct config_list *profiles;
     int64_t min_cell_size;
     struct metrics *metrics;
@@ -68,6 +69,9 @@ enum status bandit_view(const struct bandit *b, const char *version, struct view
 
 /* What the models learn from, as of `now` in unix seconds. */
 struct grid bandit_grid(const struct bandit *b, const struct view *v, int64_t now, struct arena *arena);
+
+/* What is believed of it: the grid with the prior, if there is one. */
+struct estimates bandit_estimate(const struct view *v, const struct grid *grid, int64_t now, struct arena *arena);
 
 /* Decisions come from this version from now on. */
 enum status bandit_activate(struct bandit *b, const char *version) MUST_CHECK;

@@ -112,6 +112,7 @@ struct grid {
     const struct stats *own; /* [cell][variant] */
     const struct stats *all; /* [variant], over all cells */
     const struct moments *moments; /* [cell][variant], what models learn from; NULL: the sums as they are */
+    const double *prior;           /* [cell][variant]: calls of a prior among them, see prior.h; NULL: none */
 };
 struct grid ledger_grid(const struct ledger *ledger, const char *version, const struct variants *variants, struct arena *arena);
 

@@ -18,6 +18,14 @@ static uint32_t hash(uint32_t h, const void *data, size_t size)
 
 static uint32_t hash_text(uint32_t h, const char *text) { return hash(h, text, strlen(text) + 1); }
 
+static uint32_t hash_prior(uint32_t h, const struct prior *p, size_t variants)
+{
+    h = hash(hash_text(h, p->reward_version), &p->as_of, sizeof p->as_of);
+    for (size_t c = 0; c < p->cell_count; c++)
+        h = hash_text(h, p->cells[c]);
+    return hash(h, p->own, p->cell_count * variants * sizeof *p->own);
+}
+
 static uint32_t hash_of(const struct model *m)
 {
     const struct belief_settings *b = &m->belief;
@@ -36,7 +44,7 @@ static uint32_t hash_of(const struct model *m)
         for (size_t s = 0; s < variant->slot_count; s++)
             h = hash_text(h, variant->slots[s].value);
     }
-    return h;
+    return m->prior ? hash_prior(h, m->prior, m->variants->count) : h;
 }
 
 void model_complete(struct model *m, const struct variants *variants)
@@ -180,16 +188,18 @@ struct estimates estimate(const struct model *m, const struct grid *g, const str
     struct estimates e = {
         .model = m, .data = data_of(m, g, arena), .fit = fit, .all = g->all, .cells = cells, .count = g->cell_count + 1};
     const struct belief *beliefs = belief_compute(&m->belief, &e.data, fit, arena);
-    double calls = 0, explored = 0;
+    double calls = 0, explored = 0, alike = 0;
 
     for (size_t c = 0; c < e.count; c++) {
         bool unseen = c == g->cell_count;
         cells[c] = estimate_cell(m, unseen ? nothing : g->own + c * g->variant_count, beliefs + c * g->variant_count, arena);
         cells[c].cell = unseen ? "*" : g->cells[c];
+        cells[c].prior = unseen || !g->prior ? NULL : g->prior + c * g->variant_count;
         calls += (double)cells[c].n;
         explored += (double)cells[c].n * cells[c].exploration;
+        alike += unseen && c ? 0 : cells[c].exploration;
     }
-    e.exploration_rate = calls > 0 ? explored / calls : cells[g->cell_count].exploration;
+    e.exploration_rate = calls > 0 ? explored / calls : alike / (double)(g->cell_count ? g->cell_count : 1);
     return e;
 }
 

@@ -5,6 +5,7 @@
 
 #include "explore.h"
 #include "ledger.h"
+#include "prior.h"
 #include "restarts.h"
 #include "variants.h"
 
@@ -14,6 +15,9 @@ struct model {
     double half_life_days; /* 0: nothing is forgotten */
     double change_delta;   /* of the detector; 0: it does not look */
     int64_t min_pulls;
+    const char *prior_path;
+    double prior_strength;
+    const struct prior *prior; /* NULL: none */
     const char *reward_version;
     const struct variants *variants;
     uint32_t hash; /* of all of the above; part of the policy version */
@@ -36,6 +40,7 @@ struct cell_estimate {
     int64_t n;
     const struct stats *own;      /* per variant */
     const struct belief *beliefs; /* per variant */
+    const double *prior;          /* per variant: calls of the prior; NULL: none */
     const double *w;              /* per variant: share that allocation starts from */
     const double *best;           /* per variant: probability of being best, as believed */
     double largest;               /* expectation of the largest mean */
@@ -49,16 +54,16 @@ struct estimates {
     const struct stats *all;           /* per variant, over all cells */
     const struct cell_estimate *cells; /* in the grid's order, then "*" */
     size_t count;
-    double exploration_rate; /* mean over cells, weighted by their calls; of "*" when there are none */
+    double exploration_rate; /* mean over cells, weighted by their calls; without calls over cells alike, or of "*" */
 };
 
-/* Everything lives in the arena, or as long as the grid and the fit. */
+/* Of a grid with the model's prior in it, if it has one (prior_join).  Everything lives in the arena, or as long as the grid and the fit. */
 struct estimates estimate(const struct model *model, const struct grid *grid, const struct belief_fit *fit, struct arena *arena);
 
 /* What is believed of each variant over all cells, weighted by traffic[cell] (NULL: by their calls). */
 const struct belief *estimate_overall(const struct estimates *e, const double *traffic, struct arena *arena);
 
-/* Moves the fit on when it is due; false: it was not. */
+/* Moves the fit on when it is due; false: it was not.  Of a grid without prior: how alike variants and cells are, only real calls can say. */
 bool model_fit(const struct model *model, const struct grid *grid, struct belief_fit *fit, struct arena *arena);
 
 #endif

@@ -55,7 +55,7 @@ enum status bandit_on_stats(void *state, const struct in_msg *in, struct outbox 
         return status;
     struct grid grid = bandit_grid(b, &view, outbox_now(out).us / US, arena);
     (void)model_fit(&view.model, &grid, &view.fit, arena); /* as the next snapshot will say it */
-    struct estimates e = estimate(&view.model, &grid, &view.fit, arena);
+    struct estimates e = bandit_estimate(&view, &grid, outbox_now(out).us / US, arena);
     snapshot_stats(&e, q, arena, m);
     if (q->report && (q->profile[0] || q->time_of_day[0]))
         suppress(b, arena, m);

@@ -85,7 +85,7 @@ struct view {
     const struct cell_estimate *one;
     const struct belief *beliefs;
     struct stats *own;
-    double *best, *w;
+    double *best, *w, *prior;
     double largest, exploration; /* means over the cells */
 };
 
@@ -115,6 +115,7 @@ static void add_cell(struct view *view, const struct cell_estimate *c, double we
         stats_add(&view->own[v], &c->own[v]);
         view->best[v] += weight * c->best[v];
         view->w[v] += weight * c->w[v];
+        view->prior[v] += c->prior ? c->prior[v] : 0;
     }
     view->largest += weight * c->largest;
     view->exploration += weight * c->exploration;
@@ -122,9 +123,10 @@ static void add_cell(struct view *view, const struct cell_estimate *c, double we
 
 static struct view view_new(size_t count, struct arena *arena)
 {
-    struct view view = {.cell = "", .own = arena_alloc(arena, count * sizeof *view.own), .best = arena_alloc(arena, 2 * count * sizeof *view.best)};
+    struct view view = {.cell = "", .own = arena_alloc(arena, count * sizeof *view.own), .best = arena_alloc(arena, 3 * count * sizeof *view.best)};
 
     view.w = view.best + count;
+    view.prior = view.w + count;
     return view;
 }
 
@@ -141,19 +143,29 @@ static struct view view_cell(const struct estimates *e, const BanditStatsRequest
     return view;
 }
 
+/* What each cell counts: its calls, and where there are none at all, each one that matches alike. */
+static double traffic_of(const struct estimates *e, const BanditStatsRequest *q, double *ret_traffic)
+{
+    double calls = 0, cells = 0;
+
+    for (size_t c = 0; c + 1 < e->count; c++) {
+        ret_traffic[c] = cell_matches(q, e->cells[c].cell) ? (double)e->cells[c].n : 0;
+        calls += ret_traffic[c];
+    }
+    for (size_t c = 0; c + 1 < e->count && !(calls > 0); c++)
+        cells += ret_traffic[c] = cell_matches(q, e->cells[c].cell);
+    return calls + cells;
+}
+
 static struct view view_cells(const struct estimates *e, const BanditStatsRequest *q, struct arena *arena)
 {
     struct view view = view_new(e->model->variants->count, arena);
-    double *traffic = arena_alloc(arena, e->count * sizeof *traffic), calls = 0;
+    double *traffic = arena_alloc(arena, e->count * sizeof *traffic), total = traffic_of(e, q, traffic);
 
-    for (size_t c = 0; c + 1 < e->count; c++) {
-        traffic[c] = cell_matches(q, e->cells[c].cell) ? (double)e->cells[c].n : 0;
-        calls += traffic[c];
-    }
     for (size_t c = 0; c + 1 < e->count; c++)
-        if (traffic[c] > 0)
-            add_cell(&view, &e->cells[c], traffic[c] / calls, e->model->variants->count);
-    if (!(calls > 0))
+        if (cell_matches(q, e->cells[c].cell))
+            add_cell(&view, &e->cells[c], traffic[c] / total, e->model->variants->count);
+    if (!(total > 0))
         add_cell(&view, &e->cells[e->count - 1], 1, e->model->variants->count);
     view.beliefs = estimate_overall(e, traffic, arena);
     return view;
@@ -186,6 +198,7 @@ static BanditArmStats *arm_stats(const struct estimates *e, const struct view *v
     s->posterior_mean = b->mean;
     s->n_borrowed = b->n_borrowed;
     s->n_eff = belief_n_eff(b);
+    s->n_prior = view->prior[v];
     s->confidence = view->own[v].n < m->min_pulls ? 0 : fmin(1, fmax(0, 1 - 1.96 * b->sd));
     s->probability_best = view->best[v];
     s->w = view->w[v];

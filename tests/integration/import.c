@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* import.c - the history of another installation: taken over once, however often, and written out again. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -99,5 +100,37 @@ TEST(integration_import, the_other_guards_blacklist_becomes_ours)
     CHECK_INT((int)json_array_size(json_object_get(status, "eligible")), 3);
     CHECK_STR(json_string_value(json_array_get(json_object_get(status, "blacklisted_variants"), 0)), "v5a");
     json_decref(status);
+    stack_free(s);
+}
+
+TEST(integration_import, what_the_other_bandit_learned_is_believed_here_until_the_history_says_it)
+{
+    struct stack *s = stack_new("");
+
+    if (!s)
+        return;
+    CHECK_INT(shell(s, "echo '{\"alpha\":{\"v1a\":101,\"v2b\":181,\"v9z\":3},\"beta\":{\"v1a\":101,\"v2b\":21,\"v9z\":1},\"last_updated\":1}' >state.json"), 0);
+    const char *take = arena_printf(&s->arena, "RL_DATA_DIR=%s %s/bin/rlctl import tom3 --bandit-state state.json", s->dir, RL_BINARY_DIR);
+    CHECK_INT(shell(s, arena_printf(&s->arena, "%s --dry-run >dry.txt && grep -q 'v9z .* no variant here' dry.txt && grep -q 'would be written' dry.txt"
+                                               " && ! test -e rl/bandit_prior.yaml", take)), 0);
+    CHECK_INT(shell(s, arena_printf(&s->arena, "%s && cp rl/bandit_prior.yaml first.yaml && %s >again.txt && grep -q 'holds this already' again.txt"
+                                               " && cmp first.yaml rl/bandit_prior.yaml", take, take)), 0);
+    CHECK_NEAR(stack_number(s, "bandit.stats", "{}", "variants.v2b.n_prior"), 0, 0);
+    CHECK_INT(stack_end(s, "bandit", SIGTERM), 0);
+    CHECK_INT(shell(s, "echo 'variants: {v1a: {mean: 2, calls: 1}}' >bad.yaml; RL_BANDIT_PRIOR_PATH=bad.yaml " RL_BINARY_DIR "/bin/rl-bandit >bad.txt 2>&1"), 78);
+    CHECK_INT(shell(s, "grep -q 'bad.yaml:1: mean: 2 is outside of -1 .. 1' bad.txt"), 0);
+    stack_start(s, "bandit");
+    EVENTUALLY(stack_number(s, "bandit.stats", "{}", "variants.v2b.n_prior") > 0, 10000);
+    CHECK_NEAR(stack_number(s, "bandit.stats", "{}", "variants.v2b.n_prior"), 20, 1e-6);
+    CHECK_NEAR(stack_number(s, "bandit.stats", "{}", "variants.v2b.pulls"), 0, 0);
+    CHECK_NEAR(stack_number(s, "bandit.stats", "{}", "variants.v2b.alpha"), 1, 0);
+    CHECK(stack_number(s, "bandit.stats", "{\"profile\":\"kfz\",\"time_of_day\":\"morning\"}", "variants.v2b.w") >
+          3 * stack_number(s, "bandit.stats", "{\"profile\":\"kfz\",\"time_of_day\":\"morning\"}", "variants.v1a.w"));
+    CHECK(stack_number(s, "bandit.stats", "{}", "variants.v2b.posterior_mean") > 0.4);
+    make_history(s);
+    CHECK_INT(shell(s, "echo '# mine' >mine.yaml && cp rl/bandit_prior.yaml kept.yaml && cp mine.yaml rl/bandit_prior.yaml"), 0);
+    CHECK_INT(shell(s, take), 1); /* what somebody wrote himself is not written over */
+    CHECK_INT(shell(s, "cmp mine.yaml rl/bandit_prior.yaml && cp kept.yaml rl/bandit_prior.yaml"), 0);
+    CHECK_INT(shell(s, arena_printf(&s->arena, "%s --feedback-db old.db >both.txt; grep -q 'is taken away' both.txt && ! test -e rl/bandit_prior.yaml", take)), 0);
     stack_free(s);
 }

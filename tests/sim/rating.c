@@ -229,10 +229,13 @@ TEST(sim_rating, an_answer_less_sure_than_configured_gives_no_rating)
 {
     struct world *w = world_new(307);
 
-    check_answer(answer(w, "c-1", "sehr gut", "de"), 5, "rated", "clear");
+    check_answer(answer(w, "c-1", "sehr gut", "de"), 0, "retry", "unsure"); /* as it is shipped: praise is no number */
+    check_answer(answer(w, "c-1", "fünf", "de"), 5, "rated", "clear");
+    service(w)->rating_min_confidence = 0.5;
+    check_answer(answer(w, "c-2", "sehr gut", "de"), 5, "rated", "clear");
     service(w)->rating_min_confidence = 0.8;
-    check_answer(answer(w, "c-2", "sehr gut", "de"), 0, "retry", "unsure");
-    check_answer(answer(w, "c-2", "fünf", "de"), 5, "rated", "clear");
+    check_answer(answer(w, "c-3", "sehr gut", "de"), 0, "retry", "unsure");
+    check_answer(answer(w, "c-3", "fünf", "de"), 5, "rated", "clear");
     world_free(w);
 }
 

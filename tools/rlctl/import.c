@@ -147,28 +147,6 @@ static int take_deploy_state(struct importer *im, const char *path)
 
 /* ---- the reports ------------------------------------------------------------------------------------------------------------------------------- */
 
-/* What the other bandit had counted, beside what its history holds. */
-static int compare_bandit_state(struct importer *im, const char *path)
-{
-    json_t *root = load_object(path);
-    const json_t *pulls = json_object_get(root, "total_pulls"), *rewards = json_object_get(root, "total_rewards");
-    const char *id;
-    json_t *n;
-    double total = 0;
-
-    if (!root)
-        return EXIT_ERROR;
-    json_object_foreach((json_t *)pulls, id, n) {
-        double calls = json_number_value(n), sum = json_number_value(json_object_get(rewards, id));
-        printf("  bandit      %-5s %8.0f pulls there, mean reward %+.4f\n", id, calls, calls > 0 ? sum / calls : 0);
-        total += calls;
-    }
-    if (im->sent && total != (double)im->sent)
-        printf("  bandit      %.0f pulls there, %llu calls in its history: here the history counts\n", total, (unsigned long long)im->sent);
-    json_decref(root);
-    return EXIT_OK;
-}
-
 static int check_variants(struct importer *im, const char *path)
 {
     struct variants variants;
@@ -228,14 +206,14 @@ int verb_import(struct ctl *ctl)
     if (!file && !(tom3 && (bandit || deploy || variants)))
         return ctl_usage("", tom3 ? "name at least one of --feedback-db, --bandit-state, --deploy-state, --variants" : "name a file, or - for standard input");
     int code = variants ? check_variants(&im, variants) : EXIT_OK;
-    if (code == EXIT_OK && (!im.dry_run || deploy))
+    if (code == EXIT_OK && ((file && !im.dry_run) || deploy))
         code = ctl_connect(ctl);
     if (code == EXIT_OK)
         code = take_calls(&im, a->words[0], file);
     if (code == EXIT_OK && file)
         report(&im);
-    if (code == EXIT_OK && bandit)
-        code = compare_bandit_state(&im, bandit);
+    if (code == EXIT_OK && tom3 && (bandit || file))
+        code = import_state(&im, bandit, file != NULL);
     if (code == EXIT_OK && deploy)
         code = take_deploy_state(&im, deploy);
     arena_done(&im.arena);

@@ -27,6 +27,9 @@ bool import_tom3(struct importer *importer, const char *path);
 bool import_csv(struct importer *importer, const char *path);
 bool import_jsonl(struct importer *importer, const char *path);
 
+/* The other bandit's state as a prior; with its history (`path` may be NULL) no prior is placed, and one of an earlier import goes. */
+int import_state(struct importer *importer, const char *path, bool history);
+
 /* One line of CSV (RFC 4180) of `file` into fields of the arena; -1: the end, -2: a quote that does not end. */
 int csv_read(FILE *file, struct arena *arena, const char **ret_fields, int most);
 

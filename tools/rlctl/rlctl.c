@@ -83,7 +83,7 @@ static const struct option query_options[] = {{"--variant", "V", "only this vari
                                               {"--all", NULL, "all that match", NULL, NULL},
                                               {"--csv", NULL, "as CSV; --json: JSON lines that import takes again", NULL, NULL}, END};
 static const struct option import_options[] = {{"--feedback-db", "F", "tom3: its calls", NULL, NULL},
-                                               {"--bandit-state", "F", "tom3: bandit_state.json, to compare with", NULL, NULL},
+                                               {"--bandit-state", "F", "tom3: bandit_state.json, as a prior; with --feedback-db only to compare", NULL, NULL},
                                                {"--deploy-state", "F", "tom3: its blacklist and active variants", NULL, NULL},
                                                {"--variants", "F", "tom3: its variants file, to check", NULL, NULL},
                                                {"--dry-run", NULL, "say what would happen", NULL, NULL}, END};

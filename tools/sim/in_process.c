@@ -3,6 +3,7 @@
  *
  * Ratings come with the report of the call here.  A report is learned once however often it comes, as the ledger would. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@
 struct loop {
     struct sim *sim;
     struct model model;
+    struct prior prior;
     struct belief_fit fit;
     struct stats *own, *all; /* [cell][variant], [variant] */
     const char *cells[CALLER_CELLS]; /* names */
@@ -36,7 +38,7 @@ struct loop {
 
 static struct grid grid_of(struct loop *l)
 {
-    return (struct grid){.cell_count = CALLER_CELLS, .variant_count = l->sim->variants.count, .cells = l->cells, .own = l->own, .all = l->all};
+    return (struct grid){.version = l->model.reward_version, .cell_count = CALLER_CELLS, .variant_count = l->sim->variants.count, .cells = l->cells, .own = l->own, .all = l->all};
 }
 
 /* What guard would say of the totals. */
@@ -64,6 +66,14 @@ static void limit(struct loop *l)
     }
 }
 
+/* The grid's cells come first. */
+static struct estimates believe(struct loop *l, const struct grid *grid)
+{
+    struct grid joined = prior_join(l->model.prior, grid, &(struct prior_age){0}, &l->arena);
+
+    return estimate(&l->model, &joined, &l->fit, &l->arena);
+}
+
 /* What bandit would say of the sums.  The cell "*" of callers never seen is left out: each cell has its row. */
 static void learn(struct loop *l)
 {
@@ -73,7 +83,7 @@ static void learn(struct loop *l)
 
     arena_reset(&l->arena);
     model_fit(&l->model, &grid, &l->fit, &l->arena);
-    e = estimate(&l->model, &grid, &l->fit, &l->arena);
+    e = believe(l, &grid);
     for (size_t c = 0; c < CALLER_CELLS; c++)
         memcpy(l->w + c * count, e.cells[c].w, count * sizeof *l->w);
     limit(l);
@@ -134,11 +144,26 @@ static void conclude(struct loop *l)
 {
     struct sim *s = l->sim;
     struct grid grid = grid_of(l);
-    struct estimates e = estimate(&l->model, &grid, &l->fit, &l->arena);
+    struct estimates e = believe(l, &grid);
     const struct belief *overall = estimate_overall(&e, s->callers->traffic, &l->arena);
 
     for (size_t v = 0; v < s->variants.count; v++)
         s->lines[v] = (struct verdict_line){.mean = overall[v].mean, .half_width = 1.96 * overall[v].sd, .stage = l->stages[v]};
+}
+
+/* As the bandit does, but only of a file that is named. */
+static bool take_prior(struct loop *l)
+{
+    struct sim *s = l->sim;
+    struct prior_settings settings = {.variants = &s->variants, .profiles = &s->common.profiles, .strength = l->model.prior_strength};
+    struct reason reason;
+
+    if (!l->model.prior_path || !l->model.prior_path[0] || !(settings.strength > 0))
+        return true;
+    if (prior_load(l->model.prior_path, &settings, &s->arena, &l->prior, &reason) != STATUS_OK)
+        return fprintf(stderr, "rl-sim: %s\n", reason.text), false;
+    l->model.prior = &l->prior;
+    return true;
 }
 
 bool sim_in_process(struct sim *s)
@@ -146,6 +171,8 @@ bool sim_in_process(struct sim *s)
     size_t count = s->variants.count;
     struct loop l = {.sim = s, .rng = rng_seed((uint64_t)s->options.seed + 1), .model = s->model, .way = sim_way(s)};
 
+    if (!take_prior(&l))
+        return false;
     model_complete(&l.model, &s->variants);
     l.outcomes = xcalloc((size_t)s->options.calls, sizeof *l.outcomes);
     l.reports = xcalloc(2 * (size_t)s->options.calls, sizeof *l.reports);

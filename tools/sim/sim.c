@@ -57,6 +57,7 @@ static enum status load(struct sim *s, struct reason *reason)
     memcpy(&s->rules, reward, sizeof s->rules);
     memcpy(&s->guard, guard, sizeof s->guard);
     memcpy(&s->model, bandit, sizeof s->model);
+    s->model.reward_version = "v1"; /* only one here, whatever its name */
     return variants_load(&s->arena, s->common.variants_path, &s->variants, reason);
 }
 
