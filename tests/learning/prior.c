@@ -84,8 +84,9 @@ static double regret(const struct sim *s, long to)
 
 static void run(const struct arrangement *a, long seed, double ret[2])
 {
-    struct sim s = {.options = {.calls = CALLS, .refresh = 20, .seed = seed, .in_process = true, .json = true, .name = "test"}, .rules = v1,
-                    .guard = {.floor = 0.002, .parole_cap = 0.01, .uncertainty_half_width = 0.15}, .common.profiles = {profiles, 5},
+    struct sim s = {.options = {.calls = CALLS, .refresh = 20, .seed = seed, .in_process = true, .json = true, .name = "test",
+                                .environment = environments},
+                    .rules = v1, .guard = {.floor = 0.002, .parole_cap = 0.01, .uncertainty_half_width = 0.15}, .common.profiles = {profiles, 5},
                     .model = {.belief.beta.shrinkage = 20, .belief.model = MODEL_LINEAR, .explore = EXPLORE_DEFAULTS, .reward_version = "v1"}};
     struct reason reason;
 
