@@ -10,8 +10,8 @@
 #include "best.h"
 
 enum {
-    PRIOR_CALLS = 2,   /* what a posterior mean holds of its prior, in calls */
-    EXPLORE_DOUBT = 2, /* how much more is widened after one call */
+    PRIOR_CALLS = 2,    /* what a posterior mean holds of its prior, in calls */
+    CAUTION_CALLS = 30, /* a variant, when caution is greatest */
 };
 
 const char *const strategy_names[] = {"thompson", "top_two", "epsilon_greedy", "greedy", "uniform", NULL};
@@ -66,8 +66,7 @@ void explore_deviations(const struct explore_settings *s, const struct belief *b
 
     for (size_t i = 0; i < count; i++) {
         double n = belief_n_eff(&beliefs[i]), rarity = fmax(0, log((total + 1) / ((double)count * fmax(1, n))));
-        double doubt = 1 + EXPLORE_DOUBT * (n < 1 ? n : 1 / n);
-        ret_sd[i] = beliefs[i].sd_apart * s->sharpness * sqrt(1 + s->widening * rarity * doubt);
+        ret_sd[i] = beliefs[i].sd_apart * s->sharpness * sqrt(1 + s->widening * rarity);
     }
 }
 
@@ -102,6 +101,13 @@ void explore_cautious(const struct belief *beliefs, size_t count, double *ret_w)
     }
     for (size_t i = 0; i < count; i++)
         ret_w[i] /= ties;
+}
+
+double explore_caution(const struct explore_settings *s, const struct belief *beliefs, size_t count)
+{
+    double x = calls_of(beliefs, count) / (CAUTION_CALLS * (double)count);
+
+    return s->caution * 4 * x / ((1 + x) * (1 + x));
 }
 
 /* The largest mean takes it all; equal ones share. */
@@ -143,13 +149,13 @@ static void mix_uniform(double *w, double share, size_t count)
 static void thompson(const struct explore_settings *s, enum belief_model model, const struct belief *beliefs, size_t count,
                      double *ret_w)
 {
-    double *sd = xcalloc(2 * count, sizeof *sd), *cautious = sd + count;
+    double *sd = xcalloc(2 * count, sizeof *sd), *cautious = sd + count, share = explore_caution(s, beliefs, count);
 
     explore_deviations(s, beliefs, count, sd);
     best_of(model, beliefs, sd, count, ret_w);
     explore_cautious(beliefs, count, cautious);
     for (size_t i = 0; i < count; i++)
-        ret_w[i] = (1 - s->caution) * ret_w[i] + s->caution * cautious[i];
+        ret_w[i] = (1 - share) * ret_w[i] + share * cautious[i];
     free(sd);
 }
 
@@ -190,11 +196,11 @@ static double draw(enum belief_model model, double mean, double sd, struct rng *
 static size_t draw_thompson(const struct explore_settings *s, enum belief_model model, const struct belief *beliefs, size_t count,
                             struct rng *rng)
 {
-    double sd[EXPLORE_DRAWN], largest = -INFINITY;
+    double sd[EXPLORE_DRAWN], largest = -INFINITY, share = explore_caution(s, beliefs, count);
     size_t found = 0;
 
     assert(count <= EXPLORE_DRAWN);
-    if (s->caution > 0 && rng_uniform(rng) < s->caution) {
+    if (share > 0 && rng_uniform(rng) < share) {
         explore_cautious(beliefs, count, sd);
         return allocate_draw(sd, count, rng_uniform(rng));
     }

@@ -17,26 +17,27 @@ struct explore_settings {
     enum strategy strategy;
     double sharpness; /* (0, 1]: factor of every standard deviation; 1: plain Thompson */
     double widening;  /* >= 0; 0: none */
-    double caution;   /* 0 .. 1: share of traffic that trusts no model, see explore_cautious */
+    double caution;   /* 0 .. 1: largest share of traffic that trusts no model, see explore_caution */
     double epsilon;   /* of epsilon_greedy: share that is uniform */
     double runner_up; /* of top_two: how often the runner-up is served instead (Russo 2016, top-two Thompson sampling) */
 };
 
 #define EXPLORE_DEFAULTS                                                                                                         \
     ((struct explore_settings){                                                                                                  \
-        .strategy = STRATEGY_THOMPSON, .sharpness = 0.45, .widening = 0.5, .caution = 0, .epsilon = 0.1, .runner_up = 0.5})
+        .strategy = STRATEGY_THOMPSON, .sharpness = 0.45, .widening = 0.5, .caution = 0.025, .epsilon = 0.1, .runner_up = 0.5})
 
-/* The standard deviations that thompson draws with: sd_apart times sharpness sqrt(1 + widening L (1 + 2 min(n, 1 / n))),
- * L = ln+((N + 1) / (K max(1, n))), n the variant's effective calls (n_eff), N their sum over the K variants.  The last factor
- * is for the tail of regret: after a few calls neither a learned variance nor a normal tail can be trusted, and an unlucky start
- * must not shut out the best variant.  A variant without calls has only its prior, and needs no such doubt. */
+/* The standard deviations that thompson draws with: sd_apart times sharpness sqrt(1 + widening L), L = ln+((N + 1) / (K max(1, n))),
+ * n the variant's effective calls (n_eff), N their sum over the K variants. */
 void explore_deviations(const struct explore_settings *settings, const struct belief *beliefs, size_t count, double *ret_sd);
 
 /* The variant with the largest KL upper confidence bound gets it all (Garivier & Cappe 2011, with ln(N) / 2): how good it could be
- * at all when nothing is known but that rewards lie in [-1, +1].  thompson gives it `caution` of the traffic.  At 0.03,
- * of a few arms in one cell a run in three hundred loses half as much, but many cells with few calls each pay a seventh more: so it is off.
- * Equal bounds share. */
+ * at all when nothing is known but that rewards lie in [-1, +1].  Equal bounds share. */
 void explore_cautious(const struct belief *beliefs, size_t count, double *ret_w);
+
+/* The share of traffic that thompson gives to that variant: caution 4 x / (1 + x)^2 with x = N / (30 K).  It is largest (caution) at 30
+ * calls a variant, when sharpening may have shut out a variant for an unlucky start, and fades as 1 / N, so that its calls grow
+ * with ln(N) only, as those of every learner must (Lai & Robbins 1985). */
+double explore_caution(const struct explore_settings *settings, const struct belief *beliefs, size_t count);
 
 /* w, >= 0, sums to 1.  `model` says which shape the posteriors have. */
 void explore_weights(const struct explore_settings *settings, enum belief_model model, const struct belief *beliefs, size_t count,

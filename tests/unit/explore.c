@@ -68,8 +68,8 @@ TEST(unit_explore, deviations_are_what_the_formula_says)
     lent[1].n_borrowed = 2;
     explore_deviations(&s, lent, 3, sd);
     CHECK_NEAR(sd[0], 0.4 * 0.1, 1e-12);
-    CHECK_NEAR(sd[1], 0.4 * 0.15 * sqrt(1 + 0.5 * log(17.0 / 9) * (1 + 2.0 / 9)), 1e-12);
-    CHECK_NEAR(sd[2], 0.4 * 0.4 * sqrt(1 + 0.5 * log(17) * 3), 1e-12);
+    CHECK_NEAR(sd[1], 0.4 * 0.15 * sqrt(1 + 0.5 * log(17.0 / 9)), 1e-12);
+    CHECK_NEAR(sd[2], 0.4 * 0.4 * sqrt(1 + 0.5 * log(17)), 1e-12);
 }
 
 /* 20 calls with mean -1 + 2 / 22 against 2000 with mean 0.2: kl bounds by hand, ln(2023) / 2 = 3.806. */
@@ -83,13 +83,26 @@ TEST(unit_explore, caution_serves_the_variant_that_could_be_best_at_all)
     CHECK(cautious[0] == 0 && cautious[1] == 1 && cautious[2] == 0);
     explore_weights(&s, MODEL_GAUSSIAN, locked, 3, w);
     CHECK(w[1] < 1e-9);
-    s.caution = 0.03;
+    s.caution = 0.03; /* x = 2022 / 90 */
     explore_weights(&s, MODEL_GAUSSIAN, locked, 3, w);
-    CHECK_NEAR(w[1], 0.03, 1e-9);
-    CHECK_NEAR(w[0], 0.97, 1e-9);
+    CHECK_NEAR(w[1], 0.03 * 4 * 22.466667 / (23.466667 * 23.466667), 1e-9);
+    CHECK_NEAR(w[0], 1 - w[1], 1e-9);
     locked[1].n = 2000;
     explore_cautious(locked, 3, cautious);
     CHECK(cautious[0] == 1); /* it had its chance */
+}
+
+TEST(unit_explore, caution_is_greatest_at_thirty_calls_a_variant_and_fades)
+{
+    struct belief equal[] = {arm(0, 0.1, 30), arm(0, 0.1, 30)};
+    struct explore_settings s = with(STRATEGY_THOMPSON, 0.45, 0.5);
+
+    s.caution = 0.03;
+    CHECK_NEAR(explore_caution(&s, equal, 2), 0.03, 1e-12);
+    equal[0].n = 1e6;
+    CHECK(explore_caution(&s, equal, 2) < 0.03 * 4 * 60 / 1e6);
+    equal[0].n = equal[1].n = 0;
+    CHECK(explore_caution(&s, equal, 2) == 0);
 }
 
 TEST(unit_explore, only_differences_of_means_and_ratios_of_deviations_count)

@@ -25,7 +25,7 @@ static const double segments[] = {.3, .5, .9, .3, .2, .9, .3, .2, .1, .7, .2, .1
      .arms = 9, .means = column, .wanted = want,                                                                          \
      .entries = {{"thompson", thompson_}, UNPRINTED("gaussian"), UNPRINTED("ucb1"), UNPRINTED("ucb .5"),                  \
                  UNPRINTED("kl-ucb"), UNPRINTED("kl-ucb .5"), UNPRINTED("default, gaussian"),                             \
-                 UNPRINTED("default, plain"), UNPRINTED("default, cautious .1"), UNPRINTED("default, floor .002"),        \
+                 UNPRINTED("default, plain"), UNPRINTED("default, caution 0"), UNPRINTED("default, cautious .1"), UNPRINTED("default, floor .002"),        \
                  UNPRINTED("default, no detector"), UNPRINTED("default")}}
 
 #define B3(title, hour, want, ...)                                                                                        \
@@ -45,7 +45,7 @@ static const double segments[] = {.3, .5, .9, .3, .2, .9, .3, .2, .1, .7, .2, .1
      .arms = 10, .low = low_, .high = high_, .wanted = "default at most 0.72 x thompson",                                 \
      .entries = {{"thompson", thompson_}, UNPRINTED("gaussian"), UNPRINTED("kl-ucb .5"), UNPRINTED("greedy"),             \
                  {"ts-ucb 100", ts_ucb_}, {"gittins-whittle .99", gittins_}, UNPRINTED("uniform"),                        \
-                 UNPRINTED("default, gaussian"), UNPRINTED("default, plain"), UNPRINTED("default, cautious .1"),          \
+                 UNPRINTED("default, gaussian"), UNPRINTED("default, plain"), UNPRINTED("default, caution 0"), UNPRINTED("default, cautious .1"),          \
                  UNPRINTED("default")}}
 
 #define B6(title, steps, runs_, ...)                                                                                      \
@@ -54,7 +54,7 @@ static const double segments[] = {.3, .5, .9, .3, .2, .9, .3, .2, .1, .7, .2, .1
 #define B6_ALL                                                                                                            \
     {UNPRINTED("thompson, one cell"), UNPRINTED("thompson"), UNPRINTED("gaussian, one cell"), UNPRINTED("gaussian"),      \
      UNPRINTED("uniform"), UNPRINTED("base only"), UNPRINTED("default, gaussian"), UNPRINTED("default, plain"),           \
-     UNPRINTED("default, cautious .1"), UNPRINTED("default")}
+     UNPRINTED("default, caution 0"), UNPRINTED("default, cautious .1"), UNPRINTED("default")}
 
 /* Of the printed UCB figures only the first and the last could be checked; an unchecked one is none. */
 const struct lab_case lab_cases[] = {

@@ -24,7 +24,8 @@ struct variation {
     bool no_detector;
     bool told;          /* of changes, which it need not find */
     bool nervous;       /* a detector with fifty times the false alarms */
-    double caution;     /* share of exploration.caution */
+    double caution;     /* another exploration.caution */
+    bool reckless;      /* none */
     bool gaussian;      /* each (cell, arm) by itself */
 };
 
@@ -270,9 +271,9 @@ static void *create(const void *rule, const struct setting *setting)
     p->explore = EXPLORE_DEFAULTS;
     if (p->variation->gaussian)
         p->belief_settings.model = MODEL_GAUSSIAN;
-    p->explore.caution = p->variation->caution > 0 ? p->variation->caution : p->explore.caution;
+    p->explore.caution = p->variation->caution > 0 ? p->variation->caution : p->variation->reckless ? 0 : p->explore.caution;
     if (p->variation->plain)
-        p->explore.sharpness = 1, p->explore.widening = 0;
+        p->explore.sharpness = 1, p->explore.widening = 0, p->explore.caution = 0;
     p->pairs = setting->cells * setting->arms;
     p->own = xcalloc(p->pairs, sizeof *p->own);
     p->w = xcalloc(p->pairs, sizeof *p->w);
@@ -312,6 +313,7 @@ const struct algorithm lab_product_algorithms[] = {
     {.name = "default, told", .source = "the same without change detection: it is told which arms change, and when", .oracle = true,
      .rule = &(const struct variation){.told = true}, .create = create, .destroy = destroy, .choose = choose, .learn = learn,
      .replaced = replaced},
+    PRODUCT("default, caution 0", "the same sharpening without exploration.caution", .reckless = true),
     PRODUCT("default, cautious .1", "the same with exploration.caution 0.1", .caution = 0.1),
     PRODUCT("default, delta .01", "the same with a detector of fifty times the false alarms", .nervous = true),
     PRODUCT("default, gaussian", "the same with the model gaussian, which shares no strength", .gaussian = true),
