@@ -413,8 +413,10 @@ static enum status open_bandit(void *state, const struct service_env *env, struc
                                 || versions_open(&b->versions, b->store, b->clk.wall(b->clk.ctx).us / US) != STATUS_OK
                                 || bandit_activate(b, b->versions.active) != STATUS_OK))
         status = reason_fail(reason, STATUS_STORE, "", "the ledger cannot be read");
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
+        arena_done(&b->arena);
         return status;
+    }
     if (!b->state_path[0])
         b->state_path = arena_printf(&b->arena, "%s/rl/bandit_state.json", env->common->data_dir);
     declare_series(b);
