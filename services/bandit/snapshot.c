@@ -5,13 +5,14 @@
 #include <math.h>
 #include <string.h>
 
+#include "best.h"
 #include "codec.h"
 #include "context.h"
 
 typedef Tom__Rl__V1__BanditStatsReply__VariantsEntry ArmEntry;
 #define Arm_descriptor tom__rl__v1__bandit_stats_reply__variants_entry__descriptor
 
-enum { SECONDS_PER_HOUR = 3600, US = 1000000, MAX_ARM_BYTES = 52, MAX_CELL_BYTES = 80 };
+enum { SECONDS_PER_HOUR = 3600, US = 1000000, MAX_ARM_BYTES = 52, MAX_CELL_BYTES = 80, JOINT_POINTS = 8192 };
 
 /* --- bandit.updated --------------------------------------------------------------------------------------------------------------------- */
 
@@ -86,6 +87,7 @@ struct view {
     const struct belief *beliefs;
     struct stats *own;
     double *best, *w, *prior;
+    const double *joint;         /* NULL but in a report of one cell */
     double largest, exploration; /* means over the cells */
 };
 
@@ -130,6 +132,20 @@ static struct view view_new(size_t count, struct arena *arena)
     return view;
 }
 
+/* What is wrong about one variant is wrong about those that share a slot with it, so that they win and lose together. */
+static const double *joint(const struct estimates *e, const struct cell_estimate *one, struct arena *arena)
+{
+    size_t count = e->model->variants->count;
+    double *mean = arena_alloc(arena, 2 * count * sizeof *mean), *best = mean + count;
+
+    if (e->model->belief.model == MODEL_BETA) /* its posteriors are not normal, and independent */
+        return one->best;
+    for (size_t v = 0; v < count; v++)
+        mean[v] = one->beliefs[v].mean;
+    best_joint(mean, belief_covariance(&e->model->belief, &e->data, e->fit, (size_t)(one - e->cells), arena), count, JOINT_POINTS, best);
+    return best;
+}
+
 static struct view view_cell(const struct estimates *e, const BanditStatsRequest *q, struct arena *arena)
 {
     struct view view = view_new(e->model->variants->count, arena);
@@ -140,6 +156,8 @@ static struct view view_cell(const struct estimates *e, const BanditStatsRequest
     view.one = find_cell(e, cell);
     view.beliefs = view.one->beliefs;
     add_cell(&view, view.one, 1, e->model->variants->count);
+    if (q->report && e->model->variants->count <= BEST_JOINT)
+        view.joint = joint(e, view.one, arena);
     return view;
 }
 
@@ -201,6 +219,7 @@ static BanditArmStats *arm_stats(const struct estimates *e, const struct view *v
     s->n_prior = view->prior[v];
     s->confidence = view->own[v].n < m->min_pulls ? 0 : fmin(1, fmax(0, 1 - 1.96 * b->sd));
     s->probability_best = view->best[v];
+    s->probability_best_joint = view->joint ? view->joint[v] : 0;
     s->w = view->w[v];
     s->expected_loss = fmax(0, view->largest - b->mean);
     s->interval = arena_alloc(arena, 2 * sizeof *s->interval);

@@ -66,7 +66,7 @@ static BanditUpdated *message(struct fixture *f)
     return m;
 }
 
-static BanditStatsReply *stats(struct fixture *f, const char *profile, const char *time_of_day)
+static BanditStatsReply *ask(struct fixture *f, const char *profile, const char *time_of_day, bool report)
 {
     struct estimates e = estimates(f);
     BanditStatsRequest *q = codec_new(&f->arena, &tom__rl__v1__bandit_stats_request__descriptor);
@@ -74,8 +74,14 @@ static BanditStatsReply *stats(struct fixture *f, const char *profile, const cha
 
     q->profile = (char *)profile;
     q->time_of_day = (char *)time_of_day;
+    q->report = report;
     snapshot_stats(&e, q, &f->arena, m);
     return m;
+}
+
+static BanditStatsReply *stats(struct fixture *f, const char *profile, const char *time_of_day)
+{
+    return ask(f, profile, time_of_day, false);
 }
 
 TEST(unit_snapshot, one_call_moves_its_cell_and_lends_to_the_others)
@@ -216,5 +222,27 @@ TEST(unit_snapshot, the_bound_holds_when_every_cell_has_data)
             learn(&f, ++number, arena_printf(&f.arena, "%s/afternoon", *p), three[v].id, 0.123456);
     codec_encode(&f.arena, &message(&f)->base, false, &data, &size);
     CHECK(size <= snapshot_bound(&f.model, 3, 1));
+    done(&f);
+}
+
+TEST(unit_snapshot, a_report_of_one_cell_tells_who_is_best_with_all_that_is_wrong_at_once)
+{
+    struct fixture f = fixture(":memory:");
+
+    f.model.belief = BELIEF_DEFAULTS;
+    model_complete(&f.model, &variants);
+    for (int i = 0; i < 60; i++)
+        learn(&f, i, i % 2 ? "kfz/morning" : "it/morning", three[i % 3].id, (i % 3) * 0.2 + (i % 5) * 0.1 - 0.3);
+    for (enum belief_model model = MODEL_BETA; model <= MODEL_LINEAR; model++) {
+        f.model.belief.model = model;
+        const BanditStatsReply *one = ask(&f, "kfz", "morning", true), *other = ask(&f, "kfz", "morning", false), *all = ask(&f, "kfz", "", true);
+        double sum = 0;
+        for (size_t i = 0; i < one->n_variants; i++) {
+            sum += one->variants[i]->value->probability_best_joint;
+            CHECK_NEAR(one->variants[i]->value->probability_best_joint, one->variants[i]->value->probability_best, 0.05);
+            CHECK(other->variants[i]->value->probability_best_joint == 0 && all->variants[i]->value->probability_best_joint == 0);
+        }
+        CHECK_NEAR(sum, 1, 1e-9);
+    }
     done(&f);
 }

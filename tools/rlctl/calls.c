@@ -108,10 +108,22 @@ int verb_amend(struct ctl *ctl)
 
 /* --- stats, replay, bandit ---------------------------------------------------------------------------------------------------------- */
 
+/* Of a report of one cell only. */
+static bool has_joint(const BanditStatsReply *r)
+{
+    for (size_t i = 0; i < r->n_variants; i++)
+        if (r->variants[i]->value->probability_best_joint > 0)
+            return true;
+    return false;
+}
+
 static void print_learned(struct ctl *ctl, const BanditStatsReply *r)
 {
+    bool jointly = has_joint(r);
+
     printf("cell %s   model %s   policy %s   exploration %.3g\n\n", r->cell[0] ? r->cell : "all", r->model, r->version, r->exploration_rate);
-    printf("%-6s %8s %8s %9s %9s  %-8s %-30s %-18s %-8s %s\n", "", "pulls", "mean", "alpha", "beta", "best", "", "95 % interval", "borrowed", "rated");
+    printf("%-6s %8s %8s %9s %9s  %-8s %-30s %-18s %-8s %s%s\n", "", "pulls", "mean", "alpha", "beta", "best", "", "95 % interval", "borrowed", "rated",
+           jointly ? "    jointly best" : "");
     for (size_t i = 0; i < r->n_variants; i++) {
         const BanditArmStats *s = r->variants[i]->value;
         if (s->suppressed) {
@@ -119,9 +131,12 @@ static void print_learned(struct ctl *ctl, const BanditStatsReply *r)
             continue;
         }
         const double *in = s->n_interval == 2 ? s->interval : (const double[]){-1, 1};
-        printf("%-6s %8lld %+8.4f %9.4f %9.4f  %5.1f %%  %-30s %+.3f .. %+.3f   %-8.1f %.1f %%\n", r->variants[i]->key, (long long)s->pulls, s->mean_reward,
+        printf("%-6s %8lld %+8.4f %9.4f %9.4f  %5.1f %%  %-30s %+.3f .. %+.3f   %-8.1f %.1f %%", r->variants[i]->key, (long long)s->pulls, s->mean_reward,
                s->alpha, s->beta, 100 * s->probability_best, ctl_bar(ctl, s->probability_best), in[0], in[1], s->n_borrowed,
                100 * s->response_rate);
+        if (jointly)
+            printf("   %5.1f %%", 100 * s->probability_best_joint);
+        puts("");
     }
 }
 
