@@ -27,6 +27,7 @@ struct variation {
     double caution;     /* another exploration.caution */
     bool reckless;      /* none */
     bool gaussian;      /* each (cell, arm) by itself */
+    double half_life;   /* days after which an outcome counts half; 0: it always counts */
 };
 
 struct product {
@@ -133,6 +134,21 @@ static bool restart(struct product *p)
     return count > 0;
 }
 
+/* As the bandit's sums under bandit.half_life_days: the age of a bucket is that of its first hour. */
+static void age(struct product *p)
+{
+    memset(p->own, 0, p->pairs * sizeof *p->own);
+    p->counted = 0;
+    for (size_t i = 0; i < p->bucket_count; i++) {
+        double w = exp2(-(double)(p->hour - p->starts[i]) / HOURS_A_DAY / p->variation->half_life);
+        for (size_t k = 0; k < p->pairs; k++) {
+            const struct moments *m = &bucket(p, i)[k];
+            merge(&p->own[k], &(struct moments){w * m->n, w * m->sum, w * m->sum_sq});
+            p->counted += w * m->n;
+        }
+    }
+}
+
 static void turn_hour(struct product *p, long hour)
 {
     if (!p->variation->no_detector && !p->variation->told && restart(p))
@@ -140,6 +156,8 @@ static void turn_hour(struct product *p, long hour)
     p->hour = hour;
     fold(p);
     open_bucket(p, hour);
+    if (p->variation->half_life > 0)
+        age(p);
 }
 
 /* ---- beliefs and choices
@@ -316,6 +334,10 @@ const struct algorithm lab_product_algorithms[] = {
     PRODUCT("default, caution 0", "the same sharpening without exploration.caution", .reckless = true),
     PRODUCT("default, cautious .1", "the same with exploration.caution 0.1", .caution = 0.1),
     PRODUCT("default, delta .01", "the same with a detector of fifty times the false alarms", .nervous = true),
+    PRODUCT("default, half-life 30 d", "the same with bandit.half_life_days 30", .half_life = 30),
+    PRODUCT("default, half-life 10 d", "the same with bandit.half_life_days 10", .half_life = 10),
+    PRODUCT("default, half-life 3 d", "the same with bandit.half_life_days 3", .half_life = 3),
+    PRODUCT("default, half-life 1 d", "the same with bandit.half_life_days 1", .half_life = 1),
     PRODUCT("default, gaussian", "the same with the model gaussian, which shares no strength", .gaussian = true),
     {0},
 };
