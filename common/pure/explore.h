@@ -2,8 +2,8 @@
 /* explore.h - from what is believed of the variants of one cell to the shares w that allocation starts from.
  *
  * w is not the probability of being best: it is that probability under a posterior made narrower (sharpness), less so for
- * variants that were rarely served (widening).  Chapelle & Li 2011, section 3 ("posterior reshaping"); the widening has the form
- * of MOSS (Audibert & Bubeck 2009). */
+ * variants that were rarely served (widening), with a small share for the one that an unlucky start may have shut out (caution).
+ * Chapelle & Li 2011, section 3 ("posterior reshaping"); the widening has the form of MOSS (Audibert & Bubeck 2009). */
 #ifndef RL_EXPLORE_H
 #define RL_EXPLORE_H
 
