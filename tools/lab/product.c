@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* product.c - `default`: what the product does, with the settings it ships, whatever the experiment.
  *
- * Sums in buckets of the simulated hour (hours older than 72 fold into days, as in the bandit's table), model and allocation from
- * belief.h and explore.h at their defaults, changes and restarts from detect.h at each full hour.
+ * Moments by the simulated hour from hours.h, model and allocation from belief.h and explore.h at their defaults, changes and restarts
+ * from detect.h at each full hour.
  * Beliefs are computed anew when outcomes came in: the bandit does so ten times a second.  In a capped case the guard's
  * caps and floor stand between w and the choice; then p is computed by quadrature, else the choice is a draw from the same
  * distribution. */
@@ -11,11 +11,11 @@
 #include <string.h>
 
 #include "allocate.h"
-#include "detect.h"
 #include "explore.h"
+#include "hours.h"
 #include "lab.h"
 
-enum { HOURS_KEPT = 72, HOURS_A_DAY = 24, NEW_CALLS = 20, CAP_NEW = 0, CAP_UNCERTAIN = 1, REFRESH_WIDE = 25, WIDE = 100 };
+enum { NEW_CALLS = 20, CAP_NEW = 0, CAP_UNCERTAIN = 1, REFRESH_WIDE = 25, WIDE = 100 };
 
 /* A variation of the default that is shown beside it. */
 struct variation {
@@ -37,77 +37,16 @@ struct product {
     struct explore_settings explore;
     struct belief_data data;
     struct belief_fit fit;
-    struct moments *own;        /* [cell][arm]: all that counts */
-    struct moments *buckets;    /* [bucket][cell][arm], in the order of time */
-    long *starts;               /* [bucket]: its first hour */
-    size_t bucket_count, pairs;
+    struct hours hours;
+    size_t pairs;
     int *context;               /* [cell][field] */
     struct arena beliefs_arena, work;
     struct belief *beliefs;     /* [cell][arm]; NULL: to be computed */
     double *w;                  /* [cell][arm], capped only; negative: to be computed */
-    double counted;             /* outcomes in `own` */
     long calls, computed_at;    /* outcomes ever, and when beliefs were computed */
-    long step, hour;            /* of the last choice */
-    long *from;                 /* [cell][arm]: the first step that counts */
+    long step;                  /* of the last choice */
     bool *known;                /* [step]: as the ledger knows its calls, so that nothing counts twice */
 };
-
-/* ---- the table
- * -----------------------------------------------------------------------------------------------------------------------------
- */
-
-static struct moments *bucket(struct product *p, size_t i) { return p->buckets + i * p->pairs; }
-
-static void merge(struct moments *into, const struct moments *m)
-{
-    into->n += m->n;
-    into->sum += m->sum;
-    into->sum_sq += m->sum_sq;
-}
-
-/* Hours that have become old, by the day. */
-static void fold(struct product *p)
-{
-    size_t kept = 0;
-
-    for (size_t i = 0; i < p->bucket_count; i++) {
-        bool old = p->starts[i] < p->hour - HOURS_KEPT,
-             same = kept && p->starts[i] / HOURS_A_DAY == p->starts[kept - 1] / HOURS_A_DAY;
-        if (old && same) {
-            for (size_t k = 0; k < p->pairs; k++)
-                merge(&bucket(p, kept - 1)[k], &bucket(p, i)[k]);
-            continue;
-        }
-        memmove(bucket(p, kept), bucket(p, i), p->pairs * sizeof *p->buckets);
-        p->starts[kept++] = p->starts[i];
-    }
-    p->bucket_count = kept;
-}
-
-static void open_bucket(struct product *p, long hour)
-{
-    size_t n = p->bucket_count + 1;
-
-    p->buckets = xrealloc(p->buckets, n * p->pairs * sizeof *p->buckets);
-    p->starts = xrealloc(p->starts, n * sizeof *p->starts);
-    memset(bucket(p, n - 1), 0, p->pairs * sizeof *p->buckets);
-    p->starts[n - 1] = hour;
-    p->bucket_count = n;
-}
-
-/* What came before the step no longer counts, and will not if it comes late. */
-static void forget(struct product *p, size_t pair, long from)
-{
-    p->from[pair] = from > p->from[pair] ? from : p->from[pair];
-    p->counted -= p->own[pair].n;
-    p->own[pair] = (struct moments){0};
-    for (size_t i = 0; i < p->bucket_count; i++) {
-        if (p->starts[i] * p->setting.steps_per_hour < from)
-            bucket(p, i)[pair] = (struct moments){0};
-        merge(&p->own[pair], &bucket(p, i)[pair]);
-    }
-    p->counted += p->own[pair].n;
-}
 
 /* ---- change
  * --------------------------------------------------------------------------------------------------------------------------------
@@ -122,42 +61,18 @@ static bool restart(struct product *p)
 {
     struct detect_settings settings = {.delta = p->variation->nervous ? 50 * false_alarms : false_alarms,
                                        .variance = belief_variance(&p->belief_settings, &p->data)};
-    struct detect_table table = {
-        .hours = p->bucket_count, .cells = p->setting.cells, .variants = p->setting.arms, .own = p->buckets};
     struct found found[DETECT_MOST];
-    size_t count = detect_restarts(&settings, &table, found);
 
-    for (size_t i = 0; i < count; i++)
-        for (size_t pair = 0; pair < p->pairs; pair++)
-            if (detect_touches(&found[i], pair / p->setting.arms, pair % p->setting.arms))
-                forget(p, pair, p->starts[found[i].change.since] * p->setting.steps_per_hour);
-    return count > 0;
-}
-
-/* As the bandit's sums under bandit.half_life_days: the age of a bucket is that of its first hour. */
-static void age(struct product *p)
-{
-    memset(p->own, 0, p->pairs * sizeof *p->own);
-    p->counted = 0;
-    for (size_t i = 0; i < p->bucket_count; i++) {
-        double w = exp2(-(double)(p->hour - p->starts[i]) / HOURS_A_DAY / p->variation->half_life);
-        for (size_t k = 0; k < p->pairs; k++) {
-            const struct moments *m = &bucket(p, i)[k];
-            merge(&p->own[k], &(struct moments){w * m->n, w * m->sum, w * m->sum_sq});
-            p->counted += w * m->n;
-        }
-    }
+    return hours_restart(&p->hours, &settings, found) > 0;
 }
 
 static void turn_hour(struct product *p, long hour)
 {
     if (!p->variation->no_detector && !p->variation->told && restart(p))
         p->beliefs = NULL;
-    p->hour = hour;
-    fold(p);
-    open_bucket(p, hour);
+    hours_turn(&p->hours, hour);
     if (p->variation->half_life > 0)
-        age(p);
+        hours_age(&p->hours, p->variation->half_life);
 }
 
 /* ---- beliefs and choices
@@ -168,7 +83,7 @@ static void believe(struct product *p)
 {
     if (p->beliefs && (p->calls == p->computed_at || (p->pairs >= WIDE && p->calls < p->computed_at + REFRESH_WIDE)))
         return;
-    if (belief_fit_due(&p->fit, p->counted)) {
+    if (belief_fit_due(&p->fit, p->hours.counted)) {
         belief_fit(&p->belief_settings, &p->data, &p->fit, &p->work);
         arena_reset(&p->work);
     }
@@ -185,7 +100,7 @@ static uint8_t group_of(const struct product *p, size_t arm)
     struct moments all = {0};
 
     for (size_t i = arm; i < p->pairs; i += p->setting.arms)
-        merge(&all, &p->own[i]);
+        all = (struct moments){all.n + p->hours.own[i].n, all.sum + p->hours.own[i].sum, all.sum_sq + p->hours.own[i].sum_sq};
     if (arm == 0)
         return GROUP_NONE;
     if (all.n < NEW_CALLS)
@@ -218,7 +133,7 @@ static size_t choose(void *learner, long step, size_t cell, struct rng *rng)
     long hour = step / p->setting.steps_per_hour;
 
     p->step = step;
-    if (hour != p->hour)
+    if (hour != p->hours.now)
         turn_hour(p, hour);
     believe(p);
     if (p->setting.capped)
@@ -233,16 +148,10 @@ static void learn(void *learner, const struct outcome *o)
     struct product *p = learner;
     double r = 2 * o->x - 1;
     struct moments m = {1, r, r * r};
-    size_t pair = o->cell * p->setting.arms + o->arm, at = p->bucket_count - 1;
 
-    if (p->known[o->step] || o->step < p->from[pair])
+    if (p->known[o->step] || !hours_add(&p->hours, o->step, o->cell * p->setting.arms + o->arm, &m))
         return;
     p->known[o->step] = true;
-    while (at > 0 && p->starts[at] > o->step / p->setting.steps_per_hour)
-        at--;
-    merge(&bucket(p, at)[pair], &m);
-    merge(&p->own[pair], &m);
-    p->counted++;
     p->calls++;
 }
 
@@ -251,7 +160,7 @@ static void replaced(void *learner, size_t arm)
     struct product *p = learner;
 
     for (size_t pair = arm; pair < p->pairs; pair += p->setting.arms)
-        forget(p, pair, p->step + 1);
+        hours_forget(&p->hours, pair, p->step + 1);
     p->beliefs = NULL;
 }
 
@@ -263,7 +172,7 @@ static void describe(struct product *p)
     const struct setting *s = &p->setting;
     size_t times = s->cells / s->profiles;
 
-    p->data = (struct belief_data){.cells = s->cells, .variants = s->arms, .own = p->own};
+    p->data = (struct belief_data){.cells = s->cells, .variants = s->arms, .own = p->hours.own};
     if (s->cells > 1) {
         p->context = xcalloc(2 * s->cells, sizeof *p->context);
         for (size_t cell = 0; cell < s->cells; cell++) {
@@ -293,13 +202,11 @@ static void *create(const void *rule, const struct setting *setting)
     if (p->variation->plain)
         p->explore.sharpness = 1, p->explore.widening = 0, p->explore.caution = 0;
     p->pairs = setting->cells * setting->arms;
-    p->own = xcalloc(p->pairs, sizeof *p->own);
+    hours_init(&p->hours, setting->cells, setting->arms, setting->steps_per_hour);
     p->w = xcalloc(p->pairs, sizeof *p->w);
-    p->from = xcalloc(p->pairs, sizeof *p->from);
     p->known = xcalloc((size_t)setting->horizon, sizeof *p->known);
     p->step = -1;
     describe(p);
-    open_bucket(p, 0);
     return p;
 }
 
@@ -309,11 +216,8 @@ static void destroy(void *learner)
 
     arena_done(&p->beliefs_arena);
     arena_done(&p->work);
-    free(p->own);
+    hours_done(&p->hours);
     free(p->w);
-    free(p->buckets);
-    free(p->starts);
-    free(p->from);
     free(p->known);
     free(p->context);
     free(p);
