@@ -10,7 +10,7 @@
  * --------------------------------------------------------------------------------------------------------------------------------
  */
 
-static void append(struct restarts *r, const struct restart *restart)
+void restarts_append(struct restarts *r, const struct restart *restart)
 {
     r->items = xrealloc(r->items, (r->count + 1) * sizeof *r->items);
     r->items[r->count++] = *restart;
@@ -34,7 +34,7 @@ enum status restarts_load(struct store *store, const char *version, struct resta
         struct restart r = {.level = (enum detect_level)query_int(q, 0), .from = query_int(q, 3), .evidence = query_real(q, 4)};
         snprintf(r.cell, sizeof r.cell, "%s", query_text(q, 1));
         snprintf(r.variant, sizeof r.variant, "%s", query_text(q, 2));
-        append(ret, &r);
+        restarts_append(ret, &r);
     }
     return status;
 }
@@ -56,7 +56,7 @@ enum status restarts_add(struct store *store, const char *version, const struct 
     query_bind_real(q, 9, r->after);
     enum status status = query_run(q, NULL);
     if (status == STATUS_OK)
-        append(restarts, r);
+        restarts_append(restarts, r);
     return status;
 }
 
@@ -82,9 +82,9 @@ const int64_t *restarts_from(const struct restarts *r, const struct grid *g, str
  * ------------------------------------------------------------------------------------------------------------------------------
  */
 
-static struct restart restart_of(const struct found *f, const struct grid *g, const struct history *history)
+struct restart restart_of(const struct found *f, const struct grid *g, int64_t from)
 {
-    struct restart r = {.level = f->level, .from = history->hours[f->change.since], .evidence = f->change.evidence,
+    struct restart r = {.level = f->level, .from = from, .evidence = f->change.evidence,
                         .before = f->change.before, .after = f->change.after};
 
     if (f->level == DETECT_ARM || f->level == DETECT_CELL)
@@ -103,7 +103,7 @@ size_t restarts_find(const struct ledger *ledger, const struct grid *g, const st
     size_t count = detect_restarts(settings, &history.table, found);
 
     for (size_t i = 0; i < count; i++)
-        ret[i] = restart_of(&found[i], g, &history);
+        ret[i] = restart_of(&found[i], g, history.hours[found[i].change.since]);
     arena_done(&arena);
     return count;
 }

@@ -25,12 +25,18 @@ struct restarts {
 enum status restarts_load(struct store *store, const char *version, struct restarts *ret) MUST_CHECK;
 void restarts_done(struct restarts *restarts);
 
+/* In memory only. */
+void restarts_append(struct restarts *restarts, const struct restart *restart);
+
 /* In a transaction; `now` in unix seconds. */
 enum status restarts_add(struct store *store, const char *version, const struct restart *restart, int64_t now,
                          struct restarts *restarts) MUST_CHECK;
 
 /* [cell][variant] of the grid: the hour from which sums count; NULL when there are no restarts. */
 const int64_t *restarts_from(const struct restarts *restarts, const struct grid *grid, struct arena *arena);
+
+/* What was found in a table of this grid, by name; `from`: unix hour. */
+struct restart restart_of(const struct found *found, const struct grid *grid, int64_t from);
 
 /* The changes after the restarts so far (detect.h), in the order in which they are to be added; returns how many. */
 size_t restarts_find(const struct ledger *ledger, const struct grid *grid, const struct restarts *restarts,

@@ -14,8 +14,9 @@
 
 #include "environments.h"
 #include "rng.h"
+#include "svg.h"
 
-enum { LAB_POINTS = 50, LAB_VARIANTS = ENVIRONMENT_VARIANTS, LAB_ENTRIES = 16 };
+enum { LAB_POINTS = SVG_POINTS, LAB_VARIANTS = ENVIRONMENT_VARIANTS, LAB_ENTRIES = 16 };
 
 /* ---- worlds
  * -------------------------------------------------------------------------------------------------------------------------------

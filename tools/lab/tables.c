@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tables.c - results as text, as JSON and as CSV. */
+/* tables.c - results as text, as JSON, as CSV and as a picture. */
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <jansson.h>
 
+#include "arena.h"
 #include "lab.h"
 
 /* Shares with four digits, small regrets with one, large ones with none. */
@@ -53,6 +55,39 @@ void lab_print_json(const struct result *results, size_t count)
     puts(text);
     free(text);
     json_decref(list);
+}
+
+/* How many results belong to the case of the first. */
+static size_t case_size(const struct result *results, size_t count)
+{
+    size_t n = 1;
+
+    while (n < count && results[n].c == results->c)
+        n++;
+    return n;
+}
+
+bool lab_write_svg(const char *path, const struct result *results, size_t count)
+{
+    struct svg_curve *curves = xcalloc(count, sizeof *curves);
+    struct svg_panel *panels = xcalloc(count, sizeof *panels);
+    size_t panel_count = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        curves[i].name = results[i].entry->algorithm;
+        memcpy(curves[i].at, results[i].curve, sizeof curves[i].at);
+        memcpy(curves[i].half, results[i].curve_half, sizeof curves[i].half);
+    }
+    for (size_t i = 0, n; i < count; i += n) {
+        const struct lab_case *c = results[i].c;
+        n = case_size(results + i, count - i);
+        panels[panel_count++] = (struct svg_panel){.id = c->id, .name = c->name, .steps = (double)c->horizon, .curves = curves + i, .count = n,
+                                                   .below = "steps; cumulative regret, mean and 95 % interval"};
+    }
+    bool ok = svg_write(path, panels, panel_count);
+    free(curves);
+    free(panels);
+    return ok;
 }
 
 bool lab_write_csv(const char *path, const struct result *results, size_t count)

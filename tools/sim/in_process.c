@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* in_process.c - the loop of the five services without bus and disk: the same pure cores, a snapshot every few calls, millions of calls.
  *
- * Ratings come with the report of the call here.  A report is learned once however often it comes, as the ledger would. */
+ * Ratings come with the report of the call here.  A report is learned once however often it comes, as the ledger would.  The clock is
+ * that of the calls: so many of them are an hour, and at its end changes are looked for, as the bandit does. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,8 +10,11 @@
 
 #include "allocate.h"
 #include "decide.h"
+#include "hours.h"
 #include "sim.h"
 #include "snapshot.h"
+
+enum { HOURS_A_DAY = 24, SECONDS_AN_HOUR = 3600 };
 
 struct loop {
     struct sim *sim;
@@ -18,6 +22,9 @@ struct loop {
     struct prior prior;
     struct belief_fit fit;
     struct stats *own, *all; /* [cell][variant], [variant] */
+    struct hours hours;      /* what of it the models learn from */
+    struct restarts restarts;
+    int64_t epoch;           /* hour 0 as unix hour */
     const char *cells[CALLER_CELLS]; /* names */
     struct policy policy;
     double *w; /* [cell][variant], the policy's */
@@ -38,7 +45,8 @@ struct loop {
 
 static struct grid grid_of(struct loop *l)
 {
-    return (struct grid){.version = l->model.reward_version, .cell_count = CALLER_CELLS, .variant_count = l->sim->variants.count, .cells = l->cells, .own = l->own, .all = l->all};
+    return (struct grid){.version = l->model.reward_version, .variants = &l->sim->variants, .cell_count = CALLER_CELLS, .cells = l->cells,
+                         .variant_count = l->sim->variants.count, .own = l->own, .all = l->all, .moments = l->hours.own};
 }
 
 /* What guard would say of the totals. */
@@ -69,7 +77,8 @@ static void limit(struct loop *l)
 /* The grid's cells come first. */
 static struct estimates believe(struct loop *l, const struct grid *grid)
 {
-    struct grid joined = prior_join(l->model.prior, grid, &(struct prior_age){0}, &l->arena);
+    struct prior_age age = {.half_life = l->model.half_life_days * HOURS_A_DAY, .now = l->epoch + l->hours.now, .restarts = &l->restarts};
+    struct grid joined = prior_join(l->model.prior, grid, &age, &l->arena);
 
     return estimate(&l->model, &joined, &l->fit, &l->arena);
 }
@@ -89,6 +98,35 @@ static void learn(struct loop *l)
     limit(l);
 }
 
+/* Changes of which the hours so far tell; false: none. */
+static bool look(struct loop *l, long number)
+{
+    struct grid grid = grid_of(l);
+    struct detect_settings settings = {.delta = l->model.change_delta, .variance = model_variance(&l->model, &grid, &l->arena)};
+    struct found found[DETECT_MOST];
+    size_t count = hours_restart(&l->hours, &settings, found);
+
+    for (size_t i = 0; i < count; i++) {
+        long since = (long)found[i].change.since;
+        struct restart restart = restart_of(&found[i], &grid, l->epoch + since / l->hours.calls_per_hour);
+        restarts_append(&l->restarts, &restart);
+        sim_note_restart(l->sim, &(struct sim_restart){.call = number, .since = since, .what = restart});
+    }
+    return count > 0;
+}
+
+/* What is said after a look is what follows from it. */
+static void turn_hour(struct loop *l, long number)
+{
+    bool changed = l->model.change_delta > 0 && look(l, number);
+
+    hours_turn(&l->hours, number / l->hours.calls_per_hour);
+    if (l->model.half_life_days > 0)
+        hours_age(&l->hours, l->model.half_life_days);
+    if (changed)
+        learn(l);
+}
+
 static void learn_call(struct loop *l, long call)
 {
     struct sim *s = l->sim;
@@ -104,8 +142,11 @@ static void learn_call(struct loop *l, long call)
     s->learned++;
     reward_compute(&s->rules, &o->signals, &parts);
     struct stats add = stats_of_call(&o->signals, reward_to_micro(parts.total));
-    stats_add(&l->own[d->cell * s->variants.count + d->variant], &add);
+    struct moments moments = stats_moments(&add);
+    size_t pair = d->cell * s->variants.count + d->variant;
+    stats_add(&l->own[pair], &add);
     stats_add(&l->all[d->variant], &add);
+    hours_add(&l->hours, call, pair, &moments); /* of before a restart it is counted, and not believed */
 }
 
 /* What has left its window is on its way for the delay; what is due is learned. */
@@ -163,27 +204,49 @@ static bool take_prior(struct loop *l)
     if (prior_load(l->model.prior_path, &settings, &s->arena, &l->prior, &reason) != STATUS_OK)
         return fprintf(stderr, "rl-sim: %s\n", reason.text), false;
     l->model.prior = &l->prior;
+    l->epoch = l->prior.as_of / SECONDS_AN_HOUR + 1; /* it is from before the first call */
     return true;
+}
+
+/* The tables, empty. */
+static void open_loop(struct loop *l)
+{
+    struct sim *s = l->sim;
+    size_t count = s->variants.count, calls = (size_t)s->options.calls;
+
+    hours_init(&l->hours, CALLER_CELLS, count, s->options.calls_per_hour);
+    l->outcomes = xcalloc(calls, sizeof *l->outcomes);
+    l->reports = xcalloc(2 * calls, sizeof *l->reports);
+    l->own = arena_alloc(&s->arena, CALLER_CELLS * count * sizeof *l->own);
+    l->all = arena_alloc(&s->arena, count * sizeof *l->all);
+    l->w = arena_alloc(&s->arena, CALLER_CELLS * count * sizeof *l->w);
+    l->stages = arena_alloc(&s->arena, count * sizeof *l->stages);
+    for (size_t c = 0; c < CALLER_CELLS; c++)
+        l->cells[c] = arena_printf(&s->arena, "%s/%s", caller_profiles[c / CALLER_TIMES], caller_times[c % CALLER_TIMES]);
+    l->policy = (struct policy){.cell_count = CALLER_CELLS, .cells = l->cells, .w = l->w};
+}
+
+static void close_loop(struct loop *l)
+{
+    way_done(&l->way);
+    hours_done(&l->hours);
+    restarts_done(&l->restarts);
+    free(l->outcomes);
+    free(l->reports);
+    arena_done(&l->arena);
 }
 
 bool sim_in_process(struct sim *s)
 {
-    size_t count = s->variants.count;
     struct loop l = {.sim = s, .rng = rng_seed((uint64_t)s->options.seed + 1), .model = s->model, .way = sim_way(s)};
 
     if (!take_prior(&l))
         return false;
     model_complete(&l.model, &s->variants);
-    l.outcomes = xcalloc((size_t)s->options.calls, sizeof *l.outcomes);
-    l.reports = xcalloc(2 * (size_t)s->options.calls, sizeof *l.reports);
-    l.own = arena_alloc(&s->arena, CALLER_CELLS * count * sizeof *l.own);
-    l.all = arena_alloc(&s->arena, count * sizeof *l.all);
-    l.w = arena_alloc(&s->arena, CALLER_CELLS * count * sizeof *l.w);
-    l.stages = arena_alloc(&s->arena, count * sizeof *l.stages);
-    for (size_t c = 0; c < CALLER_CELLS; c++)
-        l.cells[c] = arena_printf(&s->arena, "%s/%s", caller_profiles[c / CALLER_TIMES], caller_times[c % CALLER_TIMES]);
-    l.policy = (struct policy){.cell_count = CALLER_CELLS, .cells = l.cells, .w = l.w};
+    open_loop(&l);
     for (long n = 0; n < s->options.calls; n++) {
+        if (n / l.hours.calls_per_hour != l.hours.now)
+            turn_hour(&l, n);
         if (n % s->options.refresh == 0)
             learn(&l);
         one_call(&l, n);
@@ -191,9 +254,6 @@ bool sim_in_process(struct sim *s)
     reports(&l, s->options.calls, true);
     learn(&l);
     conclude(&l);
-    way_done(&l.way);
-    free(l.outcomes);
-    free(l.reports);
-    arena_done(&l.arena);
+    close_loop(&l);
     return true;
 }

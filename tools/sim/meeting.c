@@ -52,6 +52,12 @@ void sim_note_limits(struct sim *s, long number, const struct limit_set *limits,
     }
 }
 
+void sim_note_restart(struct sim *s, const struct sim_restart *restart)
+{
+    s->restarts = xrealloc(s->restarts, (s->restart_count + 1) * sizeof *s->restarts);
+    s->restarts[s->restart_count++] = *restart;
+}
+
 static size_t best_overall(const struct callers *c)
 {
     size_t best = 0;
@@ -87,6 +93,8 @@ bool sim_run(struct sim *s)
                 ENVIRONMENT_VARIANTS, count);
         return false;
     }
+    if (s->options.in_process && !s->options.calls_per_hour)
+        s->options.calls_per_hour = HOUR_CALLS;
     callers_value(s->callers, &s->rules);
     s->spoiled = best_overall(s->callers);
     s->served = xcalloc((size_t)s->options.calls, sizeof *s->served);
@@ -103,5 +111,6 @@ void sim_done(struct sim *s)
 {
     callers_free(s->callers);
     free(s->served);
+    free(s->restarts);
     arena_done(&s->arena);
 }

@@ -8,7 +8,7 @@
 #include "sim.h"
 #include "utf8.h"
 
-enum { NAME_WIDTH = 29, BAR_WIDTH = 16, EXAMPLES = 3, POINTS = 500 };
+enum { NAME_WIDTH = 29, BAR_WIDTH = 16, EXAMPLES = 3 };
 
 static const char bar[] = "################";
 
@@ -198,6 +198,28 @@ static void print_safety(const struct sim *s)
     printf(" %zu blacklisted%s\n", blacklisted, s->exceeded ? "; A LIMIT WAS EXCEEDED" : "");
 }
 
+/* "kfz/morning", or what a level does not name. */
+static const char *named(const char *name) { return name[0] ? name : "-"; }
+
+static void print_restarts(struct sim *s)
+{
+    for (size_t i = 0; i < s->restart_count; i++) {
+        const struct sim_restart *r = &s->restarts[i];
+        printf("%s at call %-9s level %-7s  variant %-4s cell %-17s reward %+.2f -> %+.2f  evidence %.2f", i ? "                  " : " changes found    ",
+               thousands(s, (unsigned long long)r->call), detect_level_names[r->what.level], named(r->what.variant), named(r->what.cell), r->what.before,
+               r->what.after, r->what.evidence);
+        if (r->since >= 0)
+            printf("  since call %s", thousands(s, (unsigned long long)r->since));
+        printf("\n");
+    }
+    if (s->options.in_process && !(s->model.change_delta > 0))
+        printf(" changes           were not looked for: bandit.change_delta is 0\n");
+    else if (!s->restart_count)
+        printf(" changes           none was found%s\n", s->options.in_process ? "" : "; the bandit looks once an hour and at its start");
+    else
+        printf(" changes           %zu: what came before them no longer counts\n", s->restart_count);
+}
+
 static void print_text(struct sim *s)
 {
     print_head(s);
@@ -206,6 +228,10 @@ static void print_text(struct sim *s)
     if (s->options.drift)
         printf(" drift             after %s calls %s solved half of the problems less\n", thousands(s, (unsigned long long)s->options.calls / 2),
                s->variants.items[s->spoiled].id);
+    if (s->options.environment->swaps)
+        printf(" swap              after %s calls %s and %s had each other's tastes\n", thousands(s, (unsigned long long)s->options.calls / 2),
+               caller_profiles[0], caller_profiles[1]);
+    print_restarts(s);
     print_rewards(s);
     print_safety(s);
     if (!s->options.in_process)
@@ -233,11 +259,26 @@ static json_t *variants_json(const struct sim *s)
     return list;
 }
 
+static json_t *restarts_json(const struct sim *s)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < s->restart_count; i++) {
+        const struct sim_restart *r = &s->restarts[i];
+        json_t *since = r->since < 0 ? json_null() : json_integer(r->since);
+        json_array_append_new(list, json_pack("{s:I, s:s, s:s, s:s, s:o, s:f, s:f, s:f}", "call", (json_int_t)r->call, "level",
+                                              detect_level_names[r->what.level], "policy_variant", r->what.variant, "cell", r->what.cell, "since", since,
+                                              "mean_before", r->what.before, "mean_after", r->what.after, "evidence", r->what.evidence));
+    }
+    return list;
+}
+
 static void print_json(const struct sim *s)
 {
     long n = s->options.calls, part = tail_of(n);
-    json_t *root = json_pack("{s:s, s:I, s:I, s:f, s:f, s:o, s:f, s:f, s:f, s:f, s:b}", "environment", s->options.environment->name,
-                             "calls", (json_int_t)n, "lost", (json_int_t)s->lost, "regret",
+    json_t *root = json_pack("{s:s, s:I, s:I, s:I, s:o, s:f, s:f, s:o, s:f, s:f, s:f, s:f, s:b}", "environment", s->options.environment->name,
+                             "calls", (json_int_t)n, "lost", (json_int_t)s->lost, "calls_per_hour", (json_int_t)s->options.calls_per_hour,
+                             "restarts", restarts_json(s), "regret",
                              s->best_truth - (double)n * mean_truth(s, 0, n), "seconds", s->seconds, "variants", variants_json(s),
                              "first", mean_truth(s, 0, part), "last", mean_truth(s, n - part, n), "always_base", s->base_truth / (double)n,
                              "always_best", s->best_truth / (double)n, "sound", sim_sound(s));
@@ -262,26 +303,4 @@ void sim_report(struct sim *s)
         print_json(s);
     else
         print_text(s);
-}
-
-/* ---- CSV ----------------------------------------------------------------------------------------------------------------------------------- */
-
-bool sim_write_csv(const struct sim *s, const char *path)
-{
-    FILE *f = fopen(path, "w");
-    long every = s->options.calls > POINTS ? s->options.calls / POINTS : 1;
-    double regret = 0, base = 0;
-
-    if (!f)
-        return false;
-    fprintf(f, "environment,seed,calls,regret,regret_always_base\n");
-    for (long n = 0; n < s->options.calls; n++) {
-        const struct served *d = &s->served[n];
-        regret += (double)d->best - (double)d->truth;
-        base += (double)d->best - (double)d->base;
-        if ((n + 1) % every == 0)
-            fprintf(f, "%s,%ld,%ld,%.6g,%.6g\n", s->options.environment->name, s->options.seed, n + 1, regret, base);
-    }
-    bool failed = ferror(f);
-    return fclose(f) == 0 && !failed;
 }

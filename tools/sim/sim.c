@@ -19,7 +19,8 @@ extern const struct service reward_service, guard_service, bandit_service;
 
 static const char usage[] =
     "usage: rl-sim [--in-process] [--calls N] [--rate N] [--seed N] [--drift] [--chaos] [--name NAME] [--refresh N] [--json]\n"
-    "              [--environment NAME] [--lose P] [--duplicate P] [--reorder N] [--delay S] [--csv FILE]\n"
+    "              [--environment NAME] [--lose P] [--duplicate P] [--reorder N] [--delay S] [--calls-per-hour N]\n"
+    "              [--csv FILE] [--svg FILE]\n"
     "  --calls N      how many callers (20000; in process 100000)\n"
     "  --rate N       new calls a second over the bus (1000); 0: as fast as they are answered\n"
     "  --seed N       another world with other callers (2)\n"
@@ -35,7 +36,12 @@ static const char usage[] =
     "  --duplicate P  this share of the others is reported twice (0.01)\n"
     "  --reorder N    reports come in windows of N calls, shuffled\n"
     "  --delay S      reports come S seconds late; in process a second has --rate calls\n"
-    "  --csv FILE     cumulative regret, beside that of always serving base\n"
+    "  --calls-per-hour N  in process: the clock (40), at each of whose hours the detector of changes looks, as the bandit does.\n"
+    "                 Over the bus the clock is the real one, and the bandit looks once an hour and at its start: a run of minutes is\n"
+    "                 one hour, in which no change can be found.  With N calls end as if they had come at that pace until now; then\n"
+    "                 the bandit finds changes at its next look, soon under --chaos, else when ./rl demo stats starts the stack again\n"
+    "  --csv FILE     cumulative regret, beside that of always serving base, and how often a change was found\n"
+    "  --svg FILE     the same as a picture\n"
     "The bus is found as every program finds it: RL_NATS_PORT, RL_DATA_DIR, RL_SUBJECT_PREFIX.\n";
 
 /* ---- the process ------------------------------------------------------------------------------------------------------------------------- */
@@ -98,20 +104,24 @@ static bool parse(struct sim_options *o, int argc, char **argv)
     static const struct option options[] = {{"calls", 1, NULL, 'c'}, {"rate", 1, NULL, 'r'}, {"seed", 1, NULL, 's'}, {"refresh", 1, NULL, 'f'},
                                             {"name", 1, NULL, 'n'}, {"in-process", 0, NULL, 'i'}, {"chaos", 0, NULL, 'k'}, {"drift", 0, NULL, 'd'},
                                             {"json", 0, NULL, 'j'}, {"environment", 1, NULL, 'e'}, {"lose", 1, NULL, 'l'},
-                                            {"duplicate", 1, NULL, 'u'}, {"reorder", 1, NULL, 'w'}, {"delay", 1, NULL, 'y'}, {"csv", 1, NULL, 'v'}, {0}};
-    long *const numbers[] = {['c'] = &o->calls, ['r'] = &o->rate, ['s'] = &o->seed, ['f'] = &o->refresh, ['w'] = &o->reorder, ['y'] = &o->delay};
+                                            {"duplicate", 1, NULL, 'u'}, {"reorder", 1, NULL, 'w'}, {"delay", 1, NULL, 'y'}, {"csv", 1, NULL, 'v'},
+                                            {"svg", 1, NULL, 'g'}, {"calls-per-hour", 1, NULL, 'h'}, {0}};
+    long *const numbers[] = {['c'] = &o->calls, ['r'] = &o->rate, ['s'] = &o->seed, ['f'] = &o->refresh, ['w'] = &o->reorder, ['y'] = &o->delay,
+                             ['h'] = &o->calls_per_hour};
     double *const shares[] = {['l'] = &o->lost, ['u'] = &o->duplicated};
     bool *const flags[] = {['i'] = &o->in_process, ['k'] = &o->chaos, ['d'] = &o->drift, ['j'] = &o->json};
     int c;
 
     while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        if (c == '?' || (strchr("crsfwy", c) && !number(optarg, numbers[c])) || (strchr("lu", c) && !share(optarg, shares[c])) ||
+        if (c == '?' || (strchr("crsfwyh", c) && !number(optarg, numbers[c])) || (strchr("lu", c) && !share(optarg, shares[c])) ||
             (c == 'e' && !environment(optarg, &o->environment)))
             return false;
         if (c == 'n')
             o->name = optarg;
         else if (c == 'v')
             o->csv = optarg;
+        else if (c == 'g')
+            o->svg = optarg;
         else if (strchr("ikdj", c))
             *flags[c] = true;
     }
@@ -120,6 +130,16 @@ static bool parse(struct sim_options *o, int argc, char **argv)
     if (o->in_process && o->chaos)
         return fputs("rl-sim: --chaos kills services, and --in-process has none\n", stderr), false;
     return optind == argc && o->refresh > 0 && o->name[0] && strlen(o->name) < 64;
+}
+
+typedef bool writes(const struct sim *sim, const char *path);
+
+static bool written(const struct sim *s, writes *write, const char *path)
+{
+    if (!path || write(s, path))
+        return true;
+    fprintf(stderr, "rl-sim: %s: %s\n", path, strerror(errno));
+    return false;
 }
 
 int main(int argc, char **argv)
@@ -134,11 +154,8 @@ int main(int argc, char **argv)
         return fprintf(stderr, "rl-sim: %s\n", reason.text), EX_CONFIG;
     if (sim_run(&s)) {
         sim_report(&s);
-        code = sim_sound(&s) ? 0 : 1;
-        if (s.options.csv && !sim_write_csv(&s, s.options.csv)) {
-            fprintf(stderr, "rl-sim: %s: %s\n", s.options.csv, strerror(errno));
-            code = 1;
-        }
+        bool csv = written(&s, sim_write_csv, s.options.csv), svg = written(&s, sim_write_svg, s.options.svg);
+        code = csv && svg && sim_sound(&s) ? 0 : 1;
     }
     sim_done(&s);
     return code;

@@ -8,22 +8,25 @@
 #include "config.h"
 #include "model.h"
 #include "msg.h"
+#include "restarts.h"
 #include "rules.h"
 #include "variants.h"
 #include "way.h"
 #include "wiring.h"
 
+enum { HOUR_CALLS = 40 };
 enum { LIMIT_NEW, LIMIT_UNCERTAIN, LIMIT_PAROLE, LIMIT_COUNT }; /* as guard_group */
 
 struct sim_options {
     long calls, rate; /* rate: calls a second over the bus; 0: as fast as they are answered */
     long refresh;     /* in process: calls between two snapshots */
+    long calls_per_hour; /* of the simulated clock; 0: in process HOUR_CALLS, over the bus calls end when they do */
     long seed;
     double lost, duplicated; /* of the reports of calls */
     long reorder, delay;     /* window in calls; seconds, in process of `rate` calls each */
     bool in_process, chaos, drift, json;
     const struct environment *environment;
-    const char *csv;         /* NULL: none */
+    const char *csv, *svg;   /* NULL: none */
     const char *name; /* call ids are <name>-<number> */
 };
 
@@ -45,6 +48,13 @@ struct verdict_line {
     Stage stage;
 };
 
+/* The world changed, as the system saw it. */
+struct sim_restart {
+    long call;   /* as many calls there had been when it was found */
+    long since;  /* the first call that still counts; -1: not known */
+    struct restart what;
+};
+
 struct sim {
     struct sim_options options;
     struct arena arena;
@@ -60,6 +70,8 @@ struct sim {
     struct verdict_line *lines;    /* [variants.count] */
     bool exceeded;                 /* the probabilities of a decision were above a cap */
     double seconds;
+    struct sim_restart *restarts; /* in the order in which they were found */
+    size_t restart_count;
     uint64_t lost, repeated;       /* reports that never came; that came again, and changed nothing (in process) */
 
     /* Over the bus only. */
@@ -76,6 +88,8 @@ size_t sim_arrive(struct sim *sim, long number, struct rng *rng);
 /* Counts also what always base and always the best would have got. */
 void sim_serve(struct sim *sim, long number, size_t variant);
 
+void sim_note_restart(struct sim *sim, const struct sim_restart *restart);
+
 /* Notes which limits the decision was under, and whether it kept them; p and group by variant. */
 struct limit_set;
 void sim_note_limits(struct sim *sim, long number, const struct limit_set *limits, const double *p);
@@ -89,6 +103,7 @@ bool sim_conclude(struct sim *sim, struct client *operator); /* the part of it t
 
 void sim_report(struct sim *sim);       /* for people, or as one line of JSON */
 bool sim_write_csv(const struct sim *sim, const char *path); /* cumulative regret; false: errno says why */
+bool sim_write_svg(const struct sim *sim, const char *path); /* the same as a picture */
 uint64_t sim_reports(const struct sim *sim); /* calls whose report was not lost */
 struct way sim_way(const struct sim *sim);
 bool sim_sound(const struct sim *sim);  /* no cap was exceeded, each call counts once */
