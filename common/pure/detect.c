@@ -55,14 +55,17 @@ struct change detect_change(const struct detect_settings *s, const struct moment
     assert(s->delta > 0 && s->delta < 1 && s->variance > 0);
     for (size_t i = 0; i < count; i++)
         add(&all, &buckets[i]);
-    double threshold = log(3 * pow(fmax(1, all.n), 1.5) / s->delta), one = scatter(&all);
+    double threshold = log(3 * pow(fmax(1, all.n), 1.5) / s->delta), one = scatter(&all),
+           enough = (b + one / 2) * exp(-threshold / (prior_strength + all.n / 2)); /* above it no logarithm is needed: most borders are */
     for (size_t i = 0; i + 1 < count; i++) {
         add(&before, &buckets[i]);
         struct moments after = {all.n - before.n, all.sum - before.sum, all.sum_sq - before.sum_sq};
         if (!(before.n > 0) || !(after.n > 0) || !(buckets[i + 1].n > 0))
             continue;
-        double two = fmin(one, scatter(&before) + scatter(&after)),
-               glr = (prior_strength + all.n / 2) * log((b + one / 2) / (b + two / 2));
+        double two = fmin(one, scatter(&before) + scatter(&after));
+        if (b + two / 2 > enough * (1 + 1e-9))
+            continue;
+        double glr = (prior_strength + all.n / 2) * log((b + one / 2) / (b + two / 2));
         if (glr - threshold > best.evidence && !by_chance(s, &all, &before, &after))
             best = (struct change){.found = true, .since = i + 1, .evidence = glr - threshold, .explained = one - two,
                                    .before = mean(&before), .after = mean(&after)};
@@ -73,18 +76,16 @@ struct change detect_change(const struct detect_settings *s, const struct moment
 /* --- the series of four levels
  * ------------------------------------------------------------------------------------------------------------ */
 
-static const struct moments *at(const struct detect_table *t, size_t hour, size_t cell, size_t variant)
+/* [cell][variant]: over all hours, row by row as they lie in memory. */
+static struct moments *over_hours(const struct detect_table *t, struct arena *arena)
 {
-    return &t->own[(hour * t->cells + cell) * t->variants + variant];
-}
-
-static struct moments over_hours(const struct detect_table *t, size_t cell, size_t variant)
-{
-    struct moments sum = {0, 0, 0};
+    size_t pairs = t->cells * t->variants;
+    struct moments *sums = arena_alloc(arena, pairs * sizeof *sums);
 
     for (size_t h = 0; h < t->hours; h++)
-        add(&sum, at(t, h, cell, variant));
-    return sum;
+        for (size_t i = 0; i < pairs; i++)
+            add(&sums[i], &t->own[h * pairs + i]);
+    return sums;
 }
 
 /* Rewards less `level`. */
@@ -93,41 +94,54 @@ static struct moments shifted(const struct moments *m, double level)
     return (struct moments){m->n, m->sum - m->n * level, m->sum_sq - 2 * level * m->sum + m->n * level * level};
 }
 
-static bool within(enum detect_level level, bool same_cell, bool same_variant)
+static bool names_cell(enum detect_level level) { return level == DETECT_ARM || level == DETECT_CELL; }
+static bool names_variant(enum detect_level level) { return level == DETECT_ARM || level == DETECT_VARIANT; }
+
+/* What a level touches: cells and variants from the first to before the last. */
+struct block {
+    size_t cell, cells, variant, variants;
+};
+
+static struct block block_of(const struct detect_table *t, enum detect_level level, size_t cell, size_t variant)
 {
-    return (same_cell || level == DETECT_VARIANT || level == DETECT_ALL) &&
-           (same_variant || level == DETECT_CELL || level == DETECT_ALL);
+    return (struct block){.cell = names_cell(level) ? cell : 0, .cells = names_cell(level) ? cell + 1 : t->cells,
+                          .variant = names_variant(level) ? variant : 0, .variants = names_variant(level) ? variant + 1 : t->variants};
 }
 
-static struct moments over_all(const struct detect_table *t, enum detect_level level, size_t cell, size_t variant)
+static struct moments over_all(const struct detect_table *t, const struct moments *sums, const struct block *b)
 {
     struct moments sum = {0, 0, 0};
 
-    for (size_t c = 0; c < t->cells; c++)
-        for (size_t v = 0; v < t->variants; v++)
-            if (within(level, c == cell, v == variant)) {
-                struct moments own = over_hours(t, c, v);
-                add(&sum, &own);
-            }
+    for (size_t c = b->cell; c < b->cells; c++)
+        for (size_t v = b->variant; v < b->variants; v++)
+            add(&sum, &sums[c * t->variants + v]);
     return sum;
+}
+
+/* sums: over_hours. */
+static struct moments *series_of(const struct detect_table *t, const struct moments *sums, const struct block *b, struct arena *arena)
+{
+    struct moments *series = arena_alloc(arena, t->hours * sizeof *series), whole = over_all(t, sums, b);
+
+    for (size_t h = 0; h < t->hours; h++)
+        for (size_t c = b->cell; c < b->cells; c++)
+            for (size_t v = b->variant; v < b->variants; v++) {
+                size_t pair = c * t->variants + v;
+                const struct moments *own = &t->own[h * t->cells * t->variants + pair];
+                if (!(own->n > 0))
+                    continue;
+                struct moments m = shifted(own, mean(&sums[pair]) - mean(&whole));
+                add(&series[h], &m);
+            }
+    return series;
 }
 
 struct moments *detect_series(const struct detect_table *t, enum detect_level level, size_t cell, size_t variant,
                               struct arena *arena)
 {
-    struct moments *series = arena_alloc(arena, t->hours * sizeof *series), whole = over_all(t, level, cell, variant);
+    struct block b = block_of(t, level, cell, variant);
 
-    for (size_t c = 0; c < t->cells; c++)
-        for (size_t v = 0; v < t->variants; v++) {
-            if (!within(level, c == cell, v == variant))
-                continue;
-            struct moments own = over_hours(t, c, v);
-            for (size_t h = 0; h < t->hours && own.n > 0; h++) {
-                struct moments m = shifted(at(t, h, c, v), mean(&own) - mean(&whole));
-                add(&series[h], &m);
-            }
-        }
-    return series;
+    return series_of(t, over_hours(t, arena), &b, arena);
 }
 
 /* --- the search
@@ -136,19 +150,21 @@ struct moments *detect_series(const struct detect_table *t, enum detect_level le
 
 bool detect_touches(const struct found *f, size_t cell, size_t variant)
 {
-    return within(f->level, cell == f->cell, variant == f->variant);
+    return (!names_cell(f->level) || cell == f->cell) && (!names_variant(f->level) || variant == f->variant);
 }
 
 struct search {
     const struct detect_settings *settings;
     const struct detect_table *table;
-    struct arena arena; /* of one series */
-    struct found best;  /* so far, if best.change.found */
+    const struct moments *sums; /* over_hours of the table as it is */
+    struct arena arena;         /* of one series */
+    struct found best;          /* so far, if best.change.found */
 };
 
 static void look(struct search *s, enum detect_level level, size_t cell, size_t variant)
 {
-    const struct moments *series = detect_series(s->table, level, cell, variant, &s->arena);
+    struct block b = block_of(s->table, level, cell, variant);
+    const struct moments *series = series_of(s->table, s->sums, &b, &s->arena);
     struct change change = detect_change(s->settings, series, s->table->hours);
 
     if (change.found && (!s->best.change.found || change.explained > s->best.change.explained))
@@ -159,7 +175,9 @@ static void look(struct search *s, enum detect_level level, size_t cell, size_t 
 static bool search(struct search *s)
 {
     const struct detect_table *t = s->table;
+    struct arena sums = {0};
 
+    s->sums = over_hours(t, &sums);
     s->best = (struct found){.change.found = false};
     look(s, DETECT_ALL, 0, 0);
     for (size_t c = 0; t->cells > 1 && c < t->cells; c++)
@@ -168,6 +186,7 @@ static bool search(struct search *s)
         look(s, DETECT_VARIANT, 0, v);
     for (size_t i = 0; i < t->cells * t->variants; i++)
         look(s, DETECT_ARM, i / t->variants, i % t->variants);
+    arena_done(&sums);
     return s->best.change.found;
 }
 
