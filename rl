@@ -482,7 +482,7 @@ demo() {
   demo_settings
   case ${1:-} in
   --clean) demo_clean; echo "The demo's data is gone."; return ;;
-  -h | --help) die 64 "usage: ./rl demo [--chaos] [--drift] [--calls N] [--rate N] [--seed N] [--json] [--environment NAME] [--csv FILE] ... | --clean | VERB ...
+  -h | --help) die 64 "usage: ./rl demo [--chaos] [--drift] [--calls N] [--rate N] [--seed N] [--json] [--environment NAME] [--csv FILE] [--svg FILE] ... | --clean | VERB ...
   the rest: rl-sim --help" ;;
   -* | "") ;;
   *) demo_ask "$@"; return ;;
@@ -499,7 +499,7 @@ demo() {
   while [ "$n" -gt 0 ]; do # a file is named from where the caller is
     arg=$1 n=$((n - 1))
     shift
-    case $last=$arg in --csv=/*) ;; --csv=*) arg=$here/$arg ;; esac
+    case $last=$arg in --csv=/* | --svg=/*) ;; --csv=* | --svg=*) arg=$here/$arg ;; esac
     set -- "$@" "$arg"
     last=$arg
   done

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* simulation.c - rl-sim as a person starts it, without a bus. */
+/* simulation.c - rl-sim as a person starts it, without a bus and over one. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 
-#include "arena.h"
+#include "stack.h"
 #include "test.h"
 
 static int simulate(const char *options)
@@ -33,4 +35,55 @@ TEST(integration_simulation, rl_sim_runs_in_process_with_the_settings_of_the_ser
     CHECK(simulate("--calls 200") > 0);
     unsetenv("RL_BANDIT_PRIOR_PATH");
     arena_done(&arena);
+}
+
+static int same(const char *file, const char *other)
+{
+    struct arena arena = {0};
+    int status = system(arena_printf(&arena, "cd %s && test -s %s && cmp -s %s %s", test_dir(), file, file, other));
+
+    arena_done(&arena);
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+TEST(integration_simulation, the_same_seed_writes_the_same_files_whatever_happens_to_reports)
+{
+    const char *way = "--calls 1500 --environment swap --seed 5 --lose 0.1 --duplicate 0.2 --reorder 20 --delay 1 --rate 100 --calls-per-hour 20";
+    struct arena arena = {0};
+
+    unsetenv("RL_BANDIT_PRIOR_PATH");
+    CHECK_INT(simulate(arena_printf(&arena, "%s --csv a.csv --svg a.svg", way)), 0);
+    CHECK_INT(simulate(arena_printf(&arena, "%s --csv b.csv --svg b.svg", way)), 0);
+    CHECK(same("a.csv", "b.csv") && same("a.svg", "b.svg"));
+    CHECK_INT(simulate(arena_printf(&arena, "%s --svg /nonexistent/a.svg", way)), 1);
+    arena_done(&arena);
+}
+
+/* Whether bandit.changed was heard of v2a, now or before. */
+static bool heard_change(struct client *operator, struct arena *arena, bool *heard)
+{
+    struct client_message m;
+
+    while (client_next(operator, arena, 0, &m) == STATUS_OK)
+        *heard = *heard || memmem(m.data, m.size, "v2a", 3);
+    return *heard;
+}
+
+TEST(integration_simulation, calls_over_the_bus_that_say_when_they_ended_show_the_bandit_a_change_at_its_next_look)
+{
+    struct stack *s = stack_new("");
+    struct reason reason;
+    bool heard = false;
+
+    if (!s)
+        return;
+    int status = system(arena_printf(&s->arena, "%s/bin/rl-sim --drift --calls 5000 --rate 1000 --calls-per-hour 40 --json >%s/sim.json", RL_BINARY_DIR, s->dir));
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    struct client *operator = stack_client(s, "operator");
+    CHECK(operator && client_listen(operator, "bandit.changed", &reason) == STATUS_OK);
+    stack_end(s, "bandit", SIGTERM);
+    stack_start(s, "bandit"); /* it looks at its start, and once an hour */
+    EVENTUALLY(heard_change(operator, &s->arena, &heard), 20000);
+    client_free(operator);
+    stack_free(s);
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* simulation.c - the callers of rl-sim, and whether the cores find out what they prefer. */
+#include <stdlib.h>
+
 #include "lab.h"
 #include "sim.h"
 #include "test.h"
@@ -230,6 +232,7 @@ TEST(unit_simulation, cumulative_regret_is_written_as_csv)
     char path[300], line[200] = "";
     double regret = 0, base = 0, sum = 0;
     long calls = 0;
+    size_t restarts = 1;
 
     prepare(&s, 3);
     s.options.calls = 1500;
@@ -240,15 +243,168 @@ TEST(unit_simulation, cumulative_regret_is_written_as_csv)
     CHECK(!sim_write_csv(&s, "/nonexistent/regret.csv"));
     FILE *f = fopen(path, "r");
     CHECK(f && fgets(line, sizeof line, f));
-    CHECK_STR(line, "environment,seed,calls,regret,regret_always_base\n");
+    CHECK_STR(line, "environment,seed,calls,regret,regret_always_base,restarts\n");
     while (fgets(line, sizeof line, f))
-        CHECK_INT(sscanf(line, "structured,3,%ld,%lf,%lf", &calls, &regret, &base), 3);
+        CHECK_INT(sscanf(line, "structured,3,%ld,%lf,%lf,%zu", &calls, &regret, &base, &restarts), 4);
     fclose(f);
     for (long i = 0; i < 1500; i++)
         sum += (double)s.served[i].best - (double)s.served[i].truth;
     CHECK_INT(calls, 1500);
+    CHECK_INT(restarts, 0);
     CHECK_NEAR(regret, sum, 1e-3);
     CHECK_NEAR(base, s.best_truth - s.base_truth, 1e-2);
     CHECK(regret < base);
     sim_done(&s);
+}
+
+/* ---- changes of the world ---- */
+
+/* As the product ships, but without the guard's caps. */
+static void watch(struct sim *s, const char *environment, long seed, long calls)
+{
+    prepare(s, seed);
+    s->model.change_delta = 2e-4;
+    s->options.environment = environment_find(environment);
+    s->options.calls = calls;
+}
+
+static double regret_of(const struct sim *s, long from, long to)
+{
+    double sum = 0;
+
+    for (long i = from; i < to; i++)
+        sum += (double)s->served[i].best - (double)s->served[i].truth;
+    return sum / (double)(to - from);
+}
+
+TEST(unit_simulation, a_variant_that_turns_bad_is_found_within_ten_hours_and_regret_falls_to_what_it_was)
+{
+    for (long seed = 1; seed <= 2; seed++) {
+        struct sim s;
+        watch(&s, "demo", seed, 10000);
+        s.options.drift = true;
+        CHECK(sim_run(&s));
+        CHECK(s.restart_count >= 1);
+        const struct sim_restart *r = &s.restarts[0];
+        CHECK(r->call > 5000 && r->call <= 5000 + 10 * HOUR_CALLS);
+        CHECK_INT(r->what.level, DETECT_VARIANT);
+        CHECK_STR(r->what.variant, s.variants.items[s.spoiled].id);
+        CHECK_STR(r->what.cell, "");
+        CHECK(r->since >= 5000 - HOUR_CALLS && r->since <= r->call);
+        CHECK(r->what.before - r->what.after > 0.2);
+        CHECK(regret_of(&s, 9000, 10000) < regret_of(&s, 4000, 5000) + 0.03);
+        sim_done(&s);
+    }
+}
+
+TEST(unit_simulation, without_the_detector_what_was_learned_before_a_change_costs_for_long)
+{
+    struct sim with, without;
+
+    watch(&with, "demo", 2, 10000);
+    with.options.drift = true;
+    CHECK(sim_run(&with));
+    watch(&without, "demo", 2, 10000);
+    without.options.drift = true;
+    without.model.change_delta = 0;
+    CHECK(sim_run(&without));
+    CHECK_INT(without.restart_count, 0);
+    CHECK(regret_of(&with, 5000, 10000) < 0.5 * regret_of(&without, 5000, 10000));
+    CHECK_NEAR(regret_of(&with, 0, 5000), regret_of(&without, 0, 5000), 1e-12); /* until then nothing differs */
+    sim_done(&with);
+    sim_done(&without);
+}
+
+TEST(unit_simulation, profiles_that_swap_are_found_out_no_other_is_blamed_and_regret_falls_to_what_it_was)
+{
+    struct sim s;
+
+    watch(&s, "swap", 3, 20000);
+    CHECK(sim_run(&s));
+    CHECK(s.restart_count >= 1);
+    CHECK(s.restarts[0].call > 10000 && s.restarts[0].call < 12500);
+    for (size_t i = 0; i < s.restart_count; i++) {
+        const char *cell = s.restarts[i].what.cell;
+        CHECK(strncmp(cell, "kfz/", 4) == 0 || strncmp(cell, "it/", 3) == 0);
+    }
+    CHECK(regret_of(&s, 18000, 20000) < regret_of(&s, 8000, 10000) + 0.01);
+    sim_done(&s);
+}
+
+TEST(unit_simulation, where_nothing_changes_nothing_is_found)
+{
+    static const char *const quiet[] = {"demo", "structured", "no-structure", "no-context"};
+
+    for (size_t i = 0; i < sizeof quiet / sizeof *quiet; i++) {
+        struct sim s;
+        watch(&s, quiet[i], 4, 4000);
+        s.options.calls_per_hour = 20;
+        CHECK(sim_run(&s));
+        CHECK_INT(s.restart_count, 0);
+        sim_done(&s);
+    }
+}
+
+static long read_all(const char *path, char *ret, size_t size)
+{
+    FILE *f = fopen(path, "r");
+    size_t n = f ? fread(ret, 1, size - 1, f) : 0;
+
+    ret[n] = '\0';
+    if (f)
+        fclose(f);
+    return (long)n;
+}
+
+TEST(unit_simulation, the_same_seed_writes_the_same_table_and_picture_and_a_change_is_in_both)
+{
+    static char tables[2][60000], pictures[2][30000];
+
+    for (int i = 0; i < 2; i++) {
+        struct sim s;
+        char csv[300], svg[300];
+        watch(&s, "demo", 2, 3000);
+        s.options.drift = true;
+        CHECK(sim_run(&s));
+        snprintf(csv, sizeof csv, "%s/%d.csv", test_dir(), i);
+        snprintf(svg, sizeof svg, "%s/%d.svg", test_dir(), i);
+        CHECK(sim_write_csv(&s, csv) && sim_write_svg(&s, svg));
+        CHECK(!sim_write_svg(&s, "/nonexistent/regret.svg"));
+        CHECK(read_all(csv, tables[i], sizeof tables[i]) > 1000);
+        CHECK(read_all(svg, pictures[i], sizeof pictures[i]) > 1000);
+        CHECK(s.restart_count >= 1);
+        sim_done(&s);
+    }
+    CHECK_STR(tables[0], tables[1]);
+    CHECK_STR(pictures[0], pictures[1]);
+    CHECK(strncmp(pictures[0], "<svg ", 5) == 0 && strstr(pictures[0], "</svg>\n"));
+    CHECK(strstr(pictures[0], "always v1a: ") && strstr(pictures[0], "stroke-dasharray"));
+    const char *last = strrchr(tables[0], ',');
+    CHECK(last && atoi(last + 1) >= 1);
+}
+
+/* ---- calls over the bus that say they were in the past ---- */
+
+TEST(unit_past, calls_end_at_their_pace_until_now_and_what_is_said_twice_is_noted_once)
+{
+    struct sim s = {.options = {.calls = 1000, .calls_per_hour = 50}};
+    struct arena arena = {0};
+    char text[300];
+
+    past_begin(&s, (wall_time){(int64_t)7200000 * 1000000});
+    CHECK_NEAR(past_end(&s, 0), 7200000 - 20 * 3600, 1e-6);
+    CHECK_NEAR(past_end(&s, 1000), 7200000, 1e-6);
+    snprintf(text, sizeof text, "{\"level\":\"cell\",\"context\":{\"profile\":\"kfz\",\"time_of_day\":\"night\"},\"since\":%d,\"evidence\":2.5,"
+                                "\"mean_before\":0.5,\"mean_after\":0.25}", 7200000 - 10 * 3600);
+    struct client_message m = {.data = (const uint8_t *)text, .size = strlen(text)};
+    past_heard(&s, &arena, &m, 700);
+    past_heard(&s, &arena, &m, 800);
+    CHECK_INT(s.restart_count, 1);
+    CHECK_INT(s.restarts[0].call, 700);
+    CHECK_INT(s.restarts[0].since, 500);
+    CHECK_INT(s.restarts[0].what.level, DETECT_CELL);
+    CHECK_STR(s.restarts[0].what.cell, "kfz/night");
+    CHECK_NEAR(s.restarts[0].what.after, 0.25, 0);
+    free(s.restarts);
+    arena_done(&arena);
 }

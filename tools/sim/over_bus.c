@@ -3,7 +3,8 @@
  *
  * It does what any careful client does: asks again when nobody answers, publishes again until the stream has it.  One call in a hundred
  * is reported twice (--duplicate), one rating in four comes a second late.  A report that is lost (--lose) was never published: the
- * call stays without an end. */
+ * call stays without an end.  With --calls-per-hour ends say when they were, so that the bandit has hours to compare; what it finds
+ * is heard. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -125,6 +126,10 @@ static void say_end(struct drive *d, long call)
 
     m.call_id = call_id(d, call);
     m.signals = &s;
+    if (d->sim->options.calls_per_hour) {
+        m.has_ts_case = TOM__RL__V1__CALL_ENDED__HAS_TS_TS;
+        m.ts = past_end(d->sim, call);
+    }
     s.has_resolution_case = TOM__RL__V1__SIGNALS__HAS_RESOLUTION_RESOLUTION;
     s.resolution = l->signals.resolution == TRI_TRUE;
     s.has_barge_in_count_case = TOM__RL__V1__SIGNALS__HAS_BARGE_IN_COUNT_BARGE_IN_COUNT;
@@ -178,7 +183,7 @@ static void keep_limits(struct drive *d, const struct client_message *m)
     limit_set_read(&d->sim->variants, (const GuardUpdated *)body, &d->limits[d->limit_count++]);
 }
 
-/* guard.updated is kept, dead letters are counted. */
+/* guard.updated is kept, so is bandit.changed; dead letters are counted. */
 static void hear_operator(struct drive *d, int64_t wait_ms)
 {
     struct client_message m;
@@ -187,6 +192,8 @@ static void hear_operator(struct drive *d, int64_t wait_ms)
         wait_ms = 0;
         if (strcmp(m.subject, subject_table[SUBJECT_GUARD_UPDATED].name) == 0)
             keep_limits(d, &m);
+        else if (strcmp(m.subject, subject_table[SUBJECT_BANDIT_CHANGED].name) == 0)
+            past_heard(d->sim, &d->arena, &m, d->ended);
         else
             d->sim->dead_letters++;
     }
@@ -458,6 +465,7 @@ static bool open_all(struct drive *d)
     for (size_t i = 0; ok && i < 3; i++)
         ok = client_listen(d->voice, arena_printf(&d->arena, "_INBOX_voice.%s.*", heard[i]), &reason) == STATUS_OK;
     ok = ok && client_listen(d->operator, subject_table[SUBJECT_GUARD_UPDATED].name, &reason) == STATUS_OK
+         && client_listen(d->operator, subject_table[SUBJECT_BANDIT_CHANGED].name, &reason) == STATUS_OK
          && client_listen(d->operator, "rl.dlq.>", &reason) == STATUS_OK;
     if (!ok && !d->failed)
         fail(d, "listening", reason.text);
@@ -471,6 +479,7 @@ bool sim_over_bus(struct sim *s)
     struct drive d = {.sim = s, .rng = rng_seed((uint64_t)s->options.seed + 1), .chaos = rng_seed((uint64_t)s->options.seed + 2),
                       .way = sim_way(s)};
 
+    past_begin(s, clk_real.wall(clk_real.ctx));
     d.lives = xcalloc((size_t)s->options.calls, sizeof *d.lives);
     bool ok = open_all(&d) && drive(&d) && sim_conclude(s, d.operator);
 

@@ -38,8 +38,9 @@ static const char usage[] =
     "  --delay S      reports come S seconds late; in process a second has --rate calls\n"
     "  --calls-per-hour N  in process: the clock (40), at each of whose hours the detector of changes looks, as the bandit does.\n"
     "                 Over the bus the clock is the real one, and the bandit looks once an hour and at its start: a run of minutes is\n"
-    "                 one hour, in which no change can be found.  With N calls end as if they had come at that pace until now; then\n"
-    "                 the bandit finds changes at its next look, soon under --chaos, else when ./rl demo stats starts the stack again\n"
+    "                 one hour, in which no change can be found (--in-process shows what a restart does).  With N, calls say that they\n"
+    "                 came at that pace until now, and the bandit finds changes at its next look: when --chaos has killed it, or when\n"
+    "                 ./rl demo stats starts the stack again\n"
     "  --csv FILE     cumulative regret, beside that of always serving base, and how often a change was found\n"
     "  --svg FILE     the same as a picture\n"
     "The bus is found as every program finds it: RL_NATS_PORT, RL_DATA_DIR, RL_SUBJECT_PREFIX.\n";

@@ -5,6 +5,7 @@
 
 #include "environments.h"
 #include "client.h"
+#include "clk.h"
 #include "config.h"
 #include "model.h"
 #include "msg.h"
@@ -75,6 +76,7 @@ struct sim {
     uint64_t lost, repeated;       /* reports that never came; that came again, and changed nothing (in process) */
 
     /* Over the bus only. */
+    double past_from; /* unix seconds of the first call, under --calls-per-hour */
     uint64_t ended, stored, learned, dead_letters, kills, asked_again;
     bool identical;
 };
@@ -97,6 +99,12 @@ void sim_note_limits(struct sim *sim, long number, const struct limit_set *limit
 /* Each fills served and lines; over the bus the figures below them too.  False: it has said why. */
 bool sim_in_process(struct sim *sim);
 bool sim_over_bus(struct sim *sim);
+/* Under --calls-per-hour calls over the bus say that they ended at this pace until `now`: when, in unix seconds. */
+void past_begin(struct sim *sim, wall_time now);
+double past_end(const struct sim *sim, long call);
+/* bandit.changed, heard when `ended` calls had ended; one that is said again is noted once. */
+void past_heard(struct sim *sim, struct arena *arena, const struct client_message *message, long ended);
+
 /* Asks until there is an answer: a service may just be starting again.  NULL after a minute: it has said why. */
 const void *sim_ask(struct client *client, struct arena *arena, enum subject subject, const ProtobufCMessage *request);
 bool sim_conclude(struct sim *sim, struct client *operator); /* the part of it that asks the services, when all calls have ended */
