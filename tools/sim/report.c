@@ -217,7 +217,7 @@ static void print_restarts(struct sim *s)
     else if (!s->restart_count)
         printf(" changes           none was found%s\n", s->options.in_process ? "" : "; the bandit looks once an hour and at its start");
     else
-        printf(" changes           %zu: what came before them no longer counts\n", s->restart_count);
+        printf(" restarts          %zu; what came before each no longer counts\n", s->restart_count);
 }
 
 static void print_text(struct sim *s)
