@@ -9,7 +9,7 @@ archive=${1:?usage: pure_symbols.sh path/to/librl_pure.a}
 [ -r "$archive" ] || { echo "pure_symbols: cannot read $archive" >&2; exit 1; }
 
 allowed='memcpy memset memmove memcmp strlen strcmp malloc calloc realloc free abort qsort
-exp log log1p sqrt cos erfc pow lgamma_r fabs fmax fmin floor ceil round llround ldexp
+exp exp2 log log1p sqrt cos erfc pow lgamma_r fabs fmax fmin floor ceil round llround ldexp
 vsnprintf snprintf __vsnprintf_chk __snprintf_chk __memcpy_chk __memset_chk __assert_fail __stack_chk_fail _GLOBAL_OFFSET_TABLE_'
 
 {
