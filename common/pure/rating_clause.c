@@ -75,6 +75,21 @@ static bool bargains(const struct utterance *u, size_t i, size_t end)
     return number ? !said : said || told;
 }
 
+/* "They never came so 2." */
+static bool concludes(const struct utterance *u, size_t i)
+{
+    bool number = false;
+
+    if (u->words[i].value != WORD_THUS)
+        return false;
+    for (size_t k = i, end = clause_end(u, i); k < end; k++) {
+        number |= word_is(u, k, WORD_NUMBER);
+        if (u->words[k].kind == 0)
+            return false;
+    }
+    return number;
+}
+
 bool utterance_cut_asides(struct utterance *u)
 {
     bool claimed = false, bargained = false;
@@ -89,7 +104,7 @@ bool utterance_cut_asides(struct utterance *u)
             continue;
         }
         claimed |= (w->kind & (CLAIMED | WORD_PRAISE)) != 0;
-        if ((w->kind & WORD_BUT) || ((w->kind & WORD_NO) && !(w->kind & WORD_ARTICLE)))
+        if (concludes(u, i) || (w->kind & WORD_BUT) || ((w->kind & WORD_NO) && !(w->kind & WORD_ARTICLE)))
             u->words[i].begins = true;
         i++;
     }
@@ -164,8 +179,8 @@ static bool counts_named(const struct utterance *u, size_t i)
         given |= word_is(u, k, WORD_GIVE) || (word_is(u, k, WORD_FOR) && !word_is(u, k, WORD_SMALL));
     int before = !u->words[i].begins && word_is(u, i - 1, WORD_SMALL) ? u->words[i - 1].value : 0;
     int after = same_clause(u, i + 1) && word_is(u, i + 1, WORD_SMALL) ? u->words[i + 1].value : 0;
-    bool pronoun = u->words[i].value == 1 && !u->words[i].begins && word_is(u, i - 1, WORD_PRAISE) && !word_is(u, i - 1, WORD_SMALL) &&
-                   (u->words[i - 1].begins || word_is(u, i - 2, WORD_ARTICLE));
+    bool praised = !u->words[i].begins && word_is(u, i - 1, WORD_PRAISE) && !word_is(u, i - 1, WORD_SMALL);
+    bool pronoun = praised && u->words[i].value == 1 && (word_is(u, i - 2, WORD_ARTICLE) || u->words[i - 1].value > 3);
     return pronoun || after == WORD_THING || (!given && (before == WORD_THING || before == WORD_COUNTS));
 }
 

@@ -15,10 +15,10 @@ struct group {
 static const struct group words[] = {
     /* --- numbers */
     {WORD_NUMBER, 1, ANY, "1 eins oans one"},
-    {WORD_NUMBER, 2, ANY, "2 zwei zwo zwoa two"},
+    {WORD_NUMBER, 2, ANY, "2 zwei zwo zwoa zwee two"},
     {WORD_NUMBER, 3, ANY, "3 drei dreie three"},
     {WORD_NUMBER, 4, ANY, "4 vier viere four"},
-    {WORD_NUMBER, 5, ANY, "5 fuenf fuenfe fuemf funf five"},
+    {WORD_NUMBER, 5, ANY, "5 fuenf fuenfe fuemf fuenef funf five"},
     {WORD_BEYOND, 0, ANY, "null zero sechs sechse six sieben siebene seven acht achte eight neun neune nine zehn zehne ten elf "
                           "eleven zwoelf twelve twenty thirty forty fifty sixty seventy eighty ninety hundert hundred tausend "
                           "thousand million"},
@@ -39,11 +39,11 @@ static const struct group words[] = {
     {WORD_ALIKE, 3, EN, "tree dree"},
     {WORD_ALIKE, 4, EN, "fore foor"},
     {WORD_ALIKE | WORD_FOR, 4, EN, "for"},
-    {WORD_ALIKE, 5, EN, "fife"},
+    {WORD_ALIKE, 5, EN, "fife fiv faive"},
     {WORD_ALIKE, 1, DE, "einz eintz"},
     {WORD_ALIKE, 2, DE, "zwai tswei"},
     {WORD_ALIKE, 3, DE, "drai dry trei"},
-    {WORD_ALIKE, 4, DE, "fier fia via"},
+    {WORD_ALIKE, 4, DE, "fier fia via vir"},
     {WORD_ALIKE, 5, DE, "fuenv fumpf finf"},
     {WORD_FOR, 0, DE, "fuer fuers"},
     {WORD_TIMES | WORD_SMALL, 0, DE, "mal"},
@@ -70,27 +70,29 @@ static const struct group words[] = {
     {WORD_SMALL | WORD_FOR, 0, DE, "der den dem auf mit ins einem"},
     {WORD_SMALL | WORD_FOR, 0, EN, "from on with all"},
     {WORD_SMALL | WORD_JOIN, 0, ANY, "und and"},
-    {WORD_SMALL, 0, ANY, "nummer number zahl"},
-    {WORD_SMALL, 0, DE, "ja jo joa jawohl also dann da so naja nun halt eben einfach mir ich es klar sicher "
+    {WORD_SMALL, 0, ANY, "nummer number zahl skala scale"},
+    {WORD_SMALL, 0, DE, "ja jo joa jawohl dann da so naja nun halt eben einfach mir ich es klar sicher "
                         "definitiv eindeutig natuerlich bitte gerne gern insgesamt unterm strich "
-                        "volle vollen hier doch leider nur immerhin passt dafuer moeglichen gesamt daher ehrlich "
+                        "volle vollen hier doch leider nur immerhin passt dafuer moeglichen gesamt ehrlich "
                         "selbstverstaendlich zweifellos sicherlich bestimmt garantiert freilich gefuehlt spontan grob "
-                        "gerade reicht punktzahl diesmal meinetwegen zufriedenheit servus deshalb alles "
+                        "gerade reicht punktzahl diesmal meinetwegen zufriedenheit servus alles "
                         "sein wert fair hallo tach moin na nu och boah uff genau gell gelle jap jep jup ei ey oha "
                         "wow ende fertig verdient okidoki einverstanden exakt"},
-    {WORD_SMALL, 0, EN, "yes satisfaction yeah yep yup well so then i it that thats please sure definitely clearly solid "
+    {WORD_SMALL, 0, EN, "yes satisfaction yeah yep yup well then i it that thats please sure definitely clearly solid "
                         "strong weak low gotta max worth clear definite easy decent approximately deserve deserves "
                         "deserved earned mate certainly easily surely unfortunately sadly er honestly obviously alright "
                         "overall just only gonna hi hello hey full be exactly right aye righto jap ta wow sir "
                         "maam dude bro goodbye fine deal done agreed seriously"},
+    {WORD_SMALL, WORD_THUS, DE, "also deshalb daher"},
+    {WORD_SMALL, WORD_THUS, EN, "so"},
     {WORD_SMALL, WORD_COUNTS, DE, "heute jetzt gleich schon sie ihnen ihr mich"},
     {WORD_SMALL, WORD_COUNTS, EN, "today you them me there"},
     {WORD_SMALL, WORD_NAMES, DE, "die das meine dieses diese mein meiner unsere deren"},
     {WORD_SMALL, WORD_NAMES, EN, "my the your this our"},
-    {WORD_SMALL, WORD_THING, DE, "service gespraech beratung hilfe telefonat anruf skala"},
-    {WORD_SMALL, WORD_THING, EN, "service call experience conversation help scale"},
+    {WORD_SMALL, WORD_THING, DE, "service gespraech beratung hilfe telefonat anruf"},
+    {WORD_SMALL, WORD_THING, EN, "service call experience conversation help"},
     {WORD_SMALL, WORD_SHAPE, DE, "klare solide dicke starke schwache knappe"},
-    {WORD_SMALL | WORD_POLITE, 0, ANY, "danke dankeschoen tschuess tschuessi ciao bye thanks thank dank vielen schoenen "
+    {WORD_SMALL | WORD_POLITE, 0, ANY, "danke bitteschoen dankeschoen tschuess tschuessi ciao bye thanks thank dank vielen schoenen "
                                        "wiederhoeren wiedersehen adieu cheers"},
     {WORD_SMALL, 0, ANY, "tom"},
     /* --- another time, another person, or what should be said */
@@ -217,6 +219,9 @@ static const struct group phrases[] = {
     {WORD_RATHER, 0, DE, "sagen wir mal|sagen wir|ach was|ach wo|ich meine|besser gesagt|will sagen|oder besser"},
     {WORD_HESITATION, 0, DE, "lassen sie mich ueberlegen|lassen sie mich mal ueberlegen|mal ueberlegen|lass mich ueberlegen|mal sehen"},
     {WORD_HESITATION, 0, EN, "lets see|let us see"},
+    {WORD_SMALL, 0, ANY, "wenn ich ehrlich bin|um ehrlich zu sein|if im honest|to be honest|danke der nachfrage"},
+    {WORD_GIVE, 0, ANY, "hab ich doch gesagt|habe ich doch gesagt|habe ich gesagt|ich hab gesagt|ich habe gesagt|ich hab doch gesagt|"
+                        "ich habe doch gesagt|hab ich doch schon gesagt|habe ich doch schon gesagt|i already said|i did say"},
     {WORD_SMALL | WORD_POLITE, 0, DE, "danke schoen|schoenes wochenende|schoenen abend noch|schoenen abend|schoenen feierabend|"
                                       "bleiben sie gesund|alles gute|liebe gruesse|viele gruesse|schoenen gruss|gute nacht|"
                                       "schoene feiertage|bis bald"},

@@ -57,6 +57,7 @@ enum {
     WORD_HATED = -15,    /* the same, and it went badly */
     WORD_ASKING = -9,    /* unknown, and at the beginning of a clause it asks: was, what */
     WORD_COUNTS = -10,   /* harmless, but before a number that nobody gives it counts something: "you 2", "jetzt 5", "I'm 4" */
+    WORD_THUS = -16,     /* begins a clause when only known words and a number follow */
     WORD_WOULD = -14,    /* with a "but" behind it, it is held back */
     WORD_NAMES = -13,    /* harmless, but an unknown word behind it is a thing: "my ticket" */
     WORD_THING = -11     /* harmless, but beside a number it is counted: "1 call", "Anruf 2" */
