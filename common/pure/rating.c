@@ -40,8 +40,6 @@ struct rating rating_of_keys(const char *keys)
 
 /* ---- claims ------------------------------------------------------------------------------------------------------------------------------- */
 
-static const double AMONG_UNKNOWN = 0.5; /* less than a homophone, as praise: not taken as shipped */
-
 enum { BEYOND = 0, BETWEEN = -1 };
 
 struct claims {
@@ -91,7 +89,8 @@ static void hear(struct claims *c, const struct utterance *u, size_t i)
     c->questioned |= number_asked_about(u, i);
     if (number_of_else(u, i)) {
         c->unclear = true;
-        if ((word_is(u, i - 1, WORD_JOIN) && !word_is(u, i - 1, WORD_SMALL)) || (c->count && number_asked_about(u, i))) /* "4, I guess, or 5"; "4, or what, 5?" */
+        bool or_so = word_is(u, i - 1, WORD_JOIN) && !word_is(u, i - 1, WORD_SMALL); /* "4, I guess, or 5" */
+        if (or_so || (c->count && number_asked_about(u, i)))
             c->rivals |= 1u << w->value;
     } else if (!number_known(u, i)) {
         c->unclear = true;
@@ -147,10 +146,9 @@ static struct rating conclude(const struct claims *c, const struct utterance *u)
         return none(RATING_OUT_OF_RANGE);
     if (!praise_fits(u, c->value))
         return none(RATING_CONTRADICTION);
-    double confidence = u->count == 1 ? 0.98 : 0.95;
-    confidence -= (c->hedged ? 0.1 : 0) + (c->corrected ? 0.05 : 0);
+    double confidence = (u->count == 1 ? 0.98 : 0.95) - (c->hedged ? 0.1 : 0) - (c->corrected ? 0.05 : 0);
     if (!c->all_clean || utterance_unexplained(u))
-        confidence = AMONG_UNKNOWN;
+        confidence = 0.5; /* less than a homophone, as praise: not taken as shipped */
     return some(c->value, c->corrected ? RATING_CORRECTION : c->starred ? RATING_SCALE : RATING_NUMBER, confidence);
 }
 

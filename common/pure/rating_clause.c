@@ -190,7 +190,9 @@ static bool counts_else(const struct utterance *u, size_t i)
     size_t after = after_stars(u, i);
     bool goes_on = !u->words[i].begins;
 
-    if (told_of(u, i) || number_asked_about(u, i) || ordered(u, i) || counts_named(u, i) || (same_clause(u, after) && word_is(u, after, WORD_TIMES)))
+    if (told_of(u, i) || number_asked_about(u, i) || ordered(u, i) || counts_named(u, i))
+        return true;
+    if (same_clause(u, after) && word_is(u, after, WORD_TIMES))
         return true;
     if (same_clause(u, i + 1) && word_is(u, i + 1, WORD_IS | WORD_OF))
         return true;
@@ -326,6 +328,8 @@ bool number_rivals(const struct utterance *u, size_t i)
     return looks;
 }
 
+/* ---- the rest of the utterance ------------------------------------------------------------------------------------------------------------ */
+
 static bool tells(const struct word *w) { return word_valued(w, WORD_STORY) || word_valued(w, WORD_LIKED) || word_valued(w, WORD_HATED); }
 
 /* Tells how the call went, in words that may be unknown: no question, no report.  What stands before a number may be what it belongs to: it
@@ -416,6 +420,8 @@ bool utterance_held_back(const struct utterance *u)
     }
     return held;
 }
+
+/* ---- all ---------------------------------------------------------------------------------------------------------------------------------- */
 
 bool number_of_else(const struct utterance *u, size_t i) { return counts_else(u, i) || reported(u, i) || unreal(u, i); }
 
