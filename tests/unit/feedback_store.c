@@ -279,14 +279,14 @@ TEST(unit_feedback_store, an_older_database_learns_its_callers_a_few_rows_at_a_t
     b = bench_open();
     CHECK_INT(b.store.unfilled, 6);
     CHECK_STR(calls_of(&b, 1), "");
-    CHECK_INT(feedback_store_fill_callers(&b.store, &b.arena, 4), STATUS_OK);
+    CHECK_INT(feedback_store_fill(&b.store, &b.arena, 4), STATUS_OK);
     CHECK_STR(calls_of(&b, 1), "bd");
     bench_close(&b);
     b = bench_open();
     CHECK_INT(b.store.unfilled, 2);
     call_of(&b, 'g', TODAY, 1);
-    CHECK_INT(feedback_store_fill_callers(&b.store, &b.arena, 4), STATUS_OK);
-    CHECK_INT(feedback_store_fill_callers(&b.store, &b.arena, 4), STATUS_OK);
+    CHECK_INT(feedback_store_fill(&b.store, &b.arena, 4), STATUS_OK);
+    CHECK_INT(feedback_store_fill(&b.store, &b.arena, 4), STATUS_OK);
     CHECK_INT(b.store.unfilled, 0);
     CHECK_STR(calls_of(&b, 1), "bdfg");
     bench_close(&b);
