@@ -2,8 +2,9 @@
 /* query.c - feedback.query: stored calls by time, variant and profile, newest first, page by page.
  *
  * A page costs the same wherever it lies and however few calls match.  Each cell (variant, profile) that may match is a range of the index (variant,
- * profile, ts, id); it is entered where the page before ended and gives a few candidates.  Put in order, they are complete down to the horizon, the oldest
- * that a cell with more to give has given.  What lies above it is read, and then the next few are gathered from there. */
+ * profile, ts, id); it is entered where the page before ended and gives as many candidates as its share of all calls lets expect, and a few more.  Put in
+ * order, they are complete down to the horizon, the oldest that a cell with more to give has given.  What lies above it is read, and then the next are
+ * gathered from there. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -12,7 +13,7 @@
 
 #include "feedback.h"
 
-enum { DEFAULT_LIMIT = 100, MAX_LIMIT = 1000, SPARE = 4 /* cells are not heard equally often */ };
+enum { DEFAULT_LIMIT = 100, MAX_LIMIT = 1000, SPARE = 2, SPREAD = 4 /* standard deviations */ };
 
 /* Where a call lies in the order of pages. */
 struct place {
@@ -21,6 +22,8 @@ struct place {
 
 struct cell {
     const char *variant, *profile;
+    double calls;
+    size_t part; /* how many candidates at once */
 };
 
 struct page {
@@ -32,7 +35,7 @@ struct page {
     int64_t oldest;
     size_t limit;
     struct cell *cells;
-    size_t cell_count, part; /* how many candidates of each cell at once */
+    size_t cell_count;
     struct place *found, horizon;
     size_t found_count;
     bool ended; /* no cell has more than was found */
@@ -49,9 +52,9 @@ static int newest_first(const void *a, const void *b)
 
 /* ---- cells ----------------------------------------------------------------------------------------------------------------------------------- */
 
-static void add_cell(struct page *p, const char *variant, const char *profile)
+static void add_cell(struct page *p, const struct tally *t, const char *profile)
 {
-    p->cells[p->cell_count++] = (struct cell){variant, profile};
+    p->cells[p->cell_count++] = (struct cell){.variant = t->variant, .profile = profile, .calls = (double)t->n};
 }
 
 static bool first_of_variant(const struct feedback_store *store, size_t i)
@@ -73,9 +76,23 @@ static void name_cells(struct page *p)
         if (p->variant[0] && strcmp(p->variant, t->variant) != 0)
             continue;
         if (store->unfilled && first_of_variant(store, i))
-            add_cell(p, t->variant, "");
+            add_cell(p, t, "");
         if ((t->n || t->dirty) && (!p->profile[0] || strcmp(p->profile, t->profile) == 0))
-            add_cell(p, t->variant, t->profile);
+            add_cell(p, t, t->profile);
+    }
+}
+
+static size_t at_most(double part, size_t limit) { return part < (double)limit ? (size_t)part : limit; }
+
+static void share_out(struct page *p)
+{
+    double all = 1;
+
+    for (size_t i = 0; i < p->cell_count; i++)
+        all += p->cells[i].calls;
+    for (size_t i = 0; i < p->cell_count; i++) {
+        double expected = (double)p->limit * p->cells[i].calls / all;
+        p->cells[i].part = at_most(expected + SPREAD * sqrt(expected) + SPARE, p->limit);
     }
 }
 
@@ -99,33 +116,36 @@ static enum status gather_range(struct page *p, struct query *q, const struct ce
 }
 
 /* The hour in which the page begins, unless it begins with an hour, then what is older. */
-static enum status gather_cell(struct page *p, const struct cell *cell)
+static enum status gather_cell(struct page *p, struct cell *cell)
 {
     struct query *same = store_query(p->f->store.store, "SELECT ts, id FROM call WHERE state = 6 AND variant = ? AND profile = ? AND ts = ? AND id < ?"
                                                         " ORDER BY id DESC LIMIT ?");
     struct query *older = store_query(p->f->store.store, "SELECT ts, id FROM call WHERE state = 6 AND variant = ? AND profile = ? AND ts < ? AND ts >= ?"
                                                          " ORDER BY ts DESC, id DESC LIMIT ?");
-    size_t most = p->found_count + p->part;
+    size_t most = p->found_count + cell->part;
     enum status status = STATUS_OK;
 
     if (p->from.id > 0 && p->from.ts >= p->oldest)
-        status = gather_range(p, same, cell, p->from.id, p->part);
+        status = gather_range(p, same, cell, p->from.id, cell->part);
     if (status == STATUS_OK && p->found_count < most)
         status = gather_range(p, older, cell, p->oldest, most - p->found_count);
-    if (status == STATUS_OK && p->found_count == most) {
-        p->ended = false;
-        if (newest_first(&p->found[most - 1], &p->horizon) < 0)
-            p->horizon = p->found[most - 1];
-    }
-    return status;
+    if (status != STATUS_OK || p->found_count < most)
+        return status;
+    p->ended = false;
+    if (newest_first(&p->found[most - 1], &p->horizon) < 0)
+        p->horizon = p->found[most - 1];
+    cell->part = at_most(2.0 * (double)cell->part, p->limit); /* if it was not enough, it was too little */
+    return STATUS_OK;
 }
 
-/* What was not enough was too little: the next time more is taken. */
 static enum status gather_all(struct page *p)
 {
+    size_t capacity = 1;
     enum status status = STATUS_OK;
 
-    p->found = arena_alloc(p->arena, (p->cell_count * p->part + 1) * sizeof *p->found);
+    for (size_t i = 0; i < p->cell_count; i++)
+        capacity += p->cells[i].part;
+    p->found = arena_alloc(p->arena, capacity * sizeof *p->found);
     p->found_count = 0;
     p->ended = true;
     p->horizon = (struct place){INT64_MIN, INT64_MIN};
@@ -135,7 +155,6 @@ static enum status gather_all(struct page *p)
         qsort(p->found, p->found_count, sizeof *p->found, newest_first);
     while (p->found_count && newest_first(&p->found[p->found_count - 1], &p->horizon) > 0)
         p->found_count--;
-    p->part = 2 * p->part < p->limit ? 2 * p->part : p->limit;
     return status;
 }
 
@@ -168,7 +187,7 @@ static enum status fill(struct page *p, bool *ret_more)
     enum status status = store_begin_reading(p->f->store.store);
 
     name_cells(p);
-    p->part = p->limit / (p->cell_count + 1) + SPARE;
+    share_out(p);
     p->events = arena_alloc(p->arena, p->limit * sizeof *p->events);
     for (p->ended = false; status == STATUS_OK && p->count < p->limit && !p->ended;) {
         status = gather_all(p);
