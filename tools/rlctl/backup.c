@@ -78,26 +78,22 @@ static enum status copy_keys(const char *from, const char *to, struct reason *re
 struct text {
     char *data;
     size_t size;
-    mode_t mode;
 };
 
 /* A file that may be absent: data NULL. */
 static enum status read_prior(struct ctl *ctl, const char *path, struct text *ret, struct reason *reason)
 {
     struct text text = {.data = arena_alloc(&ctl->arena, PRIOR_LIMIT)};
-    struct stat st;
     FILE *f = fopen(path, "re");
 
     *ret = (struct text){0};
     if (!f)
         return errno == ENOENT ? STATUS_OK : reason_fail(reason, STATUS_STORE, "", "%s: %s", path, strerror(errno));
-    bool ok = fstat(fileno(f), &st) == 0;
     text.size = fread(text.data, 1, PRIOR_LIMIT, f);
-    ok = ok && !ferror(f) && text.size < PRIOR_LIMIT;
+    bool ok = !ferror(f) && text.size < PRIOR_LIMIT;
     fclose(f);
     if (!ok)
         return reason_fail(reason, STATUS_STORE, "", "%s: cannot be read, or is larger than %d bytes", path, PRIOR_LIMIT);
-    text.mode = st.st_mode & 0666;
     *ret = text;
     return STATUS_OK;
 }
@@ -115,7 +111,7 @@ static enum status back_up_prior(struct ctl *ctl, const struct databases *d, con
         printf("warning: %s (bandit.prior_path) is not there, so it is not in this backup\n", d->prior_path);
     if (status != STATUS_OK || !text.data)
         return status;
-    status = atomic_file_write(to, text.data, text.size, text.mode, reason);
+    status = atomic_file_write(to, text.data, text.size, 0600, reason);
     if (status == STATUS_OK)
         printf("%s\n", to);
     return status;
@@ -251,8 +247,8 @@ static enum status restore_prior(struct ctl *ctl, const struct databases *d, con
             printf("%s stays as it is; the prior in the backup is another one: %s\n", d->prior_path, from);
         return STATUS_OK;
     }
-    status = atomic_file_write(d->prior_path, kept.data, kept.size, kept.mode, reason);
-    if (status == STATUS_OK && !give_to_owner(d->prior_path, dirname(arena_str(&ctl->arena, d->prior_path))))
+    status = atomic_file_write(d->prior_path, kept.data, kept.size, 0644, reason);
+    if (status == STATUS_OK && (chmod(d->prior_path, 0644) != 0 || !give_to_owner(d->prior_path, dirname(arena_str(&ctl->arena, d->prior_path)))))
         return reason_fail(reason, STATUS_STORE, "", "%s: %s", d->prior_path, strerror(errno));
     if (status == STATUS_OK)
         printf("%s: what the bandit believes before the first call\n", d->prior_path);
