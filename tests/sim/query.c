@@ -216,25 +216,28 @@ static void forget_profiles(struct world *w)
 TEST(sim_query, after_an_upgrade_pages_are_whole_while_profiles_are_still_read)
 {
     struct world *w = world_new(206);
-    struct feedback *f;
-    FeedbackQueryRequest q = TOM__RL__V1__FEEDBACK_QUERY_REQUEST__INIT;
+    FeedbackQueryRequest q = TOM__RL__V1__FEEDBACK_QUERY_REQUEST__INIT, by_profile = q;
+    FeedbackStored **events;
+    size_t count;
 
     end_calls(w);
     forget_profiles(w);
-    f = w->lives[WORLD_FEEDBACK].state;
-    CHECK_INT(f->store.unfilled, CALLS);
-    FeedbackStored **events;
-    size_t count;
+    struct feedback *f = w->lives[WORLD_FEEDBACK].state;
     CHECK_INT(query_newest(f, &w->arena, "v2b", CALLS, &events, &count), STATUS_OK);
     CHECK_INT(count, CALLS / 3);
     for (size_t i = 1; i < count; i++)
         CHECK(events[i]->ts <= events[i - 1]->ts);
     world_run(w, 3000000);
     CHECK_INT(f->store.unfilled, 0);
+    by_profile.limit = 7;
+    by_profile.profile = (char *)"it";
+    CHECK_INT(page_through(w, by_profile), CALLS / 2);
+    by_profile.policy_variant = (char *)"v2b";
+    CHECK_INT(page_through(w, by_profile), CALLS / 6);
+    f->store.unfilled = 100000; /* there are many more */
+    const FeedbackQueryReply *r = (const FeedbackQueryReply *)world_ask(w, SUBJECT_FEEDBACK_QUERY, &by_profile.base);
+    CHECK_STR(r && r->error ? r->error->field : "", "profile");
     q.limit = 7;
-    q.profile = (char *)"it";
-    CHECK_INT(page_through(w, q), CALLS / 2);
-    q.policy_variant = (char *)"v2b";
-    CHECK_INT(page_through(w, q), CALLS / 6);
+    CHECK_INT(page_through(w, q), CALLS);
     world_free(w);
 }
