@@ -7,7 +7,7 @@
 #include "test.h"
 #include "world.h"
 
-enum { CALLS = 60, HOUR_S = 3600 };
+enum { CALLS = 60, MANY = 600, HOUR_S = 3600 };
 
 static const char *const variants[] = {"v1a", "v2b", "v6a"}, *const profiles[] = {"kfz", "it"};
 
@@ -43,12 +43,12 @@ static void end_calls(struct world *w)
 /* Pages through all that match; how many calls came, each once and in order. */
 static int page_through(struct world *w, FeedbackQueryRequest q)
 {
-    bool seen[CALLS] = {false};
+    bool seen[MANY] = {false};
     char after[64] = "";
     int64_t last = INT64_MAX;
     int count = 0;
 
-    for (int pages = 0; pages <= 2 * CALLS; pages++) {
+    for (int pages = 0; pages <= 2 * MANY; pages++) {
         q.after = after;
         const FeedbackQueryReply *r = (const FeedbackQueryReply *)world_ask(w, SUBJECT_FEEDBACK_QUERY, &q.base);
         CHECK(r && !r->error);
@@ -106,6 +106,23 @@ TEST(sim_query, every_call_comes_in_order_however_unevenly_variants_are_heard)
         CHECK_INT(page_through(w, q), CALLS / 6);
         q.policy_variant = (char *)"v1a";
         CHECK_INT(page_through(w, q), CALLS / 6 - 1);
+    }
+    world_free(w);
+}
+
+/* Candidates are shared out by how many calls a cell has in all; one that was silent until this hour has them all on the first page. */
+TEST(sim_query, every_call_comes_in_order_when_a_variant_was_silent_until_now)
+{
+    struct world *w = world_new(207);
+    static const uint32_t limits[] = {10, 20, 39, 41, 100};
+
+    for (int i = 0; i < MANY; i++)
+        end_call(w, i, i < MANY - 40 ? 1 + i % 50 : 0, i < MANY - 40 ? variants[i % 2] : "v6a", "kfz");
+    world_run(w, 8000000);
+    for (size_t i = 0; i < sizeof limits / sizeof *limits && !test_failed(); i++) {
+        FeedbackQueryRequest q = TOM__RL__V1__FEEDBACK_QUERY_REQUEST__INIT;
+        q.limit = limits[i];
+        CHECK_INT(page_through(w, q), MANY);
     }
     world_free(w);
 }
