@@ -110,14 +110,14 @@ TEST(sim_query, every_call_comes_in_order_however_unevenly_variants_are_heard)
     world_free(w);
 }
 
-/* Candidates are shared out by how many calls a cell has in all; one that was silent until this hour has them all on the first page. */
-TEST(sim_query, every_call_comes_in_order_when_a_variant_was_silent_until_now)
+/* Candidates are shared out by how many calls a cell has in all; those that were silent until this hour and the last have them all on the first page. */
+TEST(sim_query, every_call_comes_in_order_when_variants_were_silent_until_now)
 {
     struct world *w = world_new(207);
     static const uint32_t limits[] = {10, 20, 39, 41, 100};
 
     for (int i = 0; i < MANY; i++)
-        end_call(w, i, i < MANY - 40 ? 1 + i % 50 : 0, i < MANY - 40 ? variants[i % 2] : "v6a", "kfz");
+        end_call(w, i, i < MANY - 60 ? 2 + i % 50 : i >= MANY - 30, i < MANY - 60 ? variants[i % 2] : i < MANY - 30 ? "v6a" : "v4b", "kfz");
     world_run(w, 8000000);
     for (size_t i = 0; i < sizeof limits / sizeof *limits && !test_failed(); i++) {
         FeedbackQueryRequest q = TOM__RL__V1__FEEDBACK_QUERY_REQUEST__INIT;
