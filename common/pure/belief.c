@@ -30,6 +30,15 @@ double belief_variance_of(const struct moments *own, double pooled)
     return (scatter(own) + VARIANCE_CALLS * pooled) / (own->n + VARIANCE_CALLS);
 }
 
+double belief_calls(const struct belief_data *d)
+{
+    double calls = 0;
+
+    for (size_t i = 0; i < d->cells * d->variants; i++)
+        calls += d->own[i].n;
+    return calls;
+}
+
 static const struct moments nothing;
 
 static const struct moments *own_of(const struct belief_data *d, size_t cell, size_t variant)
@@ -155,10 +164,8 @@ double *belief_covariance(const struct belief_settings *s, const struct belief_d
 
 void belief_fit(const struct belief_settings *s, const struct belief_data *d, struct belief_fit *fit, struct arena *arena)
 {
-    double calls = 0;
+    double calls = belief_calls(d);
 
-    for (size_t i = 0; i < d->cells * d->variants; i++)
-        calls += d->own[i].n;
     if (s->model != MODEL_LINEAR || calls <= 0)
         return;
     linear_fit(s, d, fit, arena);

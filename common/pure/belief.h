@@ -31,7 +31,8 @@ struct belief {
     double mean, sd; /* of the variant's mean reward */
     double sd_apart; /* without what is uncertain about all variants of the cell alike: choosing depends on this one */
     double n;        /* own calls in this cell */
-    double n_borrowed; /* so many own calls more would say as much about choosing this variant as all other data do */
+    double n_borrowed; /* so many own calls more would say as much about choosing this variant as all other data do; at
+                        * most as many as those are: a variant that is known best of all has little uncertainty of its own */
 };
 
 /* Cells and variants are numbers.  Cell c has level context[c * fields + f] of field f (profile, time of day, ...); variant v has

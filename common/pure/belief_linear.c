@@ -21,7 +21,7 @@ struct posterior {
     double *factor, *answer; /* L, and L^-1 y */
     double *reach;           /* [variant]: L^-1 k of the variants of one cell */
     double *spread;          /* [variant]: their variance */
-    double pooled;
+    double pooled, calls; /* variance of single rewards; how many there are */
 };
 
 /* A row of the answer: one cell, or a mean over cells. */
@@ -106,9 +106,10 @@ static void set_apart(const struct posterior *p, const struct row *row, struct b
     common_variance(p, row, &common_prior, &common);
     for (size_t v = 0; v < p->data->variants; v++) {
         struct moments own = moments_of(p, row, v);
-        double variance = p->spread[v] - common, single = belief_variance_of(&own, p->pooled);
+        double prior = with_row(p, row, v, v) - common_prior, variance = p->spread[v] - common,
+               single = belief_variance_of(&own, p->pooled), worth = single / variance - single / prior;
         beliefs[v].sd_apart = sqrt(variance);
-        beliefs[v].n_borrowed = fmax(0, single / variance - single / (with_row(p, row, v, v) - common_prior) - own.n);
+        beliefs[v].n_borrowed = fmax(0, fmin(worth, p->calls) - own.n);
     }
 }
 
@@ -118,7 +119,8 @@ static struct posterior posterior_make(const struct belief_settings *s, const st
     const struct belief_data *d = k->data;
     struct observed *o = arena_alloc(arena, sizeof *o);
     struct covariances *cov = arena_alloc(arena, sizeof *cov);
-    struct posterior p = {.settings = s, .data = d, .cov = cov, .observed = o, .pooled = belief_variance(s, d)};
+    struct posterior p = {.settings = s, .data = d, .cov = cov, .observed = o, .pooled = belief_variance(s, d),
+                          .calls = belief_calls(d)};
 
     *o = observed_of(s, d, d->cells * d->variants, arena);
     *cov = covariances_alloc(k, arena);

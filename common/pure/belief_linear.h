@@ -8,6 +8,9 @@
 /* Of single rewards of one (cell, variant): its own, shrunk to the pooled one by 8 calls. */
 double belief_variance_of(const struct moments *own, double pooled);
 
+/* All calls of the table. */
+double belief_calls(const struct belief_data *data);
+
 /* Share of each cell in the row `overall`, then that of the unknown cell; they sum to 1. */
 double *belief_traffic(const struct belief_data *data, struct arena *arena);
 

@@ -18,7 +18,7 @@ struct tree {
     const struct belief_settings *settings;
     const struct belief_data *data;
     double variant, field, cell; /* variances of the three levels */
-    double pooled, intercept;
+    double pooled, intercept, calls;
     size_t *branch, branches;            /* [cell]: number of its level of the first field */
     double *level;                       /* [cell]: what all its variants have in common, less prior_mean */
     struct normal *branch_says, *effect; /* [branch] of one variant; [cell + 1][variant] */
@@ -119,12 +119,13 @@ static void say(const struct tree *t, size_t c, struct belief *ret)
     for (size_t v = 0; v < d->variants; v++) {
         const struct moments *own = seen ? &d->own[c * d->variants + v] : &nothing;
         struct normal effect = t->effect[c * d->variants + v];
-        double variance = 1 / effect.precision, single = belief_variance_of(own, t->pooled);
+        double variance = 1 / effect.precision, single = belief_variance_of(own, t->pooled),
+               worth = single / variance - single / prior;
         ret[v] = (struct belief){.mean = t->settings->prior_mean + (seen ? t->level[c] : 0) + effect.mean,
                                  .sd = sqrt(variance + level_variance),
                                  .sd_apart = sqrt(variance),
                                  .n = own->n,
-                                 .n_borrowed = fmax(0, single / variance - single / prior - own->n)};
+                                 .n_borrowed = fmax(0, fmin(worth, t->calls) - own->n)};
     }
 }
 
@@ -139,6 +140,7 @@ void tree_compute(const struct belief_settings *s, const struct belief_data *d, 
                      .field = square(sd->field),
                      .cell = square(sd->cell),
                      .pooled = belief_variance(s, d),
+                     .calls = belief_calls(d),
                      .intercept = square(sd->intercept)};
 
     t.branch = arena_alloc(arena, d->cells * sizeof *t.branch);

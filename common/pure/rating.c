@@ -48,6 +48,7 @@ struct claims {
     bool differ, between;
     bool pending, withdrawn, corrected; /* a correction waits for its number; what was said is taken back; a number followed */
     bool questioned, answered;          /* a number is asked about; one is not */
+    bool last_asks;                     /* the last number is asked: "4? Or rather 5?" */
     bool negated, unclear, starred, hedged, all_clean;
 };
 
@@ -66,6 +67,7 @@ static void claim(struct claims *c, const struct utterance *u, size_t i)
     c->between |= value == BETWEEN || in_range;
     c->value = value;
     c->answered |= !u->words[i].asks;
+    c->last_asks = u->words[i].asks;
     c->starred |= number_starred(u, i);
     c->all_clean &= number_clean(u, i);
     c->count++;
@@ -83,10 +85,14 @@ static void hear(struct claims *c, const struct utterance *u, size_t i)
     c->hedged |= (w->kind & WORD_HEDGE) != 0;
     if (!(w->kind & CLAIMED))
         return;
+    c->between |= word_is(u, i, WORD_BEYOND) && word_is(u, i - 1, WORD_OF); /* another scale */
     c->questioned |= number_asked_about(u, i);
-    if (number_of_else(u, i))
+    if (number_of_else(u, i)) {
         c->unclear = true;
-    else if (!number_known(u, i)) {
+        bool or_so = word_is(u, i - 1, WORD_JOIN) && !word_is(u, i - 1, WORD_SMALL); /* "4, I guess, or 5" */
+        if (or_so || (c->count && number_asked_about(u, i)))
+            c->rivals |= 1u << w->value;
+    } else if (!number_known(u, i)) {
         c->unclear = true;
         if (number_rivals(u, i))
             c->rivals |= 1u << w->value;
@@ -94,6 +100,17 @@ static void hear(struct claims *c, const struct utterance *u, size_t i)
         c->negated = true;
     else
         claim(c, u, i);
+}
+
+/* "5, it did not work", "1, lovely": told of well or badly; "hardly worked", "nothing worked" is turned round. */
+static bool apart_told(const struct utterance *u, size_t i, int value)
+{
+    bool well = word_valued(&u->words[i], WORD_LIKED), badly = word_valued(&u->words[i], WORD_HATED), turned = false;
+
+    for (size_t k = i; !u->words[k].begins; k--)
+        turned |= word_is(u, k - 1, WORD_NOT | WORD_HALF) || word_valued(&u->words[k - 1], WORD_HATED) ||
+                  (word_is(u, k - 1, WORD_PRAISE) && u->words[k - 1].value < 3);
+    return turned ? well && value == 5 : (well && value <= 2) || (badly && value >= 4);
 }
 
 /* Praise that stands beside a number must not contradict it: neither far away nor beyond the middle; "2, good" is a grade. */
@@ -105,6 +122,8 @@ static bool praise_fits(const struct utterance *u, int value)
         bool apart = abs(level - value) > 2 || (level - 3) * (value - 3) < 0;
         if (word_is(u, i, WORD_PRAISE) && !word_is(u, i, WORD_SMALL) && !(i > 0 && word_is(u, i - 1, WORD_NOT)) && apart && !of_scale)
             return false;
+        if (apart_told(u, i, value))
+            return false;
     }
     return true;
 }
@@ -115,18 +134,21 @@ static struct rating conclude(const struct claims *c, const struct utterance *u)
 
     if (c->between)
         return none(RATING_BETWEEN);
-    if (c->withdrawn || word_is(u, u->count - 1, WORD_BUT))
+    if (c->withdrawn || utterance_held_back(u) || word_is(u, u->count - 1, WORD_BUT))
         return none(RATING_WITHDRAWN);
     if (c->differ || c->count > SO_OFTEN || (c->value > 0 && c->rivals & ~(1u << c->value) && !c->corrected))
         return none(RATING_CONTRADICTION);
-    if (c->questioned && !c->answered)
+    if (u->words[u->count - 1].kind == WORD_JOIN)
+        return none(RATING_BETWEEN);
+    if ((c->questioned && !c->answered) || (c->corrected && c->last_asks))
         return none(RATING_UNCLEAR);
     if (c->value == BEYOND)
         return none(RATING_OUT_OF_RANGE);
     if (!praise_fits(u, c->value))
         return none(RATING_CONTRADICTION);
-    double confidence = u->count == 1 ? 0.98 : 0.95;
-    confidence -= (c->all_clean ? 0 : 0.1) + (c->hedged ? 0.1 : 0) + (c->corrected ? 0.05 : 0);
+    double confidence = (u->count == 1 ? 0.98 : 0.95) - (c->hedged ? 0.1 : 0) - (c->corrected ? 0.05 : 0);
+    if (!c->all_clean || utterance_unexplained(u))
+        confidence = 0.5; /* less than a homophone, as praise: not taken as shipped */
     return some(c->value, c->corrected ? RATING_CORRECTION : c->starred ? RATING_SCALE : RATING_NUMBER, confidence);
 }
 
@@ -217,7 +239,7 @@ static bool perhaps_grade(const struct utterance *u)
     for (size_t i = 0; i < u->count; i++) {
         const struct word *w = &u->words[i];
         bool blame = ((w->kind & WORD_PRAISE) && w->value < 3) || strcmp(w->text, "leider") == 0;
-        if (blame || w->kind == 0 || (w->kind & (WORD_BECAUSE | WORD_BUT)))
+        if (blame || (w->kind & (WORD_BECAUSE | WORD_BUT)))
             return false;
         bool shaped = i > 0 && !w->begins && (word_is(u, i - 1, WORD_ARTICLE | WORD_VERY) || u->words[i - 1].value == WORD_SHAPE);
         found |= shaped && (w->kind & WORD_NUMBER) && w->value == 1 && strcmp(u->words[i - 1].text, "a") != 0;

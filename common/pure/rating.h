@@ -5,16 +5,20 @@
  * apostrophes and what stands in brackets do not matter; words count only whole.  A number of the caller's is believed when nothing speaks
  * against it, and "none" is the answer to any doubt:
  *
- *     answer     = { aside } claim { correction claim }         all claims after the last correction agree
- *     claim      = NUMBER ["of" 5] ["stars"]                    in a clause of nothing but known words, or marked by a verb of giving, by an
- *                                                               article ("eine vier") or by stars, in the first person where unknown words
- *                                                               stand before it, and none follows
+ *     answer     = { aside | rest } claim { correction claim }  all claims after the last correction agree
+ *     claim      = NUMBER ["of" 5] ["stars"]                    in a clause of nothing but known words
+ *     rest       = one unknown word that is no thing's name | a clause that tells how the call went ("they helped me right away") and, before
+ *                  the claim, speaks of nobody else; a question is neither
+ *     unsure     = a claim among any other unknown words that a verb of giving, an article ("eine vier") or stars mark as the caller's, or
+ *                  beside a clause that is no rest: a number of confidence 0.5, below the shipped threshold, so asked again
  *     NUMBER     = "1" .. "5" | eins zwei zwo drei vier fuenf | one two three four five
  *     aside      = "from 1 to 5" | "where 5 is best" | "because ..." | polite and hesitating words
  *     correction = "nein" "quatsch" "no" "sorry" ...            takes back what was claimed, also when nothing follows
  *                | "eher" "lieber" "sondern" "rather" ...       takes it back when a claim follows
- *     negated    = ("nicht" | "kein" | "not") {small words} NUMBER | NUMBER {words} "nicht" is no claim; "not good" is no praise
- *     elsewhere  = NUMBER of another time, another person, a question, an order, a condition or what would be, is no claim
+ *     negated    = ("nicht" | "kein" | "not") {small words} NUMBER | NUMBER {words} "nicht" is no claim; "5, never" is unsure; "not good"
+ *                  is no praise
+ *     elsewhere  = NUMBER of another time, another person, a question, an order, a condition or what would be, a thing's ("1 call",
+ *                  "you 2", "a good one"), is no claim; "I'd say 5, but ..." is held back
  *     doubt      = two claims that differ, or a claim and another thing's rating | a half, a range, "or" | beyond 1 .. 5 | another scale |
  *                  "more than" | a school grade (in Germany 1 is the best: "eine Eins" without a word of blame) | praise and number that
  *                  contradict each other | irony | what recognisers invent from silence
@@ -61,7 +65,7 @@ struct rating {
     int value; /* 1 .. 5; 0: none */
     enum rating_method method;
     enum rating_reason reason;
-    double confidence; /* 0 .. 1; praise is 0.5, a homophone 0.6, every number above */
+    double confidence; /* 0 .. 1; praise and a number that is unsure are 0.5, a homophone 0.6, every other number above */
 };
 
 /* `text` need not be valid UTF-8.  Words of the other language count only where they are numbers. */

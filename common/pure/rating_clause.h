@@ -23,6 +23,12 @@ bool number_clean(const struct utterance *u, size_t i);
 /* Clean, or marked as the caller's rating in spite of unknown words: "... geb ich mal ne vier", "four stars". */
 bool number_known(const struct utterance *u, size_t i);
 
+/* The rest of the utterance is not understood: unknown words beyond a single one, in clauses that do not tell how the call went. */
+bool utterance_unexplained(const struct utterance *u);
+
+/* "I would say 5, but it was slow." */
+bool utterance_held_back(const struct utterance *u);
+
 /* Counts something else, is somebody else's, or is not meant: "for 2", "vier mal", "she says 4", "it would be a 5", "Drueck die 5". */
 bool number_of_else(const struct utterance *u, size_t i);
 

@@ -169,7 +169,7 @@ static void ascii(struct reader *r, char c)
         put(r, '.');
     else if (invisible((unsigned)c))
         return;
-    else if (parts((unsigned)c))
+    else if (parts((unsigned)c) || c == ':') /* "gate: 4" is one clause */
         end_word(r);
     else if (c == '?')
         ask(r);

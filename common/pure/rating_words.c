@@ -15,10 +15,10 @@ struct group {
 static const struct group words[] = {
     /* --- numbers */
     {WORD_NUMBER, 1, ANY, "1 eins oans one"},
-    {WORD_NUMBER, 2, ANY, "2 zwei zwo zwoa two"},
+    {WORD_NUMBER, 2, ANY, "2 zwei zwo zwoa zwee two"},
     {WORD_NUMBER, 3, ANY, "3 drei dreie three"},
     {WORD_NUMBER, 4, ANY, "4 vier viere four"},
-    {WORD_NUMBER, 5, ANY, "5 fuenf fuenfe fuemf funf five"},
+    {WORD_NUMBER, 5, ANY, "5 fuenf fuenfe fuemf fuenef funf five"},
     {WORD_BEYOND, 0, ANY, "null zero sechs sechse six sieben siebene seven acht achte eight neun neune nine zehn zehne ten elf "
                           "eleven zwoelf twelve twenty thirty forty fifty sixty seventy eighty ninety hundert hundred tausend "
                           "thousand million"},
@@ -39,11 +39,11 @@ static const struct group words[] = {
     {WORD_ALIKE, 3, EN, "tree dree"},
     {WORD_ALIKE, 4, EN, "fore foor"},
     {WORD_ALIKE | WORD_FOR, 4, EN, "for"},
-    {WORD_ALIKE, 5, EN, "fife"},
+    {WORD_ALIKE, 5, EN, "fife fiv faive"},
     {WORD_ALIKE, 1, DE, "einz eintz"},
     {WORD_ALIKE, 2, DE, "zwai tswei"},
     {WORD_ALIKE, 3, DE, "drai dry trei"},
-    {WORD_ALIKE, 4, DE, "fier fia via"},
+    {WORD_ALIKE, 4, DE, "fier fia via vir"},
     {WORD_ALIKE, 5, DE, "fuenv fumpf finf"},
     {WORD_FOR, 0, DE, "fuer fuers"},
     {WORD_TIMES | WORD_SMALL, 0, DE, "mal"},
@@ -53,11 +53,15 @@ static const struct group words[] = {
     {WORD_ARTICLE | WORD_HESITATION, 0, EN, "a"},
     {WORD_ARTICLE, 0, EN, "an"},
     {WORD_GIVE, WORD_MINE, DE, "gebe geb vergebe vergeb sage nehme nehm bewerte tendiere"},
-    {WORD_GIVE, 0, DE, "gibt gibts geben sagen wuerde wuerd wuerds druecke waehle tippe taste bewertung antwort nehmen schreiben "
+    {WORD_GIVE, 0, DE, "gibt gibts geben sagen druecke waehle tippe taste bewertung antwort nehmen schreiben "
                        "tragen notieren kriegen kriegt bekommt bekommen vergeben taet"},
+    {WORD_GIVE, WORD_WOULD, DE, "wuerde wuerd wuerds"},
+    {WORD_GIVE, WORD_WOULD, EN, "id"},
+    {WORD_SMALL, WORD_WOULD, EN, "would"},
+    {WORD_SMALL, WORD_WOULD, DE, "eigentlich"},
     {WORD_GIVE, WORD_ORDER, DE, "sag drueck"},
     {WORD_GIVE, WORD_ORDER, EN, "say"},
-    {WORD_GIVE, 0, EN, "vote give giving rate rating choose pick answer score gets get id ill"},
+    {WORD_GIVE, 0, EN, "vote give giving rate rating choose pick answer score gets get ill"},
     {WORD_HEDGE, 0, DE, "denke denk glaube glaub vielleicht wohl hoechstens maximal circa ungefaehr etwa finde schaetze schaetz "
                         "wahrscheinlich tendenziell"},
     {WORD_HEDGE, 0, EN, "maybe perhaps possibly probably reckon generally about around guess think roughly"},
@@ -66,37 +70,96 @@ static const struct group words[] = {
     {WORD_SMALL | WORD_FOR, 0, DE, "der den dem auf mit ins einem"},
     {WORD_SMALL | WORD_FOR, 0, EN, "from on with all"},
     {WORD_SMALL | WORD_JOIN, 0, ANY, "und and"},
-    {WORD_SMALL, 0, ANY, "nummer number zahl"},
-    {WORD_SMALL, 0, DE, "ja jo joa jawohl also dann da so schon naja nun halt eben einfach mir ich es das die sie ihnen ihr klar "
-                        "sicher definitiv eindeutig natuerlich bitte gerne gern gesagt skala meine eigentlich insgesamt unterm "
-                        "strich service gespraech beratung hilfe mich volle vollen hier doch leider nur immerhin gleich passt "
-                        "dafuer moeglichen gesamt telefonat anruf daher ehrlich jetzt selbstverstaendlich zweifellos sicherlich "
-                        "bestimmt garantiert freilich gefuehlt spontan grob gerade reicht punktzahl diesmal heute meinetwegen "
-                        "zufriedenheit servus deshalb dieses diese alles geklappt sein wert fair hallo tach moin"},
-    {WORD_SMALL, 0, EN, "yes yeah yep yup well so then i me my it that thats this the you your scale please sure definitely "
-                        "clearly solid strong weak low gotta barely max worth clear definite easy decent approximately deserve "
-                        "deserves deserved earned mate satisfaction certainly easily surely unfortunately sadly my er honestly "
-                        "obviously alright overall would just only gonna service call experience conversation help today hi "
-                        "hello hey full there them be"},
+    {WORD_SMALL, 0, ANY, "nummer number zahl skala scale"},
+    {WORD_SMALL, 0, DE, "ja jo joa jawohl dann da so naja nun halt eben einfach mir ich es klar sicher "
+                        "definitiv eindeutig natuerlich bitte gerne gern insgesamt unterm strich "
+                        "volle vollen hier doch leider nur immerhin passt dafuer moeglichen gesamt ehrlich "
+                        "selbstverstaendlich zweifellos sicherlich bestimmt garantiert freilich gefuehlt spontan grob "
+                        "gerade reicht punktzahl diesmal meinetwegen zufriedenheit servus alles "
+                        "sein wert fair hallo tach moin na nu och boah uff genau gell gelle jap jep jup ei ey oha "
+                        "wow ende fertig verdient okidoki einverstanden exakt"},
+    {WORD_SMALL, 0, EN, "yes satisfaction yeah yep yup well then i it that thats please sure definitely clearly solid "
+                        "strong weak low gotta max worth clear definite easy decent approximately deserve deserves "
+                        "deserved earned mate certainly easily surely unfortunately sadly er honestly obviously alright "
+                        "overall just only gonna hi hello hey full be exactly right aye righto jap ta wow sir "
+                        "maam dude bro goodbye fine deal done agreed seriously"},
+    {WORD_SMALL, WORD_THUS, DE, "also deshalb daher"},
+    {WORD_SMALL, WORD_THUS, EN, "so"},
+    {WORD_SMALL, WORD_COUNTS, DE, "heute jetzt gleich schon sie ihnen ihr mich"},
+    {WORD_SMALL, WORD_COUNTS, EN, "today you them me there"},
+    {WORD_SMALL, WORD_NAMES, DE, "die das meine dieses diese mein meiner unsere deren"},
+    {WORD_SMALL, WORD_NAMES, EN, "my the your this our"},
+    {WORD_SMALL, WORD_THING, DE, "service gespraech beratung hilfe telefonat anruf"},
+    {WORD_SMALL, WORD_THING, EN, "service call experience conversation help"},
     {WORD_SMALL, WORD_SHAPE, DE, "klare solide dicke starke schwache knappe"},
-    {WORD_SMALL | WORD_POLITE, 0, ANY, "danke dankeschoen tschuess tschuessi ciao bye thanks thank dank vielen schoenen "
+    {WORD_SMALL | WORD_POLITE, 0, ANY, "danke bitteschoen dankeschoen tschuess tschuessi ciao bye thanks thank dank vielen schoenen "
                                        "wiederhoeren wiedersehen adieu cheers"},
     {WORD_SMALL, 0, ANY, "tom"},
     /* --- another time, another person, or what should be said */
     {0, WORD_ELSEWHERE, DE, "gestern letztes letzte letzten letztens damals frueher sonst normalerweise meistens neulich "
                             "vorgestern er frau mann chef kollege kollegin jeder andere anderen soll sollte haette haetten"},
-    {0, WORD_ELSEWHERE, EN, "yesterday last usually normally previously he she they husband wife boss everyone everybody people "
-                            "others gave given said should want"},
-    {0, WORD_REPORT, ANY, "sagt sagte meint meinte findet says thinks thought"},
+    {0, WORD_ELSEWHERE, EN, "yesterday last usually normally previously he she they his their husband wife boss everyone everybody people "
+                            "others gave given should want"},
+    {0, WORD_REPORT, ANY, "sagt sagte gesagt meint meinte gemeint findet behauptet says said thinks thought told tells claims"},
     {0, WORD_JOKE, ANY, "haha hahaha ha witz witzig ironisch ironie scherz traeumt traeum joke joking kidding dreams sarcastic "
                         "ironically lol lach lache lachen laugh"},
+    /* --- unknown beside a number, but this is how a call went */
+    {0, WORD_STORY, DE, "verstehe verstehen versteht verstand beantwortet erklaert erklaeren erreicht gewartet warten "
+                        "wartezeit warteschleife wartemusik langsam langsamer lang lange laenger langwierig langatmig kurz "
+                        "geduld kompliziert umstaendlich einfacher leicht schwierig verstaendlich unverstaendlich deutlich "
+                        "undeutlich ueberrascht aergerlich nervig nervt nervte nerven genervt gestoert stoert frustrierend "
+                        "frustriert abgebrochen aufgelegt wiederholen wiederholt beanstandungen beschwerden "
+                        "missverstaendnis missverstaendnisse kleinigkeiten ausbaufaehig verbesserungswuerdig solala "
+                        "akzeptabel befriedigend ausreichend schwach stark besseres gedauert dauerte dauert dauern lief "
+                        "verlief gelaufen mensch menschen gewuenscht erwartet gedacht gehofft muehsam zaeh anstrengend "
+                        "bemueht abzug abzuege luft meckern roboter computer maschine automat stimme musik mitte "
+                        "mittelfeld skeptisch geloestes zurueckgerufen rueckruf genervte ewig stunden ewigkeit nochmals "
+                        "dreimal mehrmals oefter staendig weitergeleitet verbunden gebracht anliegen loesung musste "
+                        "mussten konnte konnten wurde wurden gab kam muss musst geht gehakt gezogen zweimal viermal "
+                        "fuenfmal klagen stoerung beschwerde gewonnen versucht verbesserung verbesserungen schade "
+                        "enttaeuschung verbessern gespart"},
+    {0, WORD_STORY, EN, "helping understand working answered explained explain waited waiting slow slower slowly long "
+                        "longer short patience complicated simple difficult hard unclear confusing confused confusion "
+                        "surprised annoying annoyed annoys frustrating frustrated repeat repeated repeating hiccups issues "
+                        "complaints complain improve improved improvement expected expect prefer human robot machine voice "
+                        "music hold tedious clunky robotic took got spot needed tried accurate acceptable mixed middle "
+                        "middling centre center generous reasonable laggy glitchy weird sceptical skeptical attitude queue "
+                        "hung dropped disconnected transferred callback kindly decently has had did havent hadnt couldnt "
+                        "wouldve went goes twice thrice improvements booked saved hated disappointment shame"},
+    {0, WORD_STORY, ANY, "neutral"},
+    {0, WORD_LIKED, DE, "schnell schneller schnelle schnelles fix flott zuegig freundlich freundliche freundlicher "
+                        "freundliches freundlichkeit nett nette netter nettes geduldig kompetent kompetente kompetenz "
+                        "hoeflich beeindruckt problemlos reibungslos unkompliziert tadellos einwandfrei vorbildlich "
+                        "angenehme angenehmes sauber geil mega perfekte perfekter perfektes tolle toller tolles guten "
+                        "hilfsbereit sympathisch lob respekt gelungen bestnote gefallen kinderleicht informativ hilfreiche "
+                        "hilfreicher gruendlich weitergeholfen kundenfreundlich spass freude hoechste geklappt klappt "
+                        "klappte geholfen funktioniert funktionierte geloest erledigt verstanden"},
+    {0, WORD_LIKED, EN, "fast faster quick quickly quicker friendly friendlier kind polite patient competent impressed "
+                        "impressive smooth smoothly flawless pleasant fab lovely efficient professional professionally "
+                        "effortless painless useful informative thorough clever smart smashing breeze prompt promptly "
+                        "courteous cool ace stellar brill pleasure recommend recommended enjoyed liked loved appreciate "
+                        "appreciated joy treat highest worked works work helped helps fixed solved sorted resolved "
+                        "understood understands"},
+    {0, WORD_LIKED, ANY, "maximum"},
+    {0, WORD_HATED, DE, "nichts nix laecherlich frechheit sauer wuetend veraergert geaergert unverschaemt nutzlos "
+                        "ueberfluessig albtraum inkompetent unfreundlich unfreundliche unhoeflich mist sauerei saftladen "
+                        "bloed doof daneben lieblos chaotisch niedrigste schlechteste unterste umsonst vergeblich "
+                        "stinksauer unverschaemtheit grottenschlecht hoelle ungenuegend ueberfordert unmoeglich"},
+    {0, WORD_HATED, EN, "nothing ridiculous useless pointless furious angry rude incompetent nightmare lousy stupid dumb "
+                        "rubbish crap wasted pathetic shocking lowest worst bottom horrendous appalling atrocious hopeless "
+                        "upset"},
+    /* --- at the beginning of a clause, a question */
+    {0, WORD_ASKING, DE, "was wie wer wem wen wo wann warum wieso weshalb welche welcher welches"},
+    {0, WORD_ASKING, EN, "what who why which how whose whether"},
     /* --- corrections and negations */
-    {WORD_NO, 0, DE, "nein nee noe quatsch moment stopp falsch verzeihung entschuldigung sorry korrektur pardon vergessen vergiss egal"},
-    {WORD_NO, 0, EN, "no nope sorry wait scratch correction oops pardon forget nevermind whatever"},
+    {WORD_NO, 0, DE, "nein nee noe quatsch moment stopp falsch verzeihung entschuldigung sorry korrektur pardon egal"},
+    {WORD_NO | WORD_NOT, 0, DE, "vergessen vergiss"},
+    {WORD_NO, 0, EN, "no nope sorry wait scratch correction oops pardon nevermind whatever"},
+    {WORD_NO | WORD_NOT, 0, EN, "forget"},
     {WORD_RATHER, 0, DE, "sondern eher lieber beziehungsweise respektive vielmehr"},
     {WORD_RATHER, 0, EN, "rather actually mean instead"},
-    {WORD_NOT, 0, DE, "nicht kein keine keinen keiner keinem keines nie niemals net nich"},
-    {WORD_NOT, 0, EN, "not isnt wasnt arent never dont didnt wouldnt cant wont cannot"},
+    {WORD_NOT, 0, DE, "nicht kein keine keinen keiner keinem keines nie niemals niemand kaum net nich"},
+    {WORD_NOT, 0, EN, "not isnt wasnt arent never dont didnt wouldnt cant wont cannot nobody hardly barely"},
     {WORD_IS, 0, EN, "its"},
     {WORD_IS, 0, ANY, "ist is heisst bedeutet means being"},
     {WORD_IS, WORD_UNREAL, ANY, "waere hiesse"},
@@ -108,8 +171,10 @@ static const struct group words[] = {
     {WORD_VERY, 0, EN, "really"},
     {WORD_VERY, 0, ANY, "sehr voll absolute total richtig absolut aeusserst ueberaus besonders very extremely absolutely totally "
                         "completely hoechst"},
-    {WORD_MILD | WORD_SMALL, 0, DE, "war wars bin ganz wirklich ziemlich recht fand relativ soweit"},
-    {WORD_MILD | WORD_SMALL, 0, EN, "was im am pretty quite fairly found"},
+    {WORD_MILD | WORD_SMALL, WORD_COUNTS, DE, "war wars bin"},
+    {WORD_MILD | WORD_SMALL, 0, DE, "ganz wirklich ziemlich recht fand relativ soweit"},
+    {WORD_MILD | WORD_SMALL, WORD_COUNTS, EN, "was im am"},
+    {WORD_MILD | WORD_SMALL, 0, EN, "pretty quite fairly found"},
     {WORD_PRAISE, 5, DE, "hervorragend ausgezeichnet exzellent fantastisch phantastisch grossartig super spitze klasse toll "
                          "wunderbar bestens genial begeistert beste bestes besten"},
     {WORD_PRAISE, 5, ANY, "perfekt perfect top"},
@@ -132,6 +197,9 @@ static const struct group words[] = {
 
 /* Longer ones first where one begins like another. */
 static const struct group phrases[] = {
+    {WORD_IS, WORD_UNREAL, EN, "was going to say|was gonna say"},
+    {0, WORD_JOKE, EN, "as if|yeah right"},
+    {0, 0, DE, "sage nur 1|1 sage ich"},
     {WORD_GIVE, 0, EN, "id go for|id go|let me say|answer would be|lets go with|lets make it|have to say"},
     {WORD_ECHO, 0, ANY, "von 1 bis 5|1 bis 5|zwischen 1 und 5|from 1 to 5|1 to 5|between 1 and 5|1 through 5|1 - 5|"
                         "1 bis maximal 5|1 und 5|1 and 5"},
@@ -141,14 +209,28 @@ static const struct group phrases[] = {
                 "es geht mir|mir geht|geht es mir|give me|gib mir|1 on 1|1 by 1|the wait|a wait|to wait|long wait|wait time"},
     {WORD_NUMBER | WORD_ARTICLE, 1, DE, "ein stern|einen stern|ein punkt|einen punkt"},
     {WORD_NUMBER | WORD_ARTICLE, 1, EN, "a star"},
-    {0, 0, EN, "no one|the one|that one|this one|which one|the 1|that 1|this 1|which 1|no 1|to 1"},
+    {0, 0, EN, "no one|the one|that one|this one|which one|the 1|that 1|this 1|which 1|no 1|to 1|number 1"},
+    {0, 0, DE, "nummer 1"},
     {WORD_HALF, 0, EN, "and a half|and half|1 of 2"},
     {WORD_HESITATION, 0, EN, "1 moment|1 second|1 sec|1 minute|let me see|let me think|you know|i mean it"},
     {WORD_GRADE, 0, ANY, "1 a|1 mit stern"},
     {WORD_RATHER, 0, EN, "i mean|make that|make it|lets do|more like|or rather|change that to|change to|lets say"},
     {WORD_GIVE, 0, DE, "geben wir|nehmen wir|ich bin fuer|entscheide mich fuer|bleibe bei|bleiben wir bei|ich sagte"},
     {WORD_RATHER, 0, DE, "sagen wir mal|sagen wir|ach was|ach wo|ich meine|besser gesagt|will sagen|oder besser"},
-    {WORD_SMALL, 0, DE, "wenn sie mich fragen|nicht nur|wie gesagt|mit abstand|hab ich gesagt|alles in allem|"
+    {WORD_HESITATION, 0, DE, "lassen sie mich ueberlegen|lassen sie mich mal ueberlegen|mal ueberlegen|lass mich ueberlegen|mal sehen"},
+    {WORD_HESITATION, 0, EN, "lets see|let us see"},
+    {WORD_SMALL, 0, ANY, "wenn ich ehrlich bin|um ehrlich zu sein|if im honest|to be honest|danke der nachfrage"},
+    {WORD_GIVE, 0, ANY, "hab ich doch gesagt|habe ich doch gesagt|habe ich gesagt|ich hab gesagt|ich habe gesagt|ich hab doch gesagt|"
+                        "ich habe doch gesagt|hab ich doch schon gesagt|habe ich doch schon gesagt|i already said|i did say"},
+    {WORD_SMALL | WORD_POLITE, 0, DE, "danke schoen|schoenes wochenende|schoenen abend noch|schoenen abend|schoenen feierabend|"
+                                      "bleiben sie gesund|alles gute|liebe gruesse|viele gruesse|schoenen gruss|gute nacht|"
+                                      "schoene feiertage|bis bald"},
+    {WORD_SMALL | WORD_POLITE, 0, EN, "very much|so much|good bye|have a great day|have a good one|have a good 1|all the best|"
+                                      "kind regards|good night|see you|many thanks"},
+    {0, WORD_STORY, ANY, "tut mir leid|weder noch"},
+    {0, WORD_HATED, ANY, "gar nichts|never again|nie wieder|nie mehr"},
+    {0, WORD_LIKED, ANY, "well done|full marks|spot on|first class"},
+    {WORD_SMALL, 0, DE, "wenn sie mich fragen|nicht nur|wie gesagt|ehrlich gesagt|mit abstand|hab ich gesagt|alles in allem|"
                         "aus dem bauch heraus|in etwa|so um die|wie immer|wegen mir|mit abstrichen|gruess gott|"
                         "wegen der wartezeit|mit viel gutem willen|wenn es sein muss|wenns sein muss|im grossen und ganzen|"
                         "na die|na ja|na klar|na also|na dann|grund und boden|kann man sagen|auf jeden fall|auf alle faelle|"
@@ -180,11 +262,12 @@ static const struct group phrases[] = {
     {WORD_PRAISE, 5, DE, "alles bestens|alles super|alles perfekt|alles prima|alles top"},
     {WORD_PRAISE, 2, ANY, "not great|not super|nicht super|nicht toll"},
     {WORD_PRAISE, 4, ANY, "gar nicht uebel|nicht uebel"},
-    {WORD_NOT, 0, DE, "nie im leben|von wegen"},
+    {WORD_NOT, 0, DE, "nie im leben|im leben nicht|auf keinen fall|von wegen"},
     {WORD_NOT, 0, ANY, "not even|nicht mal|nicht einmal|gar nicht|ueberhaupt nicht|absolut nicht|nicht so|nicht besonders|"
                        "nicht wirklich|nicht sehr|not really|not very|not so|not too|not that|not all that|nicht gerade|nicht allzu"},
     {0, 0, EN, "too bad"},
-    {WORD_SMALL, 0, ANY, "at all|i would"},
+    {WORD_SMALL, 0, ANY, "at all"},
+    {WORD_SMALL, WORD_WOULD, EN, "i would"},
     {WORD_HEDGE, 0, ANY, "wenn ueberhaupt|if anything|if at all|if that|at best|at most|i guess|i think|i suppose|i believe"},
 };
 

@@ -51,7 +51,16 @@ enum {
     WORD_ORDER = -4,     /* without "ich" it is said to another: drueck mal die fuenf */
     WORD_UNREAL = -5,    /* would be: no number of its clause is the answer */
     WORD_MINE = -6,      /* gebe, sage: the caller speaks of himself */
-    WORD_SHAPE = -7      /* klare, dicke: how school grades are spoken of */
+    WORD_SHAPE = -7,     /* klare, dicke: how school grades are spoken of */
+    WORD_STORY = -8,     /* unknown, but it tells how a call went: gewartet, waited */
+    WORD_LIKED = -9,     /* the same, and it went well */
+    WORD_HATED = -10,    /* the same, and it went badly */
+    WORD_ASKING = -11,   /* unknown, and at the beginning of a clause it asks: was, what */
+    WORD_COUNTS = -12,   /* harmless, but before a number that nobody gives it counts something: "you 2", "jetzt 5", "I'm 4" */
+    WORD_THUS = -13,     /* begins a clause when only known words and a number follow */
+    WORD_WOULD = -14,    /* with a "but" behind it, it is held back */
+    WORD_NAMES = -15,    /* harmless, but an unknown word behind it is a thing: "my ticket" */
+    WORD_THING = -16     /* harmless, but beside a number it is counted: "1 call", "Anruf 2" */
 };
 
 /* A sign becomes a word of up to 6 bytes, nothing else grows. */

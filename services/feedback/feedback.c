@@ -37,7 +37,7 @@ static const struct config_key keys[] = {
     K(TEXT, question_retry[1], "feedback.question_retry_en", "A number from one to five, please, or press the key.", NULL, "The same in English."),
     K(ENUM, question_wording, "feedback.question_wording", question_wordings, "common",
       "The same words for all variants, or each one's slot question_de, question_en; other words bias the comparison."),
-    K(DOUBLE, rating_min_confidence, "feedback.rating_min_confidence", "0.6", 0, 1, NULL, "Answers read with less confidence give no rating; praise has 0.5, a homophone 0.6, a number more."),
+    K(DOUBLE, rating_min_confidence, "feedback.rating_min_confidence", "0.6", 0, 1, NULL, "Answers read with less confidence give no rating; praise and a number beside words that are not understood have 0.5, a homophone 0.6, every other number more."),
     K(INT, retention_days, "feedback.retention_days", "90", MIN_RETENTION_DAYS, MAX_RETENTION_DAYS, NULL, "How long a call is kept after its first message, days."),
 };
 

@@ -6,7 +6,7 @@
 
 #include "test.h"
 
-enum { ROWS = 6, SECTIONS = 16 }; /* none, 1 .. 5 */
+enum { ROWS = 6, SECTIONS = 24 }; /* none, 1 .. 5 */
 
 struct utterance_line {
     int truth; /* 0: none */
@@ -43,16 +43,18 @@ static bool split(char *line, struct utterance_line *ret)
     return true;
 }
 
-/* Counted is what feedback takes as it is shipped: praise is below feedback.rating_min_confidence, a homophone just not. */
+/* Counted is what feedback takes as it is shipped: praise and a number among unknown words are below feedback.rating_min_confidence, a
+ * homophone just not. */
 static void check_line(const struct utterance_line *l, int number, struct section *s)
 {
     struct rating r = parse(l);
-    int expected = l->silent ? 0 : l->truth;
+    bool praise = r.method == RATING_PRAISE;
+    int expected = l->silent ? 0 : l->truth, heard = praise || r.confidence >= 0.6 ? r.value : 0;
 
     s->truth_said[l->truth][r.confidence >= 0.6 ? r.value : 0]++;
     s->lines++;
-    if (r.value != expected && !(l->guess && r.method == RATING_PRAISE))
-        test_fail(__FILE__, __LINE__, "line %d: \"%s\" is %d (%s, %s), not %d", number, l->text, r.value, rating_method_text(r.method),
+    if (heard != expected && !(l->guess && praise))
+        test_fail(__FILE__, __LINE__, "line %d: \"%s\" is %d (%s, %s), not %d", number, l->text, heard, rating_method_text(r.method),
                   rating_reason_text(r.reason), expected);
 }
 
@@ -130,7 +132,7 @@ TEST(unit_rating, every_labelled_answer_is_read_as_labelled)
 {
     struct section all = read_all();
 
-    CHECK(all.lines >= 4000);
+    CHECK(all.lines >= 7000);
     CHECK_INT(wrong_numbers(&all), 0);
 }
 
@@ -195,6 +197,35 @@ TEST(unit_rating, a_number_of_someone_else_or_of_another_day_is_none)
     CHECK_INT(de("vie vier").value, 4);
 }
 
+/* Doubt is asked again: such a number is below a homophone, which the shipped threshold just takes. */
+TEST(unit_rating, a_number_beside_what_is_not_understood_is_unsure)
+{
+    static const char *const unsure[] = {"Der Zug hält gleich, fünf.", "Mein Ticket, vier.", "Fünf, so viele Äpfel sind da.", "Fünf. Niemals.",
+                                         "Fünf, ist das gut?", "Blaue Pferde gebe ich eine Vier.", "Was meinten die noch, drei."};
+    static const char *const sure[] = {"Die haben mir sofort geholfen, fünf.", "Fünf, mir wurde sofort geholfen.", "Tadellos, fünf.", "Jo mei, vier.",
+                                       "Vier, die Wartezeit war lang.", "Eins, nie wieder.", "Das hat nicht geklappt, zwei."};
+
+    for (size_t i = 0; i < sizeof unsure / sizeof *unsure; i++)
+        CHECK(de(unsure[i]).confidence < en("for").confidence);
+    for (size_t i = 0; i < sizeof sure / sizeof *sure; i++)
+        CHECK(de(sure[i]).confidence > en("for").confidence);
+}
+
+TEST(unit_rating, a_number_of_a_thing_is_none)
+{
+    NONE(de("Das war jetzt der Anruf vier."), "unclear");
+    NONE(de("Ihr drei."), "unclear");
+    NONE(de("Jetzt fünf."), "unclear");
+    NONE(en("One call."), "unclear");
+    NONE(en("You two."), "unclear");
+    NONE(en("A good one."), "unclear");
+    NONE(en("No five."), "negated");
+    NONE(de("Vergiss die Fünf."), "negated");
+    NONE(de("Fünf würde ich geben, aber die Wartezeit war lang."), "withdrawn");
+    CHECK_INT(de("Ich gebe Ihnen jetzt eine Fünf.").value, 5);
+    CHECK_INT(en("I give you two.").value, 2);
+}
+
 TEST(unit_rating, only_whole_words_count)
 {
     static const char *const others[] = {"Dokument", "vierfach", "dreist", "einsam", "fünfmal", "zweifellos", "unzufriedenheit"};
@@ -243,8 +274,8 @@ TEST(unit_rating, a_sure_answer_is_surer_than_a_guess)
 {
     CHECK(rating_of_keys("4").confidence == 1);
     CHECK(de("vier").confidence > de("vielleicht vier").confidence);
-    CHECK(de("ja, vier").confidence > de("unmöglich trotzdem geb ich ne vier").confidence);
-    CHECK(de("unmöglich ich geb vielleicht ne drei äh nein ne vier").confidence > en("for").confidence);
+    CHECK(de("ich geb vielleicht ne drei äh nein ne vier").confidence > en("for").confidence);
+    CHECK(en("for").confidence > de("unmöglich trotzdem geb ich ne vier").confidence);
     CHECK(en("for").confidence > en("good").confidence);
     CHECK(en("good").confidence >= 0.5);
 }
