@@ -204,10 +204,23 @@ not_ready() { # names what is not ready and why; empty: all is
   done
 }
 
+migrating() { # a service brings a large database up to date: its name and what it said; to stop it now would only make it begin again
+  for s in $services; do
+    log=$data/log/$s.log
+    [ ! "$log" -nt "$data/run/.start" ] || tail -n 1 "$log" | sed -n "s/.* store\.migrating  /$s: /p"
+  done
+}
+
 wait_ready() {
-  n=0
+  n=0 told=
   while waiting=$(not_ready); [ -n "$waiting" ]; do
-    n=$((n + 1))
+    why=$(migrating)
+    if [ -z "$why" ]; then
+      n=$((n + 1))
+    elif [ "$why" != "$told" ]; then
+      say migrating "$why"
+      told=$why
+    fi
     [ -n "$(supervisor_pid)" ] || return 1
     [ $n -lt 200 ] || return 1
     [ -z "$(refused)" ] || return 1

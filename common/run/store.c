@@ -131,6 +131,24 @@ static enum status migrate(struct store *store, const char *sql, size_t version,
     return status;
 }
 
+/* A new index over millions of rows takes its time, and nothing is answered meanwhile: that is said before. */
+static enum status migrate_all(struct store *store, const char *const *migrations, size_t count, size_t version, struct reason *reason)
+{
+    bool said = version > 0 && version < count;
+    char bytes[32] = "";
+    enum status status = STATUS_OK;
+
+    if (said)
+        status = open_ask(store, "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size", bytes, reason);
+    if (said && status == STATUS_OK)
+        log_info("store.migrating", "file=%s bytes=%s from=%zu to=%zu", store->path, bytes, version, count);
+    for (; status == STATUS_OK && version < count; version++)
+        status = migrate(store, migrations[version], version + 1, reason);
+    if (said && status == STATUS_OK)
+        log_info("store.migrated", "file=%s version=%zu", store->path, version);
+    return status;
+}
+
 static enum status prepare_file(struct store *store, const char *const *migrations, size_t count, struct reason *reason)
 {
     size_t version = 0;
@@ -141,8 +159,8 @@ static enum status prepare_file(struct store *store, const char *const *migratio
     enum status status = inspect(store, count, &version, reason);
     if (status == STATUS_OK)
         status = configure(store, reason);
-    for (; status == STATUS_OK && version < count; version++)
-        status = migrate(store, migrations[version], version + 1, reason);
+    if (status == STATUS_OK)
+        status = migrate_all(store, migrations, count, version, reason);
     if (status == STATUS_OK)
         sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
     return status;

@@ -14,7 +14,8 @@
 struct store;
 struct query;
 
-/* Opens or creates `path` (an SQLite URI is allowed) and brings its schema to version `count` by running migrations[version..].
+/* Opens or creates `path` (an SQLite URI is allowed) and brings its schema to version `count` by running migrations[version..],
+ * each in a transaction of its own; that may take minutes for millions of rows, and the log says so before (store.migrating).
  * STATUS_CORRUPT: the file is no database, is damaged, or comes from a newer version; it is left as it is and named. */
 enum status store_open(const char *path, const char *const *migrations, size_t count, struct store **ret, struct reason *reason) MUST_CHECK;
 /* Opens a file of somebody else, to read it; it is never changed.  STATUS_NOT_FOUND, STATUS_CORRUPT: the reason names the file. */

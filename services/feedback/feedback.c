@@ -320,7 +320,7 @@ static enum status tick(void *state, struct outbox *out)
     if (status == STATUS_OK)
         status = cleanup_some(f, out);
     if (status == STATUS_OK)
-        status = feedback_store_fill_callers(&f->store, outbox_arena(out), FILL_CHUNK);
+        status = feedback_store_fill(&f->store, outbox_arena(out), FILL_CHUNK);
     if (status == STATUS_OK)
         status = erase_some(f, out);
     metrics_set(f->metrics, METRIC_OWN(FEEDBACK_WAITING), (double)f->store.waiting, NULL, NULL, NULL);

@@ -155,6 +155,10 @@ void erase_done(struct feedback *f);
 
 handler_fn on_query;
 
+/* The newest calls of a variant, at most `limit`. */
+enum status query_newest(struct feedback *f, struct arena *arena, const char *variant, size_t limit, FeedbackStored ***ret_events,
+                         size_t *ret_count) MUST_CHECK;
+
 /* ---- export.c ---- */
 
 handler_fn on_export;

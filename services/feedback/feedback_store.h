@@ -10,7 +10,7 @@
 #include "pseudonym.h"
 #include "store.h"
 
-enum { FEEDBACK_MIGRATIONS = 7 };
+enum { FEEDBACK_MIGRATIONS = 8 };
 extern const char *const feedback_migrations[FEEDBACK_MIGRATIONS];
 
 /* One call of the open batch. */
@@ -28,8 +28,11 @@ struct call {
     struct call *same_slot;
 };
 
+enum { PROFILE_TEXT = 48 };
+
+/* A cell: the rows that count of a variant and a profile. */
 struct tally {
-    char variant[20], profile[48];
+    char variant[20], profile[PROFILE_TEXT];
     int64_t n, resolved, latest_ts;
     bool dirty;
 };
@@ -45,7 +48,7 @@ struct feedback_store {
     struct store *store;
     int64_t last_revision;
     int64_t waiting, retracted; /* rows */
-    int64_t unfilled; /* rows, at most, whose caller is still to be read from their record: only after an upgrade */
+    int64_t unfilled; /* rows, at most, whose caller and profile are still to be read from their record: only after an upgrade */
     struct tally *tallies;
     size_t tally_count, tally_capacity;
     struct day_count *days; /* that have rows, ascending */
@@ -72,8 +75,8 @@ struct caller_place {
 enum status feedback_store_next_of(struct feedback_store *f, struct arena *arena, const uint8_t caller[static CALL_KEY_BYTES], struct caller_place *at,
                                    struct call **ret) MUST_CHECK;
 
-/* Rows of a database that was made before they could be found by their caller: looks into the next `limit`. */
-enum status feedback_store_fill_callers(struct feedback_store *f, struct arena *arena, int64_t limit) MUST_CHECK;
+/* Rows of a database that was made before they could be found by their caller or profile: looks into the next `limit`. */
+enum status feedback_store_fill(struct feedback_store *f, struct arena *arena, int64_t limit) MUST_CHECK;
 
 /* Writes the row.  The counts are the caller's: see feedback_store_count. */
 enum status feedback_store_put(struct feedback_store *f, struct arena *arena, struct call *call) MUST_CHECK;
@@ -86,6 +89,10 @@ int64_t feedback_store_next_revision(struct feedback_store *f, wall_time now);
 
 /* Takes `n` (+1, -1) calls of this record into the counts. */
 void feedback_store_count(struct feedback_store *f, const CallRecord *record, int n);
+
+/* The name of a profile as cells have it.  That of a foreign router may be longer: cut, so that the same one is found again. */
+void feedback_store_profile(const char *profile, char ret[static PROFILE_TEXT]);
+
 enum status feedback_store_flush(struct feedback_store *f) MUST_CHECK;
 
 /* Unix seconds of the newest call that ever counted, a full hour; 0: none did. */

@@ -89,20 +89,12 @@ enum status on_by_policy(void *state, const struct in_msg *in, struct outbox *ou
     struct arena *arena = outbox_arena(out);
     FeedbackByPolicyReply *m = codec_new(arena, &tom__rl__v1__feedback_by_policy_reply__descriptor);
     uint32_t limit = q->limit ? q->limit : DEFAULT_LIMIT;
-    struct call *row;
-    enum status status;
 
     if (!variant_id_valid(q->policy_variant))
         return reason_set(reason, "policy_variant", "\"%.40s\" does not look like v1a", q->policy_variant);
     if (limit > MAX_LIMIT)
         return reason_set(reason, "limit", "%u is more than %d", limit, MAX_LIMIT);
-    struct query *query = store_query(f->store.store, "SELECT " FEEDBACK_COLUMNS " FROM call WHERE state = 6 AND variant = ? ORDER BY ts DESC, id DESC LIMIT ?");
-    query_bind_text(query, 1, q->policy_variant);
-    query_bind_int(query, 2, limit);
-    m->events = arena_alloc(arena, limit * sizeof *m->events);
-    while ((status = feedback_store_step(query, arena, &row)) == STATUS_OK && row)
-        m->events[m->n_events++] = event_of(arena, row);
-    query_reset(query);
+    enum status status = query_newest(f, arena, q->policy_variant, limit, &m->events, &m->n_events);
     outbox_reply(out, in, &m->base);
     return status;
 }
@@ -216,8 +208,9 @@ enum status replay_some(struct feedback *f, struct outbox *out)
 static enum status count_replay(struct feedback *f, int64_t from, int64_t *ret_count, int64_t *ret_last)
 {
     struct query *q = store_query(f->store.store, "SELECT (SELECT count(*) FROM call WHERE state = 7 AND ts >= ?1)"
-                                                  " + coalesce(sum((SELECT count(*) FROM call WHERE state = 6 AND variant = t.variant AND ts >= ?1)), 0),"
-                                                  " (SELECT coalesce(max(id), 0) FROM call) FROM (SELECT DISTINCT variant FROM tally) t");
+                                                  " + coalesce(sum((SELECT count(*) FROM call WHERE state = 6 AND variant = t.variant AND profile = t.profile"
+                                                  " AND ts >= ?1)), 0), (SELECT coalesce(max(id), 0) FROM call) FROM (SELECT variant, profile FROM tally"
+                                                  " UNION ALL SELECT DISTINCT variant, '' FROM tally) t");
     bool row;
 
     query_bind_int(q, 1, from);

@@ -119,6 +119,44 @@ TEST(integration_backup, databases_are_found_where_the_settings_file_has_them)
     stack_free(s);
 }
 
+static void write_prior(struct stack *s, const char *path, const char *mean)
+{
+    CHECK_INT(system(arena_printf(&s->arena, "echo 'variants: {v1a: {mean: %s, calls: 40}}' >%s", mean, path)), 0);
+}
+
+static bool prior_says(struct stack *s, const char *path, const char *mean)
+{
+    return system(arena_printf(&s->arena, "grep -q 'mean: %s,' %s", mean, path)) == 0;
+}
+
+static double imagined(struct stack *s) { return stack_number(s, "bandit.stats", "{}", "variants.v1a.n_prior"); }
+
+/* A new machine gets it from the backup; one that somebody has put there since is a setting of today. */
+TEST(integration_backup, the_warm_start_comes_back_and_never_over_another_one)
+{
+    struct stack *s = stack_new("");
+
+    if (!s)
+        return;
+    const char *folder = arena_printf(&s->arena, "%s/backup-1", s->dir), *restore = arena_printf(&s->arena, "restore %s", folder),
+               *place = arena_printf(&s->arena, "%s/rl/bandit_prior.yaml", s->dir), *named = arena_printf(&s->arena, "%s/mine.yaml", s->dir);
+    write_prior(s, place, "0.3");
+    CHECK_INT(rlctl(s, arena_printf(&s->arena, "backup %s", folder)), 0);
+    CHECK_INT(unlink(place), 0);
+    restart(s, restore, 0);
+    CHECK(prior_says(s, place, "0.3"));
+    EVENTUALLY(imagined(s) > 1, 10000);
+    write_prior(s, place, "0.1");
+    restart(s, restore, 0);
+    CHECK(prior_says(s, place, "0.1"));
+    setenv("RL_BANDIT_PRIOR_PATH", named, 1); /* where the settings have it, there it belongs */
+    restart(s, restore, 0);
+    CHECK(prior_says(s, named, "0.3"));
+    EVENTUALLY(imagined(s) > 1, 10000);
+    unsetenv("RL_BANDIT_PRIOR_PATH");
+    stack_free(s);
+}
+
 TEST(integration_keys, rotation_while_all_runs_keeps_calls_whole)
 {
     struct stack *s = stack_new("");

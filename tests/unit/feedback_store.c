@@ -279,14 +279,14 @@ TEST(unit_feedback_store, an_older_database_learns_its_callers_a_few_rows_at_a_t
     b = bench_open();
     CHECK_INT(b.store.unfilled, 6);
     CHECK_STR(calls_of(&b, 1), "");
-    CHECK_INT(feedback_store_fill_callers(&b.store, &b.arena, 4), STATUS_OK);
+    CHECK_INT(feedback_store_fill(&b.store, &b.arena, 4), STATUS_OK);
     CHECK_STR(calls_of(&b, 1), "bd");
     bench_close(&b);
     b = bench_open();
     CHECK_INT(b.store.unfilled, 2);
     call_of(&b, 'g', TODAY, 1);
-    CHECK_INT(feedback_store_fill_callers(&b.store, &b.arena, 4), STATUS_OK);
-    CHECK_INT(feedback_store_fill_callers(&b.store, &b.arena, 4), STATUS_OK);
+    CHECK_INT(feedback_store_fill(&b.store, &b.arena, 4), STATUS_OK);
+    CHECK_INT(feedback_store_fill(&b.store, &b.arena, 4), STATUS_OK);
     CHECK_INT(b.store.unfilled, 0);
     CHECK_STR(calls_of(&b, 1), "bdfg");
     bench_close(&b);
@@ -297,10 +297,72 @@ TEST(unit_feedback_store, a_database_of_the_version_before_is_told_that_its_rows
     struct store *store = NULL;
     struct reason reason = {0};
 
-    CHECK_INT(store_open(database(), feedback_migrations, 6, &store, &reason), STATUS_OK);
-    CHECK_INT(query_run(store_query(store, "INSERT INTO call VALUES(5, 20414, x'00112233445566778899aabbccddeeff', 1, 0, 'v1a', 7, 0, x'')"), NULL), STATUS_OK);
+    CHECK_INT(store_open(database(), feedback_migrations, 7, &store, &reason), STATUS_OK);
+    CHECK_INT(query_run(store_query(store, "INSERT INTO call VALUES(5, 20414, x'00112233445566778899aabbccddeeff', 1, 0, 'v1a', 7, 0, x'', NULL)"), NULL),
+              STATUS_OK);
     store_close(store);
     struct bench b = bench_open();
     CHECK_INT(b.store.unfilled, 1);
+    bench_close(&b);
+}
+
+/* ---- cells ------------------------------------------------------------------------------------------------------------------------------------ */
+
+static int64_t in_cell(struct bench *b, const char *profile)
+{
+    struct query *q = store_query(b->store.store, "SELECT count(*) FROM call WHERE state = 6 AND variant = 'v1a' AND profile = ? AND ts = 3600");
+    bool row;
+
+    query_bind_text(q, 1, profile);
+    CHECK_INT(query_step(q, &row), STATUS_OK);
+    int64_t n = query_int(q, 0);
+    query_reset(q);
+    return n;
+}
+
+TEST(unit_feedback_store, a_call_is_in_the_cell_of_its_variant_and_profile_while_it_counts)
+{
+    struct bench b = bench_open();
+    struct call *c = new_call(&b, 1, TODAY);
+    const char *name = "a-profile-of-more-than-forty-seven-characters-is-cut-here";
+    char cut[PROFILE_TEXT];
+
+    c->record->end = codec_new(&b.arena, &tom__rl__v1__end__descriptor);
+    c->record->end->policy_variant = arena_str(&b.arena, "v1a");
+    c->record->end->ts = 3600;
+    c->state = CALL_WAITING_OUTCOME;
+    CHECK_INT(feedback_store_put(&b.store, &b.arena, c), STATUS_OK);
+    CHECK_INT(in_cell(&b, "general"), 0);
+    c->state = CALL_STORED;
+    CHECK_INT(feedback_store_put(&b.store, &b.arena, c), STATUS_OK);
+    CHECK_INT(in_cell(&b, "general"), 1);
+    c->record->end->profile = arena_str(&b.arena, name);
+    CHECK_INT(feedback_store_put(&b.store, &b.arena, c), STATUS_OK);
+    feedback_store_profile(name, cut);
+    CHECK_INT(strlen(cut), PROFILE_TEXT - 1);
+    CHECK(in_cell(&b, "general") == 0 && in_cell(&b, cut) == 1);
+    c->state = CALL_RETRACTED;
+    CHECK_INT(feedback_store_put(&b.store, &b.arena, c), STATUS_OK);
+    CHECK(in_cell(&b, cut) == 0 && in_cell(&b, "") == 0);
+    bench_close(&b);
+}
+
+TEST(unit_feedback_store, rows_of_an_older_database_come_into_their_cell_when_they_are_read)
+{
+    struct bench b = bench_open();
+    struct call *c = new_call(&b, 1, TODAY);
+
+    c->record->end = codec_new(&b.arena, &tom__rl__v1__end__descriptor);
+    c->record->end->policy_variant = arena_str(&b.arena, "v1a");
+    c->record->end->profile = arena_str(&b.arena, "it");
+    c->record->end->ts = 3600;
+    c->state = CALL_STORED;
+    CHECK_INT(feedback_store_put(&b.store, &b.arena, c), STATUS_OK);
+    CHECK_INT(query_run(store_query(b.store.store, "UPDATE call SET profile = ''"), NULL), STATUS_OK); /* as the migration finds it */
+    CHECK_INT(query_run(store_query(b.store.store, "INSERT INTO fill SELECT min(id), max(id) FROM call"), NULL), STATUS_OK);
+    b.store.unfilled = 1;
+    CHECK(in_cell(&b, "") == 1 && in_cell(&b, "it") == 0);
+    CHECK_INT(feedback_store_fill(&b.store, &b.arena, 10), STATUS_OK);
+    CHECK(in_cell(&b, "") == 0 && in_cell(&b, "it") == 1 && b.store.unfilled == 0);
     bench_close(&b);
 }

@@ -128,9 +128,11 @@ best_feedback() {
   set -- "$(row fill "$dir/many.txt" | figure ours)" "$(row fill "$dir/many.txt" | figure bare)" "$(row stats "$dir/many.txt" | figure p50)" \
     "$(row stats "$dir/few.txt" | figure p50)" "$(row page "$dir/many.txt" | figure p50)" "$(row page "$dir/few.txt" | figure p50)" \
     "$(row cleanup "$dir/many.txt" | figure chunk)" "$(row fill "$dir/many.txt" | figure chunk)"
-  tenths=$(row "tenths ours" "$dir/many.txt" | figure last/first)
-  awk -v a="$1" -v b="$2" -v c="$3" -v d="$4" -v e="$5" -v f="$6" -v g="$7" -v h="$8" -v t="$tenths" 'BEGIN {
-    printf "ratio feedback insert/bare %.2f  stats many/few %.2f  page many/few %.2f  cleanup chunk/bare %.2f  last/first tenth %.2f\n", a / b, c / d, e / f, g / h, t }'
+  tenths=$(row "tenths ours" "$dir/many.txt" | figure last/first) bare=$(row "tenths bare" "$dir/many.txt" | figure last/first)
+  worst=$(sed -n 's/^query[a-z_]* .* p99 \([0-9.]*\) us.*/\1/p' "$dir/many.txt" | sort -n | tail -1)
+  awk -v a="$1" -v b="$2" -v c="$3" -v d="$4" -v e="$5" -v f="$6" -v g="$7" -v h="$8" -v t="$tenths" -v u="$bare" -v w="$worst" 'BEGIN {
+    printf "ratio feedback insert/bare %.2f  stats many/few %.2f  page many/few %.2f  cleanup chunk/bare %.2f  last/first tenth %.2f (bare %.2f)  worst query p99 %.2f ms\n",
+      a / b, c / d, e / f, g / h, t, u, w / 1000 }'
 }
 
 case $what in

@@ -8,8 +8,9 @@
 #include "clk.h"
 #include "codec.h"
 #include "msg.h"
+#include "service.h"
 
-enum { TIMES = 500, PATIENCE_MS = 60000, CHUNK = 200, KEEP_DAYS = 30, NAP_US = 200 };
+enum { TIMES = 500, PATIENCE_MS = 60000, CHUNK = 200, KEEP_DAYS = 30, FILLED_DAYS = 60, NAP_US = 200 };
 
 struct asker {
     struct client *client;
@@ -57,14 +58,30 @@ static double ask_page(struct asker *a, int number)
     return ask(a, "feedback.by_policy", &m.base, NULL, NULL);
 }
 
-/* By time and profile; `from_days` ago, so that a page lies anywhere. */
-static double ask_query(struct asker *a, const char *profile, int from_days)
+/* What analysts ask for, the odd ones too; one call in thousands is of the profile `rare` (fill.c). */
+static const struct question {
+    const char *name, *variant, *profile;
+    bool empty; /* an hour of long ago */
+    uint32_t limit;
+} questions[] = {{.name = "query"}, {.name = "query_variant", .variant = "v4b"}, {.name = "query_profile", .profile = "it"},
+                 {.name = "query_both", .variant = "v4b", .profile = "it"}, {.name = "query_rare", .profile = "rare"},
+                 {.name = "query_rare_both", .variant = "v4b", .profile = "rare"}, {.name = "query_empty", .empty = true},
+                 {.name = "query_nobody", .profile = "nobody"}, {.name = "query_1000", .limit = 1000}};
+
+/* A page that begins `from_days` ago, so that it lies anywhere; *ret_events what was on it. */
+static double ask_query(struct asker *a, const struct question *what, int from_days, size_t *ret_events)
 {
     FeedbackQueryRequest m = TOM__RL__V1__FEEDBACK_QUERY_REQUEST__INIT;
+    ProtobufCMessage *reply;
 
-    m.profile = (char *)profile;
-    m.to = (double)(clk_real.wall(NULL).us / 1000000) - 86400.0 * from_days;
-    return ask(a, "feedback.query", &m.base, NULL, NULL);
+    m.policy_variant = what->variant ? (char *)what->variant : m.policy_variant;
+    m.profile = what->profile ? (char *)what->profile : m.profile;
+    m.limit = what->limit;
+    m.to = (double)(clk_real.wall(NULL).us / 1000000) - 86400.0 * (what->empty ? 2 * FILLED_DAYS : from_days);
+    m.from = what->empty ? m.to - 3600 : 0;
+    double took = ask(a, "feedback.query", &m.base, &tom__rl__v1__feedback_query_reply__descriptor, &reply);
+    *ret_events = ((FeedbackQueryReply *)reply)->n_events;
+    return took;
 }
 
 static int by_size(const void *a, const void *b)
@@ -77,7 +94,20 @@ static int by_size(const void *a, const void *b)
 static void print_latency(const char *name, double *took)
 {
     qsort(took, TIMES, sizeof *took, by_size);
-    printf("%s p50 %.1f us p99 %.1f us\n", name, took[TIMES / 2] * 1e6, took[TIMES * 99 / 100] * 1e6);
+    printf("%s p50 %.1f us p99 %.1f us", name, took[TIMES / 2] * 1e6, took[TIMES * 99 / 100] * 1e6);
+}
+
+static void print_queries(struct asker *a)
+{
+    double took[TIMES];
+    size_t events = 0, all = 0;
+
+    for (size_t k = 0; k < COUNT_OF(questions); k++, all = 0) {
+        for (int i = 0; i < TIMES; i++, all += events)
+            took[i] = ask_query(a, &questions[k], i % FILLED_DAYS, &events);
+        print_latency(questions[k].name, took);
+        printf(" calls a page %.1f\n", (double)all / TIMES);
+    }
 }
 
 /* Asks for statistics all the while: whoever asks waits at most as long as a chunk takes. */
@@ -113,15 +143,12 @@ int bench_feedback(struct bench *b)
         took[i] = ask_stats(&a, &total);
     printf("rows %llu\n", (unsigned long long)total);
     print_latency("stats", took);
+    putchar('\n');
     for (int i = 0; i < TIMES; i++)
         took[i] = ask_page(&a, i);
     print_latency("page", took);
-    for (int i = 0; i < TIMES; i++)
-        took[i] = ask_query(&a, "", i % KEEP_DAYS);
-    print_latency("query", took);
-    for (int i = 0; i < TIMES; i++)
-        took[i] = ask_query(&a, "it", i % KEEP_DAYS);
-    print_latency("query_profile", took);
+    putchar('\n');
+    print_queries(&a);
     clean(&a);
     client_free(a.client);
     arena_done(&a.arena);

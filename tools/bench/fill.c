@@ -12,8 +12,9 @@
 #include "codec.h"
 #include "feedback_store.h"
 #include "rng.h"
+#include "service.h"
 
-enum { BATCH = 2048, DAYS = 60, VARIANTS = 12, CHUNK = 200, CHUNKS = 40, PAGE = 100, PAGES = 200, DAY_S = 86400, TENTHS = 10 };
+enum { BATCH = 2048, DAYS = 60, VARIANTS = 12, CHUNK = 200, CHUNKS = 40, RARE = 5000 /* one call in so many */, PAGE = 100, PAGES = 200, DAY_S = 86400, TENTHS = 10 };
 
 struct fill {
     struct bench *b;
@@ -55,9 +56,15 @@ typedef Tom__Rl__V1__PolicySelected__ContextEntry ContextEntry;
 
 static char *variant_id(struct arena *arena, unsigned number) { return arena_printf(arena, "v%u%c", 1 + number / 2, 'a' + (int)(number % 2)); }
 
+static char *profile(struct fill *f)
+{
+    static const char *const profiles[] = {"kfz", "it", "sales", "support"};
+
+    return (char *)(f->made % RARE == RARE / 2 ? "rare" : profiles[rng_below(&f->rng, COUNT_OF(profiles))]);
+}
+
 static const PolicySelected *decision(struct fill *f, int64_t ts, unsigned variant)
 {
-    static const char *const profiles[] = {"kfz", "it", "sales", "support", "general"};
     PolicySelected *m = codec_new(&f->arena, &tom__rl__v1__policy_selected__descriptor);
 
     m->decision_id = arena_printf(&f->arena, "%016llx%016llx", (unsigned long long)rng_next(&f->rng), (unsigned long long)rng_next(&f->rng));
@@ -68,7 +75,7 @@ static const PolicySelected *decision(struct fill *f, int64_t ts, unsigned varia
     m->source = TOM__RL__V1__DECISION_SOURCE__DECISION_SOURCE_LEARNED;
     m->ts = (double)ts;
     m->context = arena_alloc(&f->arena, 2 * sizeof *m->context);
-    MAP_ADD(&f->arena, m, context, Context, "profile", (char *)profiles[rng_below(&f->rng, 5)]);
+    MAP_ADD(&f->arena, m, context, Context, "profile", profile(f));
     MAP_ADD(&f->arena, m, context, Context, "time_of_day", (char *)"morning");
     m->probabilities = arena_alloc(&f->arena, VARIANTS * sizeof *m->probabilities);
     m->eligible = arena_alloc(&f->arena, VARIANTS * sizeof *m->eligible);
@@ -143,7 +150,8 @@ struct blob {
 static void put_bare(struct fill *f, struct call **calls, const struct blob *records, size_t count)
 {
     double start = bench_now();
-    struct query *q = store_query(f->bare, "INSERT INTO call(revision, ts, variant, state, waiting_us, record, day, call_key) VALUES(?, ?, ?, ?, ?, ?, ?, ?)");
+    struct query *q = store_query(f->bare, "INSERT INTO call(revision, ts, variant, state, waiting_us, record, day, call_key,"
+                                         " profile) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)");
 
     must(store_begin(f->bare), "begin");
     for (size_t i = 0; i < count; i++) {
@@ -156,6 +164,7 @@ static void put_bare(struct fill *f, struct call **calls, const struct blob *rec
         query_bind_blob(q, 6, records[i].data, records[i].size);
         query_bind_int(q, 7, c->day);
         query_bind_blob(q, 8, c->key, sizeof c->key);
+        query_bind_text(q, 9, join_profile(c->record));
         must(query_run(q, NULL), "insert");
     }
     must(store_commit(f->bare), "commit");
@@ -197,7 +206,7 @@ static void mark_published(struct fill *f)
 
 static double bare_page(struct fill *f)
 {
-    struct query *q = store_query(f->bare, "SELECT " FEEDBACK_COLUMNS " FROM call WHERE state = 6 AND variant = ? ORDER BY ts DESC, id DESC LIMIT ?");
+    struct query *q = store_query(f->bare, "SELECT " FEEDBACK_COLUMNS " FROM call WHERE state = 6 AND variant = ? AND profile = 'it' ORDER BY ts DESC, id DESC LIMIT ?");
     double start = bench_now();
     bool row;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* backup.c - copies of the three databases, made while the services run, and put back while they do not.
+/* backup.c - copies of the three databases and of the prior, made while the services run, and put back while they do not.
  *
  * Each copy is consistent in itself and knows where in the streams it stands; a service that starts with it takes from the streams what came after.
  * A copy still holds the calls that were erased after it was made: restore takes the tombstones of today along, and at its start each service
@@ -15,26 +15,28 @@
 #include <unistd.h>
 
 #include "atomic_file.h"
+#include "prior_file.h"
 #include "rlctl.h"
 #include "store.h"
 
-enum { DATABASES = 3, KEYS_LIMIT = 8192 };
+enum { DATABASES = 3, KEYS_LIMIT = 8192, PRIOR_LIMIT = 1 << 20 };
 
 static const char *const names[DATABASES] = {"feedback", "bandit", "guard"};
 
-/* Where the databases lie, as their services find them. */
+/* Where the databases and the prior lie, as their services find them. */
 struct databases {
-    const char *feedback; /* "": in the data folder, as the others always are */
-    const char *paths[DATABASES];
+    const char *feedback, *prior; /* "": in the data folder, as the others always are */
+    const char *paths[DATABASES], *prior_path;
 };
 
 static const struct config_key keys[] = {
+    CONFIG_TEXT(struct databases, prior, "bandit.prior_path", "", "RL_BANDIT_PRIOR_PATH", "The same row as in rl-bandit's table."),
     CONFIG_TEXT(struct databases, feedback, "feedback.db_path", "", "RL_FEEDBACK_DB_PATH", "The same row as in rl-feedback's table."),
 };
 
 static enum status find_databases(struct ctl *ctl, struct databases *d, struct reason *reason)
 {
-    const struct config_table table = {keys, 1, d};
+    const struct config_table table = {keys, 2, d};
     const char *said = args_get(&ctl->args, "--feedback-db");
     enum status status = config_load_some(&ctl->arena, &table, ctl->config_path, reason);
 
@@ -42,10 +44,14 @@ static enum status find_databases(struct ctl *ctl, struct databases *d, struct r
         d->paths[i] = arena_printf(&ctl->arena, "%s/rl/%s.db", ctl->config.data_dir, names[i]);
     if (status == STATUS_OK && (said || d->feedback[0]))
         d->paths[0] = said ? said : d->feedback;
+    if (status == STATUS_OK)
+        d->prior_path = d->prior[0] ? d->prior : prior_file_place(ctl->config.data_dir, &ctl->arena);
     return status;
 }
 
 static const char *in_folder(struct ctl *ctl, const char *folder, size_t i) { return arena_printf(&ctl->arena, "%s/%s.db", folder, names[i]); }
+
+static const char *prior_in(struct ctl *ctl, const char *folder) { return arena_printf(&ctl->arena, "%s/bandit_prior.yaml", folder); }
 
 static const char *key_file(struct ctl *ctl)
 {
@@ -69,7 +75,47 @@ static enum status copy_keys(const char *from, const char *to, struct reason *re
     return status;
 }
 
+struct text {
+    char *data;
+    size_t size;
+};
+
+/* A file that may be absent: data NULL. */
+static enum status read_prior(struct ctl *ctl, const char *path, struct text *ret, struct reason *reason)
+{
+    struct text text = {.data = arena_alloc(&ctl->arena, PRIOR_LIMIT)};
+    FILE *f = fopen(path, "re");
+
+    *ret = (struct text){0};
+    if (!f)
+        return errno == ENOENT ? STATUS_OK : reason_fail(reason, STATUS_STORE, "", "%s: %s", path, strerror(errno));
+    text.size = fread(text.data, 1, PRIOR_LIMIT, f);
+    bool ok = !ferror(f) && text.size < PRIOR_LIMIT;
+    fclose(f);
+    if (!ok)
+        return reason_fail(reason, STATUS_STORE, "", "%s: cannot be read, or is larger than %d bytes", path, PRIOR_LIMIT);
+    *ret = text;
+    return STATUS_OK;
+}
+
 /* ---- backup --------------------------------------------------------------------------------------------------------------------------------- */
+
+/* What the bandit believed before the first call is in no database. */
+static enum status back_up_prior(struct ctl *ctl, const struct databases *d, const char *folder, struct reason *reason)
+{
+    const char *to = prior_in(ctl, folder);
+    struct text text;
+    enum status status = read_prior(ctl, d->prior_path, &text, reason);
+
+    if (status == STATUS_OK && !text.data && d->prior[0])
+        printf("warning: %s (bandit.prior_path) is not there, so it is not in this backup\n", d->prior_path);
+    if (status != STATUS_OK || !text.data)
+        return status;
+    status = atomic_file_write(to, text.data, text.size, 0600, reason);
+    if (status == STATUS_OK)
+        printf("%s\n", to);
+    return status;
+}
 
 static enum status back_up(struct ctl *ctl, const struct databases *d, const char *folder, struct reason *reason)
 {
@@ -81,6 +127,8 @@ static enum status back_up(struct ctl *ctl, const struct databases *d, const cha
         if (status == STATUS_OK)
             printf("%s\n", to);
     }
+    if (status == STATUS_OK)
+        status = back_up_prior(ctl, d, folder, reason);
     if (status != STATUS_OK || !args_get(&ctl->args, "--keys"))
         return status;
     const char *to = arena_printf(&ctl->arena, "%s/pseudonym.keys", folder);
@@ -183,6 +231,30 @@ static enum status put_in_place(const char *fresh, const char *path, struct ctl 
     return ok ? STATUS_OK : reason_fail(reason, STATUS_STORE, "", "%s: %s", path, strerror(errno));
 }
 
+/* A prior that is there is a setting of today, and stays. */
+static enum status restore_prior(struct ctl *ctl, const struct databases *d, const char *folder, struct reason *reason)
+{
+    const char *from = prior_in(ctl, folder);
+    struct text kept, there;
+    enum status status = read_prior(ctl, from, &kept, reason);
+
+    if (status == STATUS_OK)
+        status = read_prior(ctl, d->prior_path, &there, reason);
+    if (status != STATUS_OK || !kept.data)
+        return status;
+    if (there.data) {
+        if (there.size != kept.size || memcmp(there.data, kept.data, kept.size) != 0)
+            printf("%s stays as it is; the prior in the backup is another one: %s\n", d->prior_path, from);
+        return STATUS_OK;
+    }
+    status = atomic_file_write(d->prior_path, kept.data, kept.size, 0644, reason);
+    if (status == STATUS_OK && (chmod(d->prior_path, 0644) != 0 || !give_to_owner(d->prior_path, dirname(arena_str(&ctl->arena, d->prior_path)))))
+        return reason_fail(reason, STATUS_STORE, "", "%s: %s", d->prior_path, strerror(errno));
+    if (status == STATUS_OK)
+        printf("%s: what the bandit believes before the first call\n", d->prior_path);
+    return status;
+}
+
 static enum status restore(struct ctl *ctl, const struct databases *d, const char *folder, struct reason *reason)
 {
     const char *secrets = arena_printf(&ctl->arena, "%s/pseudonym.keys", folder);
@@ -194,6 +266,8 @@ static enum status restore(struct ctl *ctl, const struct databases *d, const cha
         status = prepare(ctl, d, in_folder(ctl, folder, i), i, reason);
     for (size_t i = 0; i < DATABASES && status == STATUS_OK; i++) /* nothing has changed until here */
         status = put_in_place(restored(ctl, d, i), d->paths[i], ctl, reason);
+    if (status == STATUS_OK)
+        status = restore_prior(ctl, d, folder, reason);
     if (status != STATUS_OK || access(secrets, F_OK) != 0)
         return status;
     if (access(key_file(ctl), F_OK) == 0) {

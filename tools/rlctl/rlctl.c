@@ -118,7 +118,7 @@ static const struct verb {
     {"export", "CALL | --caller KEY", "all that is held of a call, or of all calls of a caller, as JSON", export_options, 0, 1, verb_export},
     {"keys", "list | rotate | prune", "the pseudonym keys; prune destroys those past retention, and with them the way back to a call id", keys_options, 1, 1,
      verb_keys},
-    {"backup", "FOLDER", "copies of the databases, while the services run", backup_options, 1, 1, verb_backup},
+    {"backup", "FOLDER", "copies of the databases and the prior, while the services run", backup_options, 1, 1, verb_backup},
     {"restore", "FOLDER", "puts a backup back while they do not; what was erased since stays erased", restore_options, 1, 1, verb_restore},
     {"query", "", "stored calls, newest first; --csv and --json write all of them out", query_options, 0, 0, verb_query},
     {"import", "tom3 | csv FILE | jsonl FILE", "take over calls from elsewhere; again and again is once", import_options, 1, 2, verb_import},
