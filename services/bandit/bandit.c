@@ -40,7 +40,7 @@ static const struct config_key keys[] = {
     K(DOUBLE, model.explore.sharpness, "exploration.sharpness", "0.45", 0.01, 1, NULL,
       "Thompson sampling: factor of every posterior deviation; 1, without widening and caution, is plain."),
     K(ENUM, model.explore.strategy, "exploration.strategy", strategy_names, "thompson", "How beliefs become shares of traffic."),
-    K(DOUBLE, model.explore.widening, "exploration.widening", "0.5", 0, 10, NULL, "How much of that is given back to variants of which less is known."),
+    K(DOUBLE, model.explore.widening, "exploration.widening", "0.2", 0, 10, NULL, "How much of that is given back to variants of which less is known."),
     CONFIG_AMENDMENT_WINDOW(struct bandit, retention.amendment_window_days, true),
 };
 
