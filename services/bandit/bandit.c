@@ -264,6 +264,7 @@ static enum status restart(struct bandit *b, const struct restart *r, int64_t no
     log_warning("change.found", "level=%s cell=\"%s\" variant=\"%s\" since_hour=%lld before=%.3f after=%.3f evidence=%.2f",
                 detect_level_names[r->level], r->cell, r->variant, (long long)r->from, r->before, r->after, r->evidence);
     metrics_add(b->metrics, METRIC_OWN(RESTARTS), 1, detect_level_names[r->level], NULL, NULL);
+    ledger_split(b->ledger, r->from);
     return restarts_add(b->store, b->model.reward_version, r, now, &b->restarts);
 }
 
