@@ -59,7 +59,7 @@ lint() {
   ok=0 bad=0
   for l in "sh tests/lint/pure_symbols.sh build/dev/librl_pure.a" "sh tests/lint/log_events.sh" \
     "sh tests/lint/prometheus_rules.sh" "sh tests/lint/reference_pages.sh build/dev/bin" "sh tests/lint/links.sh" \
-    "sh tests/lint/verbs.sh build/dev/bin"; do
+    "sh tests/lint/verbs.sh build/dev/bin" "sh tests/lint/line_length.sh"; do
     if out=$($l 2>&1); then
       ok=$((ok + 1))
     else
@@ -112,7 +112,7 @@ coverage() {
 list() {
   build dev || exit 1
   for r in unit sim integration learning; do [ -x build/dev/bin/rl-test-$r ] && build/dev/bin/rl-test-$r --list; done
-  printf 'lint.pure_symbols\nlint.log_events\nlint.prometheus_rules\nlint.reference_pages\nlint.links\nlint.verbs\n'
+  printf 'lint.%s\n' pure_symbols log_events prometheus_rules reference_pages links verbs line_length
   node tests/e2e/e2e.mjs --list
   bash tests/compose/compose.sh --list
 }
