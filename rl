@@ -55,7 +55,8 @@ TXT
     echo "Everything else goes to rlctl, which talks to the running system:"
     "$bin/rlctl" help | sed 's/^/  /'
   else
-    echo "select, explain, event, session, end, amend, reward, stats, req, pub, dlq, replay, watch talk to the running system, once ./rl up has built it."
+    echo "select, explain, event, session, end, amend, reward, stats, req, pub, dlq, replay, watch talk to" \
+      "the running system, once ./rl up has built it."
   fi
   cat <<TXT
 
@@ -69,10 +70,10 @@ die() { code=$1; shift; printf '%s\n' "$@" >&2; exit "$code"; }
 now_ms() { date +%s%3N; }
 took() { awk -v a="$1" -v b="$(now_ms)" 'BEGIN { printf "%.1f s", (b - a) / 1000 }'; }
 
-# ---- packages ---------------------------------------------------------------------------------------------------------------------------------------
+# ---- packages ------------------------------------------------------------------------------------------------------------------
 
-packages="build-essential cmake ninja-build pkg-config protobuf-c-compiler protobuf-compiler libprotobuf-c-dev libnats-dev nats-server
- libsqlite3-dev libyaml-dev libjansson-dev libssl-dev libcivetweb-dev tzdata ca-certificates"
+packages="build-essential cmake ninja-build pkg-config protobuf-c-compiler protobuf-compiler libprotobuf-c-dev libnats-dev
+ nats-server libsqlite3-dev libyaml-dev libjansson-dev libssl-dev libcivetweb-dev tzdata ca-certificates"
 test_packages="nodejs npm prometheus git lua5.4 lua-cjson"
 
 installed() { dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q 'ok installed'; }
@@ -92,8 +93,10 @@ install_packages() {
   as=
   if [ "$(id -u)" != 0 ]; then
     as="sudo -n"
-    $as true 2>/dev/null || die 3 "Some packages are missing, and $(id -un) may not install them.  As root, once:" "  cd $root && ./rl deps" \
-      "(or apt-get install --no-install-recommends $* ; Debian then starts a nats-server on 4222: stop it)" "Then ./rl $verb needs no root any more."
+    $as true 2>/dev/null || die 3 "Some packages are missing, and $(id -un) may not install them.  As root, once:" \
+      "  cd $root && ./rl deps" \
+      "(or apt-get install --no-install-recommends $* ; Debian then starts a nats-server on 4222: stop it)" \
+      "Then ./rl $verb needs no root any more."
   fi
   other=$(pgrep -x -d ' ' 'apt|apt-get|dpkg|unattended-upgr' 2>/dev/null || :)
   [ -z "$other" ] || say packages "waiting for another apt (pid $other), two minutes at most"
@@ -105,18 +108,24 @@ install_packages() {
   fi
   $as apt-get update -qq >"$root/build/apt.log" 2>&1 || :
   # shellcheck disable=SC2086
-  DEBIAN_FRONTEND=noninteractive $as apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=120 "$@" >>"$root/build/apt.log" 2>&1 ||
-    { tail -5 "$root/build/apt.log" >&2; die 1 "The packages could not be installed: $root/build/apt.log (another apt at work? try again)"; }
+  DEBIAN_FRONTEND=noninteractive $as apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=120 "$@" \
+    >>"$root/build/apt.log" 2>&1 ||
+    { tail -5 "$root/build/apt.log" >&2
+      die 1 "The packages could not be installed: $root/build/apt.log (another apt at work? try again)"; }
   if [ -n "${ours:-}" ]; then $as rm -f $policy; trap - EXIT INT TERM; fi
   for p in "$@"; do # they would start at the next boot, too; only what we brought
-    case $p in nats-server | prometheus) ! command -v systemctl >/dev/null || $as systemctl disable --quiet $p.service 2>/dev/null || : ;; esac
+    case $p in nats-server | prometheus)
+      ! command -v systemctl >/dev/null || $as systemctl disable --quiet $p.service 2>/dev/null || : ;;
+    esac
   done
 }
 
 deps() {
   [ "$bin" != "$root/bin" ] || return 0
   mkdir -p "$root/build"
-  command -v apt-get >/dev/null || die 3 "This machine has no apt and no docker compose.  Either will do; or build it yourself, with these Debian packages:" "  $(echo $packages)"
+  command -v apt-get >/dev/null ||
+    die 3 "This machine has no apt and no docker compose.  Either will do; or build it yourself, with these Debian packages:" \
+      "  $(echo $packages)"
   # shellcheck disable=SC2086
   need=$(missing $packages ${1:-})
   if [ -z "$need" ]; then say packages "all there"; return; fi
@@ -140,7 +149,7 @@ build() { # PRESET, quiet
   say build "$preset, $(took "$t")"
 }
 
-# ---- running ------------------------------------------------------------------------------------------------------------------------------------------
+# ---- running -------------------------------------------------------------------------------------------------------------------
 
 holder_of() { [ -e "$1" ] && ! flock -n "$1" true && cat "$1"; } # who lives holds a lock on its pid file
 
@@ -171,7 +180,9 @@ check_ports() {
   i=0
   for s in $services; do
     p=$((metrics + i)) i=$((i + 1))
-    ! port_taken $p || die 1 "Port $p (metrics of $s) is taken$(h=$(port_holder $p); echo "${h:+ by $h}").  Others:  RL_METRICS_PORT_BASE=9301 ./rl up"
+    ! port_taken $p ||
+      die 1 "Port $p (metrics of $s) is taken$(h=$(port_holder $p); echo "${h:+ by $h}").\
+  Others:  RL_METRICS_PORT_BASE=9301 ./rl up"
   done
 }
 
@@ -204,7 +215,8 @@ not_ready() { # names what is not ready and why; empty: all is
   done
 }
 
-migrating() { # a service brings a large database up to date: its name and what it said; to stop it now would only make it begin again
+# A service brings a large database up to date: its name and what it said; to stop it now would only make it begin again.
+migrating() {
   for s in $services; do
     log=$data/log/$s.log
     [ ! "$log" -nt "$data/run/.start" ] || tail -n 1 "$log" | sed -n "s/.* store\.migrating  /$s: /p"
@@ -235,7 +247,8 @@ print_services() {
     state=ready
     why=$("$bin/rl-sidecar" --probe --ready --port $p 2>&1) || state="NOT READY"
     pid=$(cat "$data/run/rl-$s.pid" 2>/dev/null || echo -)
-    printf '  %-10s %-9s pid %-7s http://127.0.0.1:%s/metrics%s\n' "$s" "$state" "$pid" "$p" "$([ "$state" = ready ] || echo "   $why")"
+    printf '  %-10s %-9s pid %-7s http://127.0.0.1:%s/metrics%s\n' "$s" "$state" "$pid" "$p" \
+      "$([ "$state" = ready ] || echo "   $why")"
   done
 }
 
@@ -257,10 +270,11 @@ Connect a voice stack (any language, JSON or protobuf, no library of ours):
   nats://127.0.0.1:$port   user $voice   password in $rel/secrets/$voice.password   inbox prefix _INBOX_$voice
 TXT
   [ -n "$sandbox" ] || echo "  examples/node/voice.mjs: 39 lines to start from; docs/connect.md says the rest"
-  [ -z "$sandbox" ] || echo "  Subjects begin with sandbox. (sandbox.policy.select); this user can reach no other, and production's users cannot reach these."
+  [ -z "$sandbox" ] || echo "  Subjects begin with sandbox. (sandbox.policy.select); this user can reach no other," \
+    "and production's users cannot reach these."
 }
 
-# ---- Prometheus -----------------------------------------------------------------------------------------------------------------------------------------
+# ---- Prometheus ----------------------------------------------------------------------------------------------------------------
 
 # The supervisor runs what stands in this file, as long as it is there.
 prometheus_script() { echo "$home/run/prometheus.sh"; }
@@ -295,7 +309,8 @@ scrape_configs:
     metric_relabel_configs: [{source_labels: [__name__], regex: "rl_(.*)", target_label: __name__, replacement: "sandbox_rl_\$1"}]
 YML
   cat >"$(prometheus_script).new" <<SH
-exec prometheus --config.file='$home/run/prometheus.yml' --storage.tsdb.path='$home/prometheus' --storage.tsdb.retention.size=2GB \\
+exec prometheus --config.file='$home/run/prometheus.yml' --storage.tsdb.path='$home/prometheus' \
+--storage.tsdb.retention.size=2GB \\
   --log.level=warn --web.listen-address=127.0.0.1:${PROMETHEUS_PORT:-9090}
 SH
   mv "$(prometheus_script).new" "$(prometheus_script)"
@@ -303,7 +318,8 @@ SH
 
 check_prometheus_port() {
   ! port_taken "${PROMETHEUS_PORT:-9090}" ||
-    die 1 "Port ${PROMETHEUS_PORT:-9090} is taken$(h=$(port_holder "${PROMETHEUS_PORT:-9090}"); echo "${h:+ by $h}").  Another one:  PROMETHEUS_PORT=9191 ./rl up --prometheus"
+    die 1 "Port ${PROMETHEUS_PORT:-9090} is taken$(h=$(port_holder "${PROMETHEUS_PORT:-9090}"); echo "${h:+ by $h}").\
+  Another one:  PROMETHEUS_PORT=9191 ./rl up --prometheus"
 }
 
 start_prometheus() {
@@ -314,7 +330,11 @@ start_prometheus() {
   n=0
   until prometheus_ready; do
     n=$((n + 1))
-    if [ $n -gt 150 ]; then rm -f "$(prometheus_script)"; tail -3 "$data/log/prometheus.log" >&2; die 1 "Prometheus is not ready: $data/log/prometheus.log"; fi
+    if [ $n -gt 150 ]; then
+      rm -f "$(prometheus_script)"
+      tail -3 "$data/log/prometheus.log" >&2
+      die 1 "Prometheus is not ready: $data/log/prometheus.log"
+    fi
     sleep 0.2
   done
   say prometheus "ready in $(took "$t")"
@@ -328,10 +348,11 @@ print_prometheus() {
     return
   fi
   ! prometheus_ready || state=ready
-  printf '  %-10s %-9s pid %-7s http://%s\n' prometheus "$state" "$(cat "$data/run/rl-prometheus.pid" 2>/dev/null || echo -)" "$at"
+  pid=$(cat "$data/run/rl-prometheus.pid" 2>/dev/null || echo -)
+  printf '  %-10s %-9s pid %-7s http://%s\n' prometheus "$state" "$pid" "$at"
 }
 
-# ---- up and down ------------------------------------------------------------------------------------------------------------------------------------------
+# ---- up and down ---------------------------------------------------------------------------------------------------------------
 
 start_supervisor() {
   mkdir -p "$data/log" "$data/run"
@@ -339,7 +360,8 @@ start_supervisor() {
   (cd "$root" && setsid "$bin/rl-supervisor" "$home/nats" >>"$data/log/supervisor.log" 2>&1 </dev/null &)
   n=0
   while [ -z "$(supervisor_pid)" ] && [ $n -lt 50 ]; do n=$((n + 1)); sleep 0.1; done
-  [ -n "$(supervisor_pid)" ] || { tail -3 "$data/log/supervisor.log" >&2; die 1 "The supervisor did not start: $data/log/supervisor.log"; }
+  [ -n "$(supervisor_pid)" ] ||
+    { tail -3 "$data/log/supervisor.log" >&2; die 1 "The supervisor did not start: $data/log/supervisor.log"; }
 }
 
 prepare() { # what the programs find on their disk; says what became of the secrets
@@ -371,10 +393,12 @@ up() {
     *) die 64 "usage: ./rl up [-d] [--prometheus | --sandbox]" ;;
     esac
   done
-  [ "$sandbox$prometheus" != 1prometheus ] || die 64 "Prometheus belongs to production and scrapes the sandbox too:  ./rl up --prometheus"
+  [ "$sandbox$prometheus" != 1prometheus ] ||
+    die 64 "Prometheus belongs to production and scrapes the sandbox too:  ./rl up --prometheus"
   if [ -d "$data/rl" ]; then found=existing; else found=new; fi
   # shellcheck disable=SC1091
-  echo "tom-rl $version  $(. /etc/os-release 2>/dev/null; echo "${PRETTY_NAME:-unknown system}"), $(nproc) cores, data in $data ($found)"
+  system=$(. /etc/os-release 2>/dev/null; echo "${PRETTY_NAME:-unknown system}") || :
+  echo "tom-rl $version  $system, $(nproc) cores, data in $data ($found)"
   pid=$(supervisor_pid || :)
   if [ -n "$pid" ]; then
     say running "since $(ps -o lstart= -p "$pid"), supervisor pid $pid; what is missing is started, what runs is left alone"
@@ -404,12 +428,17 @@ up() {
   echo
   print_screen
   echo
-  if [ -n "$detach" ]; then trap - INT TERM; echo "Running in the background.  ./rl status${sandbox:+ --sandbox}, ./rl down${sandbox:+ --sandbox}.  Log: ${data#"$here"/}/log/"; return; fi
+  if [ -n "$detach" ]; then
+    trap - INT TERM
+    echo "Running in the background.  ./rl status${sandbox:+ --sandbox}, ./rl down${sandbox:+ --sandbox}." \
+      " Log: ${data#"$here"/}/log/"
+    return
+  fi
   echo "Running.  A service that dies is started again.  Ctrl-C stops all; the data stays.  Log: ${data#"$here"/}/log/"
   trap 'echo; down_loop; exit 0' INT TERM
   pid=$(supervisor_pid)
-  tail -q -n 0 -F "$data"/log/feedback.log "$data"/log/reward.log "$data"/log/bandit.log "$data"/log/guard.log "$data"/log/router.log \
-    "$data"/log/supervisor.log --pid="$pid" 2>/dev/null &
+  tail -q -n 0 -F "$data"/log/feedback.log "$data"/log/reward.log "$data"/log/bandit.log "$data"/log/guard.log \
+    "$data"/log/router.log "$data"/log/supervisor.log --pid="$pid" 2>/dev/null &
   wait $! || :
 }
 
@@ -447,7 +476,7 @@ loop_status() {
   [ -z "$(not_ready)" ]
 }
 
-# ---- demo ---------------------------------------------------------------------------------------------------------------------------------------------
+# ---- demo ----------------------------------------------------------------------------------------------------------------------
 
 block_taken() { for i in 0 1 2 3 4; do ! port_taken $(($1 + i)) || return 0; done; return 1; }
 
@@ -459,7 +488,8 @@ free_ports() { # the first ones at or above $port and $metrics
 demo_settings() { # a stack of its own, beside the user's
   port=$((port + 100)) metrics=$((metrics + 200)) data=$home/demo home=$home/demo sandbox='' prefix=''
   export RL_DATA_DIR="$data" RL_NATS_PORT="$port" RL_METRICS_PORT_BASE="$metrics"
-  unset RL_FEEDBACK_DB_PATH RL_BANDIT_STATE_PATH RL_BANDIT_PRIOR_PATH RL_PSEUDONYM_KEY_FILE RL_NATS_URL RL_NATS_USER RL_NATS_PASSWORD_FILE RL_SUBJECT_PREFIX RL_ENABLED
+  unset RL_FEEDBACK_DB_PATH RL_BANDIT_STATE_PATH RL_BANDIT_PRIOR_PATH RL_PSEUDONYM_KEY_FILE RL_NATS_URL \
+    RL_NATS_USER RL_NATS_PASSWORD_FILE RL_SUBJECT_PREFIX RL_ENABLED
 }
 
 demo_start() {
@@ -469,7 +499,11 @@ demo_start() {
   touch "$data/.demo"
   trap 'down >/dev/null; exit 130' INT TERM
   start_supervisor
-  wait_ready || { why=$(not_ready); tail -n 2 "$data"/log/*.log >&2; down >/dev/null; die 1 "The demo's stack is not ready:" "$why"; }
+  wait_ready && return
+  why=$(not_ready)
+  tail -n 2 "$data"/log/*.log >&2
+  down >/dev/null
+  die 1 "The demo's stack is not ready:" "$why"
 }
 
 demo_clean() { # only what a demo made
@@ -495,7 +529,8 @@ demo() {
   demo_settings
   case ${1:-} in
   --clean) demo_clean; echo "The demo's data is gone."; return ;;
-  -h | --help) die 64 "usage: ./rl demo [--chaos] [--drift] [--calls N] [--rate N] [--seed N] [--json] [--environment NAME] [--csv FILE] [--svg FILE] ... | --clean | VERB ...
+  -h | --help) die 64 "usage: ./rl demo [--chaos] [--drift] [--calls N] [--rate N] [--seed N] [--json] \
+[--environment NAME] [--csv FILE] [--svg FILE] ... | --clean | VERB ...
   the rest: rl-sim --help" ;;
   -* | "") ;;
   *) demo_ask "$@"; return ;;
@@ -529,7 +564,7 @@ demo() {
 TXT
 }
 
-# ---- without apt: docker compose ----------------------------------------------------------------------------------------------------------------------
+# ---- without apt: docker compose -----------------------------------------------------------------------------------------------
 
 by_compose() { ! command -v apt-get >/dev/null && [ ! -x "$bin/rlctl" ] && docker compose version >/dev/null 2>&1; }
 
@@ -543,7 +578,8 @@ compose_verb() { # VERB ...: the same words, inside containers
     echo "tom-rl $version  no apt here: docker compose builds and starts it; the first time takes two minutes"
     mkdir -p "$root/build"
     compose up -d --build --wait >"$root/build/compose.log" 2>&1 ||
-      { tail -15 "$root/build/compose.log" >&2; die 1 "It is not ready: build/compose.log, docker compose ps -a, docker compose logs"; }
+      { tail -15 "$root/build/compose.log" >&2
+        die 1 "It is not ready: build/compose.log, docker compose ps -a, docker compose logs"; }
     compose ps --format 'table {{.Service}}\t{{.Status}}\t{{.Ports}}'
     password=$(compose run --rm ctl password voice 2>/dev/null)
     cat <<TXT
@@ -564,13 +600,14 @@ TXT
   esac
 }
 
-# ---- tests --------------------------------------------------------------------------------------------------------------------------------------------
+# ---- tests ---------------------------------------------------------------------------------------------------------------------
 
 test_main() { exec "$root/tests/run.sh" "$@"; }
 
 verb=${1:-help}
 [ $# -eq 0 ] || shift
-case $verb in up | down | status | demo | select | explain | end | amend | reward | event | session | stats | req | pub | guard | dlq | replay | versions | switch | bandit | password)
+case $verb in up | down | status | demo | select | explain | end | amend | reward | event | session | stats | req | pub | \
+  guard | dlq | replay | versions | switch | bandit | password)
   if by_compose; then compose_verb "$verb" "$@"; exit; fi ;;
 esac
 case $verb in
@@ -593,7 +630,9 @@ bench)
   ;;
 *)
   [ -x "$bin/rlctl" ] || die 1 "Not built yet: ./rl up"
-  case "$verb ${1:-}" in "explain demo-"*) if [ -e "$data/demo/.demo" ]; then demo_settings; demo_ask "$verb" "$@"; exit; fi ;; esac
+  case "$verb ${1:-}" in "explain demo-"*)
+    if [ -e "$data/demo/.demo" ]; then demo_settings; demo_ask "$verb" "$@"; exit; fi ;;
+  esac
   exec "$bin/rlctl" "$verb" "$@"
   ;;
 esac

@@ -26,7 +26,8 @@ struct metrics_view metrics_view(const void *data, size_t size)
         return no_view("no metrics file");
     if (size < sizeof *h || memcmp(h->magic, METRICS_MAGIC, sizeof h->magic) != 0)
         return no_view("not a metrics file");
-    if (h->layout != METRICS_LAYOUT || h->family_size != sizeof(struct metrics_family) || h->series_size != sizeof(struct metrics_series))
+    if (h->layout != METRICS_LAYOUT || h->family_size != sizeof(struct metrics_family) ||
+        h->series_size != sizeof(struct metrics_series))
         return no_view("a metrics file of another version");
     uint64_t room = size - sizeof *h, families = (uint64_t)h->family_count * sizeof(struct metrics_family);
     if (families > room || (uint64_t)h->capacity * sizeof(struct metrics_series) > room - families)
@@ -50,7 +51,9 @@ bool metrics_view_up(const struct metrics_view *view, int64_t now_us, const char
     bool fresh = beat > 0 && beat <= now_us && now_us - beat < METRICS_HEARTBEAT_US;
     bool ready = atomic_load_explicit(&view->header->ready, memory_order_relaxed) != 0;
 
-    *ret_why = fresh && ready ? "" : !fresh && ready ? "no heartbeat for 5 s" : memchr(reason, '\0', METRICS_REASON_SIZE) ? reason : "";
+    *ret_why = fresh && ready ? ""
+               : !fresh && ready ? "no heartbeat for 5 s"
+               : memchr(reason, '\0', METRICS_REASON_SIZE) ? reason : "";
     return fresh && ready;
 }
 
@@ -92,7 +95,8 @@ static void put_head(FILE *out, const char *name, const char *type, const char *
 }
 
 /* name suffix {labels, le} and a blank; `le` NULL: none. */
-static void put_name(FILE *out, const struct metrics_family *f, const struct metrics_series *s, const char *suffix, const double *le)
+static void put_name(FILE *out, const struct metrics_family *f, const struct metrics_series *s, const char *suffix,
+                     const double *le)
 {
     fprintf(out, "%.*s%s", METRICS_NAME_SIZE, f->name, suffix);
     for (uint32_t i = 0; i < f->label_count; i++) {
@@ -108,7 +112,8 @@ static void put_name(FILE *out, const struct metrics_family *f, const struct met
     fputs(f->label_count || le ? "} " : " ", out);
 }
 
-static void put_sample(FILE *out, const struct metrics_family *f, const struct metrics_series *s, const char *suffix, double value)
+static void put_sample(FILE *out, const struct metrics_family *f, const struct metrics_series *s, const char *suffix,
+                       double value)
 {
     put_name(out, f, s, suffix, NULL);
     put_number(out, value);
@@ -131,13 +136,15 @@ static void put_histogram(FILE *out, const struct metrics_family *f, const struc
     fprintf(out, "%llu\n", (unsigned long long)count);
 }
 
-/* ---- what is left out: figures of few callers ------------------------------------------------------------------------------------------ */
+/* ---- what is left out: figures of few callers ------------------------------------------------------------------------------ */
 
-static bool same_cell(const struct metrics_family *f, const struct metrics_series *s, const struct metrics_family *counter, const struct metrics_series *other)
+static bool same_cell(const struct metrics_family *f, const struct metrics_series *s, const struct metrics_family *counter,
+                      const struct metrics_series *other)
 {
     for (uint32_t i = 0; i < f->label_count; i++)
         for (uint32_t k = 0; k < counter->label_count; k++)
-            if (strncmp(f->labels[i], counter->labels[k], METRIC_LABEL_SIZE) == 0 && strncmp(s->values[i], other->values[k], METRIC_LABEL_SIZE) != 0)
+            if (strncmp(f->labels[i], counter->labels[k], METRIC_LABEL_SIZE) == 0 &&
+                strncmp(s->values[i], other->values[k], METRIC_LABEL_SIZE) != 0)
                 return false;
     return true;
 }
@@ -153,7 +160,8 @@ static double calls_of(const struct metrics_family *f, const struct metrics_seri
     return (double)count;
 }
 
-/* A cell without calls tells of nobody; so its counters are there from the start, at 0, and rate() misses nothing when they come back. */
+/* A cell without calls tells of nobody; so its counters are there from the start, at 0, and rate() misses
+ * nothing when they come back. */
 static bool left_out(const struct metrics_view *view, const struct metrics_family *f, const struct metrics_series *s)
 {
     uint32_t min_cell = atomic_load_explicit(&view->header->min_cell, memory_order_relaxed);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* render.h - the bytes of a metrics file as Prometheus text, format 0.0.4.  Knows no metric by name; trusts no number in the file. */
+/* render.h - the bytes of a metrics file as Prometheus text, format 0.0.4.  Knows no metric by name;
+ * trusts no number in the file. */
 #ifndef RL_RENDER_H
 #define RL_RENDER_H
 
@@ -21,8 +22,8 @@ struct metrics_view {
 /* `data` NULL: there is no file. */
 struct metrics_view metrics_view(const void *data, size_t size);
 
-/* Ready, and the heartbeat younger than 5 s; one from the future is none.  `*ret_why` says why not ("" when up), and lives as long as
- * the mapping. */
+/* Ready, and the heartbeat younger than 5 s; one from the future is none.  `*ret_why` says why not ("" when up), and
+ * lives as long as the mapping. */
 bool metrics_view_up(const struct metrics_view *view, int64_t now_us, const char **ret_why);
 
 /* Everything, rl_service_up{service} first; that alone, as 0, without a valid file. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sidecar.c - serves the metrics file of one service: /metrics, /healthz (does this program live), /readyz (is the service ready).
+/* sidecar.c - serves the metrics file of one service: /metrics, /healthz (does this program live),
+ * /readyz (is the service ready).
  *
  * Maps the file anew at each request: it is replaced at each start of the service, and may be missing. */
 #include <arpa/inet.h>
@@ -34,7 +35,7 @@ static const char usage[] =
     "--probe asks a running sidecar's /healthz, or with --ready its /readyz, and ends with 0 or 1; says why not.  With --file\n"
     "it looks for itself whether the service is ready.\n";
 
-/* --- answering ------------------------------------------------------------------------------------------------------------------------ */
+/* --- answering -------------------------------------------------------------------------------------------------------------- */
 
 static void *map_file(const char *path, size_t *ret_size)
 {
@@ -68,7 +69,10 @@ static void answer(struct mg_connection *conn, int code, const char *extra, cons
         mg_write(conn, body, size);
 }
 
-static void answer_text(struct mg_connection *conn, int code, const char *extra, const char *text) { answer(conn, code, extra, text, strlen(text)); }
+static void answer_text(struct mg_connection *conn, int code, const char *extra, const char *text)
+{
+    answer(conn, code, extra, text, strlen(text));
+}
 
 static void answer_metrics(struct mg_connection *conn, const struct metrics_view *view, const char *service)
 {
@@ -135,7 +139,7 @@ static int on_log(const struct mg_connection *conn, const char *message)
     return 1;
 }
 
-/* --- the process ---------------------------------------------------------------------------------------------------------------------- */
+/* --- the process ------------------------------------------------------------------------------------------------------------ */
 
 static bool address_of(const struct options *options, struct sockaddr_in *ret)
 {
@@ -239,7 +243,8 @@ static bool parse(int argc, char **argv, struct options *ret)
 {
     static const struct option names[] = {{"service", required_argument, NULL, 's'}, {"file", required_argument, NULL, 'f'},
                                           {"port", required_argument, NULL, 'p'}, {"listen", required_argument, NULL, 'l'},
-                                          {"probe", no_argument, NULL, 'b'}, {"ready", no_argument, NULL, 'r'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+                                          {"probe", no_argument, NULL, 'b'}, {"ready", no_argument, NULL, 'r'},
+                                          {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
     int c;
 
     while ((c = getopt_long(argc, argv, "h", names, NULL)) != -1) {

@@ -15,7 +15,10 @@ done | awk -v root="$root/" '
     file = ""
   }
   END {
-    for (f in lines) { printf "%6.1f %%  %5d lines  %s\n", best[f] / lines[f] * 100, lines[f], f; all += lines[f]; run += best[f] }
+    for (f in lines) {
+      printf "%6.1f %%  %5d lines  %s\n", best[f] / lines[f] * 100, lines[f], f
+      all += lines[f]; run += best[f]
+    }
     share = all ? run / all * 100 : 0
     printf "%6.1f %%  %5d lines  all of common/ and services/ (at least 80)\n", share, all
     if (share < 80) { print "FAILED coverage"; print "0 passed, 1 failed, 0 skipped"; exit 1 }

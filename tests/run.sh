@@ -1,7 +1,8 @@
 #!/bin/sh
 # run.sh - runs the rings of tests and adds up their last lines.  Called by ./rl test [RING] [NAME] [--list].
 #
-# Rings of one build: unit lint sim integration e2e.  learning: short experiments, with the release build.  compose: docker compose up from a bare clone.  asan (with undefined), tsan: unit, sim and integration again under sanitizers.
+# Rings of one build: unit lint sim integration e2e.  learning: short experiments, with the release build.  compose: docker
+# compose up from a bare clone.  asan (with undefined), tsan: unit, sim and integration again under sanitizers.
 # coverage: the same rings instrumented; fails below 80 % of lines in common/ and services/.
 set -u
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -10,7 +11,8 @@ logs=$root/build/test-logs
 passed=0 failed=0 skipped=0
 mkdir -p "$logs"
 # A test stack is never the user's: nothing of their settings reaches it.
-unset RL_DATA_DIR RL_NATS_PORT RL_METRICS_PORT_BASE RL_CONFIG RL_SUBJECT_PREFIX RL_NATS_URL RL_NATS_USER RL_VARIANTS_PATH RL_ENABLED RL_TIMEZONE
+unset RL_DATA_DIR RL_NATS_PORT RL_METRICS_PORT_BASE RL_CONFIG RL_SUBJECT_PREFIX RL_NATS_URL RL_NATS_USER \
+  RL_VARIANTS_PATH RL_ENABLED RL_TIMEZONE
 
 build() {
   out=$(./rl build "$1" 2>&1) || { echo "$out"; failed=$((failed + 1)); return 1; }
@@ -55,9 +57,15 @@ ring() { # PRESET RING NAME
 lint() {
   : >"$logs/lint.log"
   ok=0 bad=0
-  for l in "sh tests/lint/pure_symbols.sh build/dev/librl_pure.a" "sh tests/lint/log_events.sh" "sh tests/lint/prometheus_rules.sh" \
-    "sh tests/lint/reference_pages.sh build/dev/bin" "sh tests/lint/links.sh" "sh tests/lint/verbs.sh build/dev/bin"; do
-    if out=$($l 2>&1); then ok=$((ok + 1)); else bad=$((bad + 1)); printf 'FAILED lint: %s\n%s\n' "$l" "$out" >>"$logs/lint.log"; fi
+  for l in "sh tests/lint/pure_symbols.sh build/dev/librl_pure.a" "sh tests/lint/log_events.sh" \
+    "sh tests/lint/prometheus_rules.sh" "sh tests/lint/reference_pages.sh build/dev/bin" "sh tests/lint/links.sh" \
+    "sh tests/lint/verbs.sh build/dev/bin" "sh tests/lint/line_length.sh"; do
+    if out=$($l 2>&1); then
+      ok=$((ok + 1))
+    else
+      bad=$((bad + 1))
+      printf 'FAILED lint: %s\n%s\n' "$l" "$out" >>"$logs/lint.log"
+    fi
   done
   echo "$ok passed, $bad failed, 0 skipped" >>"$logs/lint.log"
   count lint 0 "$logs/lint.log"
@@ -104,7 +112,7 @@ coverage() {
 list() {
   build dev || exit 1
   for r in unit sim integration learning; do [ -x build/dev/bin/rl-test-$r ] && build/dev/bin/rl-test-$r --list; done
-  printf 'lint.pure_symbols\nlint.log_events\nlint.prometheus_rules\nlint.reference_pages\nlint.links\nlint.verbs\n'
+  printf 'lint.%s\n' pure_symbols log_events prometheus_rules reference_pages links verbs line_length
   node tests/e2e/e2e.mjs --list
   bash tests/compose/compose.sh --list
 }

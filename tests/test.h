@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test.h - tests are sentences about behaviour.
  *
- *     TEST(unit_codec, an_unknown_key_is_refused_by_name) { CHECK(...); }      runs as unit.codec.an_unknown_key_is_refused_by_name
+ *     TEST(unit_codec, an_unknown_key_is_refused_by_name) { CHECK(...); }      runs as
+ *     unit.codec.an_unknown_key_is_refused_by_name
  *
  * A program built from these takes [--list] [PART ...]: it runs the tests whose name contains one of the parts, all without. It
  * prints only failures, and last "N passed, N failed, N skipped"; exit 1 when one failed. */

@@ -29,6 +29,10 @@ tables() { # OPTION TITLE
 # A message or an enum of a .proto file as a table: its comment, then field, type and the comment of the field.
 fields() {
   awk '
+    BEGIN {
+      head["enum"] = "| value | meaning |\n| --- | --- |\n"
+      head["message"] = "| field | type | meaning |\n| --- | --- | --- |\n"
+    }
     function cell(text) { gsub(/</, "\\&lt;", text); gsub(/\|/, "\\|", text); return text }
     /^\/\/ SPDX/ { next }
     /^\/\// { about = about (about ? " " : "") substr($0, 4); next }
@@ -40,7 +44,7 @@ fields() {
       if (!depth) owner = name
       inside = depth
       if (index($0, "}")) { printf "\n### %s\n\n%s\n", path, cell(about); about = ""; next }
-      text = "\n### " path "\n\n" cell(inside ? inner : about) "\n\n" (kind == "enum" ? "| value | meaning |\n| --- | --- |\n" : "| field | type | meaning |\n| --- | --- | --- |\n")
+      text = "\n### " path "\n\n" cell(inside ? inner : about) "\n\n" head[kind]
       level++; page[level] = text; kinds[level] = kind
       about = ""; inner = ""; depth++; next
     }
@@ -75,25 +79,35 @@ unanswered() {
   done | sed 's/ $//; s/ /, /g'
 }
 
+# A text; a line that ends with a backslash goes on in the next one.
+joined() { sed -e :a -e '/\\$/{' -e N -e 's/\\\n//' -e ta -e '}'; }
+
 made='This page is printed from the tables of the programs by `./rl docs`; a test fails when it is not what they say.'
 
 {
   printf '# Settings\n\n%s\n\n' "$made"
-  cat <<'TXT'
-All of them stand in [`config/rl.yaml`](../../config/rl.yaml) at their default. The environment wins over the file, where a variable is named. A key that nobody
-knows is an error, and so is a value out of range. `rl-<service> -n` checks, `rl-<service> -p` prints what is in force. Prior, traffic caps and blacklist belong to
-the variants and stand in [`docs/policies/prompt_variants.yaml`](../policies/prompt_variants.yaml) ([what they mean](../variants.md)).
+  joined <<'TXT'
+All of them stand in [`config/rl.yaml`](../../config/rl.yaml) at their default. The environment wins over the file, where a \
+variable is named. A key that nobody
+knows is an error, and so is a value out of range. `rl-<service> -n` checks, `rl-<service> -p` prints what is in force. \
+Prior, traffic caps and blacklist belong to
+the variants and stand in [`docs/policies/prompt_variants.yaml`](../policies/prompt_variants.yaml) ([what they \
+mean](../variants.md)).
 TXT
   tables -m "Every program"
 } >"$to/config.md"
 
 {
   printf '# Metrics\n\n%s\n\n' "$made"
-  cat <<'TXT'
-Each service has a sidecar that serves them: feedback on 127.0.0.1:9101, reward 9102, bandit 9103, guard 9104, router 9105 (`RL_METRICS_PORT_BASE`), at `/metrics`; `/healthz`
-says that the sidecar lives, `/readyz` that its service is ready. A sidecar adds one metric of its own, `rl_service_up`: 1 when the service is ready and gave a sign of life within
-the last 5 s. Every series exists from the start at 0. *Cell*: tells of callers, and is left out while its cell counts fewer than `rl.min_cell_size` calls
-([why](../privacy.md#what-reports-leave-out), [what that means for queries](../operate.md#alerts)). What the sandbox counts begins with `sandbox_rl_`. Recorded rules and alerts:
+  joined <<'TXT'
+Each service has a sidecar that serves them: feedback on 127.0.0.1:9101, reward 9102, bandit 9103, guard 9104, router 9105 \
+(`RL_METRICS_PORT_BASE`), at `/metrics`; `/healthz`
+says that the sidecar lives, `/readyz` that its service is ready. A sidecar adds one metric of its own, `rl_service_up`: 1 \
+when the service is ready and gave a sign of life within
+the last 5 s. Every series exists from the start at 0. *Cell*: tells of callers, and is left out while its cell counts fewer \
+than `rl.min_cell_size` calls
+([why](../privacy.md#what-reports-leave-out), [what that means for queries](../operate.md#alerts)). What the sandbox counts \
+begins with `sandbox_rl_`. Recorded rules and alerts:
 [`deploy/prometheus/rules.yml`](../../deploy/prometheus/rules.yml), [what to do about them](../operate.md#alerts).
 TXT
   tables -M "Every service"
@@ -101,9 +115,11 @@ TXT
 
 {
   printf '# Messages\n\n%s\n\n' "$made"
-  cat <<'TXT'
-A payload that begins with `{` is JSON, anything else protobuf ([`proto/`](../../proto/tom/rl/v1)); a reply comes in the encoding of its request. JSON uses the field names below;
-lowerCamelCase is understood, too. An unknown field, a duplicate or a value out of range is refused by name. Enums lose their prefix in JSON: `DECISION_SOURCE_LEARNED` is `"LEARNED"`.
+  joined <<'TXT'
+A payload that begins with `{` is JSON, anything else protobuf ([`proto/`](../../proto/tom/rl/v1)); a reply comes in the \
+encoding of its request. JSON uses the field names below;
+lowerCamelCase is understood, too. An unknown field, a duplicate or a value out of range is refused by name. Enums lose \
+their prefix in JSON: `DECISION_SOURCE_LEARNED` is `"LEARNED"`.
 How to use them from a voice stack: [connect](../connect.md). Every reply has `error` when it failed, and only then.
 
 TXT

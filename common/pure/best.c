@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* best.c - P(arm i is best) = integral of f_i times the product of the other arms' F, by composite Gauss-Legendre.
  *
- * A Beta arm is integrated over t = ln(x / (1 - x)), where its density x^a (1-x)^b / B(a, b) is smooth and log-concave for every a, b > 0:
- * no end-point singularities, and the panels may break where the density has fallen by so much.  Survival 1 - F is accumulated from
- * the right over the same nodes: there every arm starts at 0, so no incomplete beta is needed, and the range may end on the left where
- * the best arm's own density ends. */
+ * A Beta arm is integrated over t = ln(x / (1 - x)), where its density x^a (1-x)^b / B(a, b) is smooth and log-concave for every
+ * a, b > 0: no end-point singularities, and the panels may break where the density has fallen by so much.  Survival 1 - F is
+ * accumulated from the right over the same nodes: there every arm starts at 0, so no incomplete beta is needed, and the range may
+ * end on the left where the best arm's own density ends. */
 #include "best.h"
 
 #include <assert.h>
@@ -87,8 +87,8 @@ static double arm_density(const struct arm *arm, const struct point *at)
     return exp(arm->b > 0 ? arm->log_norm - arm->a * at->softplus_minus - arm->b * at->softplus : arm->log_norm - z * z / 2);
 }
 
-/* Where the log density -a softplus(-t) - b softplus(t) lies `drop` below its peak, on the side of `sign`.  It is concave, so Newton comes
- * down from outside and never falls short; three or four steps are near enough for a break. */
+/* Where the log density -a softplus(-t) - b softplus(t) lies `drop` below its peak, on the side of `sign`.  It is concave, so
+ * Newton comes down from outside and never falls short; three or four steps are near enough for a break. */
 static double beta_mark(const struct arm *arm, double drop, int sign)
 {
     double peak = log(arm->a / arm->b), a = arm->a, b = arm->b, t = peak + sign * arm->scale * sqrt(2 * drop);
@@ -142,8 +142,9 @@ static double scale_at(const struct arm *arms, size_t count, double t)
     return least;
 }
 
-/* Breaks from the right end of the last arm down to where the highest left end is.  Every arm that matters reaches across that left end, so
- * the scale only grows to the right, and merging what lies closer than half of it leaves a few dozen panels of however many arms. */
+/* Breaks from the right end of the last arm down to where the highest left end is.  Every arm that matters reaches across
+ * that left end, so the scale only grows to the right, and merging what lies closer than half of it leaves a few dozen
+ * panels of however many arms. */
 static size_t breaks_make(const struct arm *arms, size_t count, double *breaks)
 {
     double low = -INFINITY;
@@ -173,8 +174,8 @@ struct work {
     double *before;           /* product of F over the arms before it */
 };
 
-/* One node: w_i += weight f_i times the product of the others' F, by products from both sides, so that an F of 0 hurts nobody.  Returns the sum of
- * what it added: the mass of the maximum here. */
+/* One node: w_i += weight f_i times the product of the others' F, by products from both sides, so that an F of 0 hurts nobody.
+ * Returns the sum of what it added: the mass of the maximum here. */
 static double node_add(const struct work *k, int node, double half, double *w)
 {
     double product = 1;

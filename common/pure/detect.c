@@ -55,8 +55,9 @@ struct change detect_change(const struct detect_settings *s, const struct moment
     assert(s->delta > 0 && s->delta < 1 && s->variance > 0);
     for (size_t i = 0; i < count; i++)
         add(&all, &buckets[i]);
-    double threshold = log(3 * pow(fmax(1, all.n), 1.5) / s->delta), one = scatter(&all),
-           enough = (b + one / 2) * exp(-threshold / (prior_strength + all.n / 2)); /* above it no logarithm is needed: most borders are */
+    double threshold = log(3 * pow(fmax(1, all.n), 1.5) / s->delta), one = scatter(&all);
+    /* Above this no logarithm is needed: most borders are. */
+    double enough = (b + one / 2) * exp(-threshold / (prior_strength + all.n / 2));
     for (size_t i = 0; i + 1 < count; i++) {
         add(&before, &buckets[i]);
         struct moments after = {all.n - before.n, all.sum - before.sum, all.sum_sq - before.sum_sq};
@@ -105,7 +106,8 @@ struct block {
 static struct block block_of(const struct detect_table *t, enum detect_level level, size_t cell, size_t variant)
 {
     return (struct block){.cell = names_cell(level) ? cell : 0, .cells = names_cell(level) ? cell + 1 : t->cells,
-                          .variant = names_variant(level) ? variant : 0, .variants = names_variant(level) ? variant + 1 : t->variants};
+                          .variant = names_variant(level) ? variant : 0,
+                          .variants = names_variant(level) ? variant + 1 : t->variants};
 }
 
 static struct moments over_all(const struct detect_table *t, const struct moments *sums, const struct block *b)
@@ -119,7 +121,8 @@ static struct moments over_all(const struct detect_table *t, const struct moment
 }
 
 /* sums: over_hours. */
-static struct moments *series_of(const struct detect_table *t, const struct moments *sums, const struct block *b, struct arena *arena)
+static struct moments *series_of(const struct detect_table *t, const struct moments *sums, const struct block *b,
+                                 struct arena *arena)
 {
     struct moments *series = arena_alloc(arena, t->hours * sizeof *series), whole = over_all(t, sums, b);
 

@@ -45,9 +45,9 @@ struct detect_table {
     struct moments *own;
 };
 
-/* The series of one level, [hours] in the arena.  cell is ignored by variant and all, variant by cell and all.  Rewards are taken less
- * the mean of their (cell, variant) over the whole table, plus that of the series, so that a change of who calls, or of what they
- * are served, is no change of the series.  (arm: as they are.) */
+/* The series of one level, [hours] in the arena.  cell is ignored by variant and all, variant by cell and all.  Rewards are taken
+ * less the mean of their (cell, variant) over the whole table, plus that of the series, so that a change of who calls, or of what
+ * they are served, is no change of the series.  (arm: as they are.) */
 struct moments *detect_series(const struct detect_table *table, enum detect_level level, size_t cell, size_t variant,
                               struct arena *arena);
 
@@ -63,9 +63,9 @@ bool detect_touches(const struct found *found, size_t cell, size_t variant);
 /* Looks at all series of all levels and takes, of the changes found, the one that explains most squares: levels do not have the
  * same calls, so their evidence cannot be compared, but with one variance for all rewards this is the likelihood of all of them
  * under each change.  What it touches is forgotten in the table (the hours before it become empty), and the search begins anew,
- * until nothing is found: all changes of an hour are followed, and one that explains the others leaves none.  ret: in the order in
- * which they were found; if DETECT_MOST are not all, the next look finds the others.  With a single cell, arm and variant are the
- * same, and cell and all.  A search over 12 variants in 20 cells and 250 hours and days takes 1 ms. */
+ * until nothing is found: all changes of an hour are followed, and one that explains the others leaves none.  ret: in the order
+ * in which they were found; if DETECT_MOST are not all, the next look finds the others.  With a single cell, arm and variant are
+ * the same, and cell and all.  A search over 12 variants in 20 cells and 250 hours and days takes 1 ms. */
 enum { DETECT_MOST = 32 };
 size_t detect_restarts(const struct detect_settings *settings, struct detect_table *table, struct found ret[DETECT_MOST]);
 

@@ -27,19 +27,20 @@ struct explore_settings {
     ((struct explore_settings){                                                                                                  \
         .strategy = STRATEGY_THOMPSON, .sharpness = 0.45, .widening = 0.2, .caution = 0.025, .epsilon = 0.1, .runner_up = 0.5})
 
-/* The standard deviations that thompson draws with: sd_apart sqrt(s^2 (1 + widening L) + (1 - s^2) n / (1 + n^2)), s the sharpness,
- * L = ln+((N + 1) / (K max(1, n))), n the variant's effective calls (n_eff), N their sum over the K variants.  The last term is
- * doubt: after one call a posterior is nearly believed as it is, for it is the first few calls whose bad luck shuts a good variant
- * out; it fades as 1 / n.  Without a call (n = 0) there was no luck yet.  Plain Thompson sampling: s = 1, widening 0. */
+/* The standard deviations that thompson draws with: sd_apart sqrt(s^2 (1 + widening L) + (1 - s^2) n / (1 + n^2)), s the
+ * sharpness, L = ln+((N + 1) / (K max(1, n))), n the variant's effective calls (n_eff), N their sum over the K variants.
+ * The last term is doubt: after one call a posterior is nearly believed as it is, for it is the first few calls whose bad
+ * luck shuts a good variant out; it fades as 1 / n.  Without a call (n = 0) there was no luck yet.  Plain Thompson
+ * sampling: s = 1, widening 0. */
 void explore_deviations(const struct explore_settings *settings, const struct belief *beliefs, size_t count, double *ret_sd);
 
-/* The variant with the largest KL upper confidence bound gets it all (Garivier & Cappe 2011, with ln(N) / 2): how good it could be
- * at all when nothing is known but that rewards lie in [-1, +1].  Equal bounds share. */
+/* The variant with the largest KL upper confidence bound gets it all (Garivier & Cappe 2011, with ln(N) / 2): how good it could
+ * be at all when nothing is known but that rewards lie in [-1, +1].  Equal bounds share. */
 void explore_cautious(const struct belief *beliefs, size_t count, double *ret_w);
 
-/* The share of traffic that thompson gives to that variant: caution 4 x / (1 + x)^2 with x = N / (30 K).  It is largest (caution) at 30
- * calls a variant, when sharpening may have shut out a variant for an unlucky start, and fades as 1 / N, so that its calls grow
- * with ln(N) only, as those of every learner must (Lai & Robbins 1985). */
+/* The share of traffic that thompson gives to that variant: caution 4 x / (1 + x)^2 with x = N / (30 K).  It is largest (caution)
+ * at 30 calls a variant, when sharpening may have shut out a variant for an unlucky start, and fades as 1 / N, so that its calls
+ * grow with ln(N) only, as those of every learner must (Lai & Robbins 1985). */
 double explore_caution(const struct explore_settings *settings, const struct belief *beliefs, size_t count);
 
 /* w, >= 0, sums to 1.  `model` says which shape the posteriors have. */

@@ -19,7 +19,7 @@ static void merge(struct moments *into, const struct moments *m)
     into->sum_sq += m->sum_sq;
 }
 
-/* ---- buckets ------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- buckets --------------------------------------------------------------------------------------------------------------- */
 
 static void append(struct hours *h, long hour)
 {
@@ -98,7 +98,7 @@ bool hours_add(struct hours *h, long call, size_t pair, const struct moments *ad
     return true;
 }
 
-/* ---- what counts --------------------------------------------------------------------------------------------------------------------------- */
+/* ---- what counts ----------------------------------------------------------------------------------------------------------- */
 
 void hours_forget(struct hours *h, size_t pair, long from)
 {

@@ -67,8 +67,8 @@ static void lentz(double *c, double *d, double *value, double numerator)
     *value *= *c * *d;
 }
 
-/* Regularised incomplete beta I_x(a, b) for x <= (a + 1) / (a + b + 2) by its continued fraction (Abramowitz & Stegun 26.5.8; Press et
- * al. 2007, section 6.4), which needs about sqrt(max(a, b)) terms. */
+/* Regularised incomplete beta I_x(a, b) for x <= (a + 1) / (a + b + 2) by its continued fraction (Abramowitz & Stegun 26.5.8;
+ * Press et al. 2007, section 6.4), which needs about sqrt(max(a, b)) terms. */
 static double beta_fraction(double a, double b, double x)
 {
     double c = INFINITY, d = 1, value = 1, before = 0;

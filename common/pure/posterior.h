@@ -22,7 +22,8 @@ struct beta_posterior {
 struct beta_posterior posterior_beta(const struct beta_prior *prior, const struct stats *own, const struct stats *all);
 
 /* The same of sums that need not be integers. */
-struct beta_posterior posterior_beta_moments(const struct beta_prior *prior, const struct moments *own, const struct moments *all);
+struct beta_posterior posterior_beta_moments(const struct beta_prior *prior, const struct moments *own,
+                                             const struct moments *all);
 
 /* Half-width 1.96 sd of the posterior mean on [-1, +1], and confidence: 0 below min_pulls, else clamp(1 - h, 0, 1). */
 double beta_half_width(double alpha, double beta);
@@ -31,7 +32,8 @@ double beta_confidence(double alpha, double beta, int64_t pulls, int64_t min_pul
 /* Quantile of the mean reward on [-1, +1], q in (0, 1); error < 1e-8. */
 double beta_quantile(double alpha, double beta, double q);
 
-/* Quantile of the standard normal distribution, q in (0, 1); error < 1e-8 (Abramowitz & Stegun 26.2.23, then Newton steps with erfc). */
+/* Quantile of the standard normal distribution, q in (0, 1); error < 1e-8 (Abramowitz & Stegun 26.2.23,
+ * then Newton steps with erfc). */
 double normal_quantile(double q);
 
 /* 1.96 sqrt(own variance / own n) of single rewards; infinity below two calls. */

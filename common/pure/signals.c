@@ -5,7 +5,8 @@
 #include <assert.h>
 #include <math.h>
 
-enum { RESOLUTION_AT = 0, HANDOVER_AT = 2, ESCALATION_AT = 4, RATING_AT = 6, BARGE_IN_AT = 9, REPEATS_AT = 13, SATISFACTION_AT = 16, DURATION_AT = 24 };
+enum { RESOLUTION_AT = 0, HANDOVER_AT = 2, ESCALATION_AT = 4, RATING_AT = 6, BARGE_IN_AT = 9, REPEATS_AT = 13,
+       SATISFACTION_AT = 16, DURATION_AT = 24 };
 
 static uint64_t field(int64_t value, int64_t greatest, int at)
 {
@@ -21,7 +22,8 @@ uint64_t signals_pack(const struct signals *s)
     int64_t duration = s->duration_sec < 0 ? 0 : 1 + llround(10 * s->duration_sec);
 
     return field(s->resolution, 2, RESOLUTION_AT) | field(s->handover, 2, HANDOVER_AT) | field(s->escalation, 2, ESCALATION_AT) |
-           field(s->user_rating, 5, RATING_AT) | field(s->barge_in_count + 1, 11, BARGE_IN_AT) | field(s->repeats + 1, 6, REPEATS_AT) |
+           field(s->user_rating, 5, RATING_AT) | field(s->barge_in_count + 1, 11, BARGE_IN_AT) |
+           field(s->repeats + 1, 6, REPEATS_AT) |
            field(satisfaction, 201, SATISFACTION_AT) | field(duration, 36001, DURATION_AT);
 }
 

@@ -92,5 +92,6 @@ double stats_response(const struct stats *s) { return s->n ? (double)s->rated / 
 
 struct moments stats_moments(const struct stats *s)
 {
-    return (struct moments){.n = (double)s->n, .sum = (double)s->reward / REWARD_SCALE, .sum_sq = (double)s->reward_sq / REWARD_SCALE};
+    return (struct moments){.n = (double)s->n, .sum = (double)s->reward / REWARD_SCALE,
+                            .sum_sq = (double)s->reward_sq / REWARD_SCALE};
 }

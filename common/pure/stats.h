@@ -54,7 +54,8 @@ double stats_variance(const struct stats *s);
 /* Share of the calls whose caller gave a rating; n = 0 gives 0. */
 double stats_response(const struct stats *s);
 
-/* The same on [-1, +1]: what models are computed from.  Doubles hold the sums exactly up to 9e9 calls; forgetting makes them fractional. */
+/* The same on [-1, +1]: what models are computed from.  Doubles hold the sums exactly up to 9e9 calls;
+ * forgetting makes them fractional. */
 struct moments {
     double n, sum, sum_sq;
 };

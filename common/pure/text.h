@@ -5,7 +5,8 @@
 
 #include <stddef.h>
 
-/* Levenshtein distance in bytes: insertions, deletions and replacements that turn a into b (only the first 127 bytes of b count). */
+/* Levenshtein distance in bytes: insertions, deletions and replacements that turn a into b (only the
+ * first 127 bytes of b count). */
 size_t text_distance(const char *a, const char *b);
 
 #endif

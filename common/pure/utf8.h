@@ -14,8 +14,8 @@ bool utf8_valid(const char *s, size_t size);
 /* Characters of a valid text. */
 size_t utf8_count(const char *s);
 
-/* Columns that the longest beginning of a valid text takes on a terminal which fits into `limit`, and its bytes: combining marks take
- * none, East Asian wide characters and emoji two. */
+/* Columns that the longest beginning of a valid text takes on a terminal which fits into `limit`, and its bytes: combining marks
+ * take none, East Asian wide characters and emoji two. */
 size_t utf8_columns(const char *s, size_t limit, size_t *ret_bytes);
 
 /* Makes any text safe to log and to send: what is no character, and every control character, becomes '?',

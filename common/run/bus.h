@@ -33,7 +33,8 @@ struct bus_event {
     const char *traceparent;
     const char *error;        /* BUS_PUBACK: what the server said */
     uint64_t sequence;        /* in the stream */
-    int64_t time_us;          /* when it first arrived in the stream, unix microseconds: a replayed dead letter carries that time along */
+    int64_t time_us;          /* when it first arrived in the stream, unix microseconds: a replayed dead letter
+                               * carries that time along */
     int64_t stream_time_us;   /* when it arrived in the stream under this sequence */
     uint32_t deliveries;      /* 1: the first */
     uint64_t token;
@@ -50,10 +51,11 @@ struct bus_message {
     uint64_t token;          /* comes back in BUS_PUBACK */
 };
 
-/* Where a database stands in a consumer's stream: everything up to `sequence` is in it, and what that caused was stored; `time_us` is when
- * that message had arrived.  Deliveries come in the stream's order and without a gap, so a consumer with an owner is made again at each start to
- * begin behind it: no message depends on what the server remembers of a former owner.  If the stream ends before it or holds another message
- * there (lost or cut), the consumer begins one minute before `time_us`: what comes twice changes nothing. */
+/* Where a database stands in a consumer's stream: everything up to `sequence` is in it, and what that caused was stored;
+ * `time_us` is when that message had arrived.  Deliveries come in the stream's order and without a gap, so a consumer with an
+ * owner is made again at each start to begin behind it: no message depends on what the server remembers of a former owner.  If
+ * the stream ends before it or holds another message there (lost or cut), the consumer begins one minute before `time_us`: what
+ * comes twice changes nothing. */
 struct bus_position {
     uint64_t sequence; /* 0: nothing yet */
     int64_t time_us;
@@ -68,8 +70,9 @@ struct bus_figures {
     uint64_t pending[CONSUMER_COUNT], ack_pending[CONSUMER_COUNT], redelivered[CONSUMER_COUNT];
 };
 
-/* Looks at all that a stream holds and overwrites each message that is `wanted`, once those who consume it have it.  One at a time.
- * `wanted` is called in another thread, up to the call of `scrub` that says the end or `drain`; subject SUBJECT_COUNT: one that is not in the table. */
+/* Looks at all that a stream holds and overwrites each message that is `wanted`, once those who consume it have it.  One at a
+ * time. `wanted` is called in another thread, up to the call of `scrub` that says the end or `drain`; subject SUBJECT_COUNT: one
+ * that is not in the table. */
 struct bus_scrub {
     enum stream stream;
     bool (*wanted)(void *ctx, enum subject subject, const uint8_t *data, size_t size);
@@ -88,9 +91,9 @@ struct bus_setup {
     void *ctx;
     struct bus_position positions[CONSUMER_COUNT]; /* by consumer_table index */
     bool has_database;   /* positions mean something */
-    /* 0: none.  Else what the streams of `subjects` hold of the last so many seconds comes as BUS_HISTORY, one stream after the other, in
-     * the order in which `subjects` names them, then BUS_CAUGHT_UP.  Of a subject with a consumer only what lies before the place where
-     * that consumer begins; it delivers after BUS_CAUGHT_UP.  So each message comes once, either way. */
+    /* 0: none.  Else what the streams of `subjects` hold of the last so many seconds comes as BUS_HISTORY, one stream after the
+     * other, in the order in which `subjects` names them, then BUS_CAUGHT_UP.  Of a subject with a consumer only what lies before
+     * the place where that consumer begins; it delivers after BUS_CAUGHT_UP.  So each message comes once, either way. */
     int64_t history_s;
 };
 
@@ -112,8 +115,8 @@ struct bus_ops {
     void (*flush)(struct bus *bus); /* all that was sent is on its way to the server */
 
     void (*figures)(struct bus *bus, struct bus_figures *ret);
-    /* See struct bus_scrub.  STATUS_BUSY: it is looking, ask again; STATUS_OK: done; STATUS_UNAVAILABLE: not everything could be done, the
-     * next call begins anew. */
+    /* See struct bus_scrub.  STATUS_BUSY: it is looking, ask again; STATUS_OK: done; STATUS_UNAVAILABLE: not everything could be
+     * done, the next call begins anew. */
     enum status (*scrub)(struct bus *bus, const struct bus_scrub *scrub, uint64_t *ret_removed);
     /* Stop delivering stream messages, requests and snapshots, and looking for what is to be erased; PUBACKs still come. */
     void (*drain)(struct bus *bus);

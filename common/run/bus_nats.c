@@ -227,7 +227,8 @@ static enum status nats_start(struct bus *bus, const struct bus_setup *setup, st
     char all_acks[sizeof b->acks + 1];
 
     b->setup = *setup;
-    memcpy(b->subjects, setup->subjects, setup->subject_count * sizeof *b->subjects); /* the caller's list need not outlive this call */
+    /* The caller's list need not outlive this call. */
+    memcpy(b->subjects, setup->subjects, setup->subject_count * sizeof *b->subjects);
     b->setup.subjects = b->subjects;
     keeper_init(b);
     enum status status = wait_for_server(b, reason);

@@ -152,7 +152,8 @@ void bus_fill(struct bus_event *event, natsMsg *msg)
     event->traceparent = header(msg, "traceparent");
     if (!*event->traceparent)
         event->traceparent = header(msg, "Traceparent");
-    if (strlen(event->traceparent) > LONGEST_TRACEPARENT || strspn(event->traceparent, "0123456789abcdef-") != strlen(event->traceparent))
+    if (strlen(event->traceparent) > LONGEST_TRACEPARENT ||
+        strspn(event->traceparent, "0123456789abcdef-") != strlen(event->traceparent))
         event->traceparent = "";
     if (*first_time && strtoll(first_time, NULL, 10) > 0)
         event->time_us = strtoll(first_time, NULL, 10);
@@ -171,8 +172,8 @@ void bus_answer_control(natsConnection *nc, natsMsg *msg)
         natsConnection_Publish(nc, to, NULL, 0);
 }
 
-/* nats-server 2.10.27 forgets for good what it delivered while nobody listened, once its AckWait is over (its maxdc is -1 as uint64, and the
- * count of a failed delivery underflows to it): so a number that is missing is not waited for. */
+/* nats-server 2.10.27 forgets for good what it delivered while nobody listened, once its AckWait is over (its maxdc is -1 as
+ * uint64, and the count of a failed delivery underflows to it): so a number that is missing is not waited for. */
 static bool in_order(struct bus_link *l, const struct delivery *d)
 {
     if (consumer_table[l->consumer].group)

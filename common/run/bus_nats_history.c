@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* bus_nats_history.c - what streams hold of the last hours, read once: an ephemeral consumer on a connection of its own, one stream
- * after the other.
+/* bus_nats_history.c - what streams hold of the last hours, read once: an ephemeral consumer on a connection of its
+ * own, one stream after the other.
  *
  * The consumer needs no acks and counts what it sends: a gap in its numbers, or silence of more than two heartbeats, and the
  * reading starts over behind the last message that came.  The connection is closed before anything else goes (nats.c 3.4.1). */
@@ -241,7 +241,8 @@ static bool next_stream(struct bus_nats *b)
 static void end(struct bus_nats *b)
 {
     b->history_wanted = false;
-    bus_push(b, &(struct bus_event){.type = BUS_CAUGHT_UP, .subject = SUBJECT_COUNT, .consumer = -1, .reply = "", .traceparent = "", .error = ""});
+    bus_push(b, &(struct bus_event){.type = BUS_CAUGHT_UP, .subject = SUBJECT_COUNT, .consumer = -1, .reply = "",
+                                    .traceparent = "", .error = ""});
 }
 
 void history_init(struct bus_nats *b)

@@ -185,7 +185,8 @@ static enum status origin_after_restart(struct bus_nats *b, const struct kept_co
 }
 
 /* bus.h, struct bus_position: why the stream is another one than the database knows; NULL: it is the same. */
-static enum status stream_differs(struct bus_nats *b, const struct kept_consumer *c, const struct stream_state *stream, const char **ret_why)
+static enum status stream_differs(struct bus_nats *b, const struct kept_consumer *c, const struct stream_state *stream,
+                                  const char **ret_why)
 {
     const struct bus_position *p = &b->setup.positions[c->index];
     int64_t time_us = 0;
@@ -201,7 +202,8 @@ static enum status stream_differs(struct bus_nats *b, const struct kept_consumer
 }
 
 /* Once, before it is bound: it begins behind what the database holds, whatever the server remembers of a former owner. */
-static enum status first_origin(struct bus_nats *b, const struct kept_consumer *c, const struct look *l, struct origin *ret, const char **ret_why)
+static enum status first_origin(struct bus_nats *b, const struct kept_consumer *c, const struct look *l, struct origin *ret,
+                                const char **ret_why)
 {
     const struct bus_position *p = &b->setup.positions[c->index];
     struct stream_state stream;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* bus_nats_scrub.c - erasing from streams: every message is asked for by its number, and what is wanted is overwritten by the server.
+/* bus_nats_scrub.c - erasing from streams: every message is asked for by its number, and what is wanted
+ * is overwritten by the server.
  *
- * In a thread and on a connection of its own, so that nothing waits for it.  By number and not by a consumer: that needs no right to make one,
- * and each number gets an answer, so nothing can be missed.  Several requests are on their way at a time. */
+ * In a thread and on a connection of its own, so that nothing waits for it.  By number and not by a consumer: that needs no right
+ * to make one, and each number gets an answer, so nothing can be missed.  Several requests are on their way at a time. */
 #include <jansson.h>
 #include <openssl/evp.h>
 #include <stdio.h>
@@ -51,7 +52,7 @@ static json_t *ask(struct scrub *s, const char *body, const char *subject, const
     return root;
 }
 
-/* ---- looking ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- looking --------------------------------------------------------------------------------------------------------------- */
 
 static enum subject subject_of(const struct bus_nats *b, const char *name)
 {
@@ -125,7 +126,8 @@ static bool look_at_window(struct scrub *s, uint64_t first, uint64_t last)
 static bool look(struct scrub *s)
 {
     json_t *info = ask(s, "", "STREAM.INFO", ""), *state = json_object_get(info, "state");
-    uint64_t first = (uint64_t)json_integer_value(json_object_get(state, "first_seq")), last = (uint64_t)json_integer_value(json_object_get(state, "last_seq"));
+    uint64_t first = (uint64_t)json_integer_value(json_object_get(state, "first_seq")),
+             last = (uint64_t)json_integer_value(json_object_get(state, "last_seq"));
     bool ok = info != NULL;
 
     json_decref(info);
@@ -134,7 +136,7 @@ static bool look(struct scrub *s)
     return ok;
 }
 
-/* ---- removing ----------------------------------------------------------------------------------------------------------------------------- */
+/* ---- removing -------------------------------------------------------------------------------------------------------------- */
 
 /* Has the consumer handled it, and all before it? */
 static bool consumed_by(struct scrub *s, const struct consumer_info *c, uint64_t sequence)
@@ -177,8 +179,8 @@ static bool all_consumed(struct scrub *s)
     return ok;
 }
 
-/* Without `no_erase` the server writes random bytes over the message, its subject and its headers.  A caller may have had thousands: a process that
- * ends does not wait for them, and the next one goes on. */
+/* Without `no_erase` the server writes random bytes over the message, its subject and its headers.  A caller may have had
+ * thousands: a process that ends does not wait for them, and the next one goes on. */
 static bool remove_found(struct scrub *s)
 {
     bool ok = true;
@@ -194,7 +196,7 @@ static bool remove_found(struct scrub *s)
     return ok;
 }
 
-/* ---- the thread ----------------------------------------------------------------------------------------------------------------------------- */
+/* ---- the thread ------------------------------------------------------------------------------------------------------------ */
 
 static bool begin(struct scrub *s)
 {
@@ -210,7 +212,8 @@ static bool begin(struct scrub *s)
     snprintf(s->answers, sizeof s->answers, "%s.scrub.%s.", s->bus->inbox, strrchr(inbox, '.') + 1);
     natsInbox_Destroy(inbox);
     snprintf(subject, sizeof subject, "%s*", s->answers);
-    return natsConnection_SubscribeSync(&s->sub, s->nc, subject) == NATS_OK && natsSubscription_SetPendingLimits(s->sub, -1, -1) == NATS_OK;
+    return natsConnection_SubscribeSync(&s->sub, s->nc, subject) == NATS_OK &&
+           natsSubscription_SetPendingLimits(s->sub, -1, -1) == NATS_OK;
 }
 
 static void *scrub_main(void *scrub)

@@ -16,7 +16,8 @@
 #include <sys/random.h>
 #include <time.h>
 
-enum { SUBJECT_SIZE = 320, CONNECT_MS = 3000, ACK_MS = 10000, FLUSH_MS = 10000, CLOSE_MS = 5000, MAX_LISTENS = 16, MAX_ITEMS = 1 << 20 };
+enum { SUBJECT_SIZE = 320, CONNECT_MS = 3000, ACK_MS = 10000, FLUSH_MS = 10000, CLOSE_MS = 5000, MAX_LISTENS = 16,
+       MAX_ITEMS = 1 << 20 };
 
 struct item {
     natsMsg *msg;
@@ -38,7 +39,7 @@ struct client {
     char refused[512];          /* the server's last permission error */
 };
 
-/* ---- connection ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- connection ------------------------------------------------------------------------------------------------------------ */
 
 static void on_message(natsConnection *nc, natsSubscription *sub, natsMsg *msg, void *closure)
 {
@@ -147,7 +148,8 @@ static enum status connect_to(struct client *c, const struct client_options *opt
     if (s == NATS_OK)
         return STATUS_OK;
     if (s == NATS_CONNECTION_AUTH_FAILED)
-        return reason_fail(reason, STATUS_DENIED, "", "the bus at %s refuses user %s: wrong password in %s?", options->url, options->user, options->password_file);
+        return reason_fail(reason, STATUS_DENIED, "", "the bus at %s refuses user %s: wrong password in %s?", options->url,
+                           options->user, options->password_file);
     return reason_fail(reason, STATUS_UNAVAILABLE, "", "no bus at %s: %s", options->url, natsStatus_GetText(s));
 }
 
@@ -226,7 +228,7 @@ struct client *client_free(struct client *c)
 
 const char *client_prefix(const struct client *client) { return client->prefix; }
 
-/* ---- messages ------------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- messages -------------------------------------------------------------------------------------------------------------- */
 
 static const char *full_subject(const struct client *c, const char *subject, char ret[static SUBJECT_SIZE])
 {
@@ -253,8 +255,8 @@ static void fill_message(const struct client *c, struct arena *arena, natsMsg *m
     if (!trace)
         trace = header(msg, "Traceparent");
     *ret = (struct client_message){.subject = arena_str(arena, strncmp(subject, c->prefix, cut) == 0 ? subject + cut : subject),
-                                   .reply = arena_str(arena, reply ? reply : ""), .traceparent = arena_str(arena, trace ? trace : ""),
-                                   .data = data, .size = size};
+                                   .reply = arena_str(arena, reply ? reply : ""),
+                                   .traceparent = arena_str(arena, trace ? trace : ""), .data = data, .size = size};
 }
 
 static bool names(const char *error, const char *subject)
@@ -314,10 +316,12 @@ static enum status send_built(struct client *c, const struct client_publish *p, 
     if (s == NATS_OK)
         s = natsConnection_PublishMsg(c->nc, msg);
     natsMsg_Destroy(msg);
-    return s == NATS_OK ? STATUS_OK : reason_fail(reason, s == NATS_MAX_PAYLOAD ? STATUS_REFUSED : STATUS_UNAVAILABLE, "", "%s: %s", subject, natsStatus_GetText(s));
+    return s == NATS_OK ? STATUS_OK : reason_fail(reason, s == NATS_MAX_PAYLOAD ? STATUS_REFUSED : STATUS_UNAVAILABLE, "",
+                                                  "%s: %s", subject, natsStatus_GetText(s));
 }
 
-static enum status exchange(struct client *c, const struct client_publish *p, int64_t timeout_ms, natsMsg **ret, struct reason *reason)
+static enum status exchange(struct client *c, const struct client_publish *p, int64_t timeout_ms, natsMsg **ret,
+                            struct reason *reason)
 {
     char subject[SUBJECT_SIZE], reply[SUBJECT_SIZE];
 
@@ -332,10 +336,10 @@ static enum status exchange(struct client *c, const struct client_publish *p, in
     return status == STATUS_OK ? await(c, full_subject(c, p->subject, subject), timeout_ms, ret, reason) : status;
 }
 
-/* ---- the interface ---------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- the interface --------------------------------------------------------------------------------------------------------- */
 
-enum status client_request(struct client *client, struct arena *arena, const char *subject, const void *data, size_t size, int64_t timeout_ms,
-                           struct client_message *ret, struct reason *reason)
+enum status client_request(struct client *client, struct arena *arena, const char *subject, const void *data, size_t size,
+                           int64_t timeout_ms, struct client_message *ret, struct reason *reason)
 {
     const struct client_publish p = {.subject = subject, .data = data, .size = size};
     natsMsg *msg = NULL;
@@ -347,7 +351,8 @@ enum status client_request(struct client *client, struct arena *arena, const cha
     return status;
 }
 
-enum status client_publish(struct client *client, const struct client_publish *message, uint64_t *ret_sequence, bool *ret_duplicate, struct reason *reason)
+enum status client_publish(struct client *client, const struct client_publish *message, uint64_t *ret_sequence,
+                           bool *ret_duplicate, struct reason *reason)
 {
     natsMsg *msg = NULL;
     enum status status = exchange(client, message, ACK_MS, &msg, reason);
@@ -357,7 +362,8 @@ enum status client_publish(struct client *client, const struct client_publish *m
     json_t *ack = json_loadb(natsMsg_GetData(msg), (size_t)natsMsg_GetDataLength(msg), 0, NULL);
     const json_t *error = json_object_get(ack, "error");
     if (error || !ack)
-        status = reason_fail(reason, STATUS_REFUSED, "", "%s", error ? json_string_value(json_object_get(error, "description")) : "no PubAck");
+        status = reason_fail(reason, STATUS_REFUSED, "", "%s",
+                             error ? json_string_value(json_object_get(error, "description")) : "no PubAck");
     if (status == STATUS_OK && ret_sequence)
         *ret_sequence = (uint64_t)json_integer_value(json_object_get(ack, "seq"));
     if (status == STATUS_OK && ret_duplicate)
@@ -376,7 +382,8 @@ enum status client_flush(struct client *client, struct reason *reason)
 {
     natsStatus s = natsConnection_FlushTimeout(client->nc, FLUSH_MS);
 
-    return s == NATS_OK ? STATUS_OK : reason_fail(reason, STATUS_UNAVAILABLE, "", "the bus does not answer: %s", natsStatus_GetText(s));
+    return s == NATS_OK ? STATUS_OK
+                        : reason_fail(reason, STATUS_UNAVAILABLE, "", "the bus does not answer: %s", natsStatus_GetText(s));
 }
 
 enum status client_listen(struct client *client, const char *subject, struct reason *reason)

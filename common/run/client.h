@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* client.h - what tools and tests need of the bus: ask, publish, read a stream, listen.  One thread, blocking; services use bus.h.
+/* client.h - what tools and tests need of the bus: ask, publish, read a stream, listen.  One thread,
+ * blocking; services use bus.h.
  *
  * Subjects and streams are given without the prefix; the client puts it in front ($JS and _INBOX subjects excepted). */
 #ifndef RL_CLIENT_H
@@ -52,16 +53,16 @@ struct client_publish {
 
 /* Publishes to a stream and waits for its PubAck.  STATUS_REFUSED: the stream does not take it, reason has the server's words;
  * STATUS_UNAVAILABLE: no stream takes the subject; STATUS_DENIED.  ret_sequence and ret_duplicate may be NULL. */
-enum status client_publish(struct client *client, const struct client_publish *message, uint64_t *ret_sequence, bool *ret_duplicate,
-                           struct reason *reason) MUST_CHECK;
+enum status client_publish(struct client *client, const struct client_publish *message, uint64_t *ret_sequence,
+                           bool *ret_duplicate, struct reason *reason) MUST_CHECK;
 
 /* Publishes without waiting, for load; client_flush waits until the server has all of it. */
 enum status client_send(struct client *client, const struct client_publish *message, struct reason *reason) MUST_CHECK;
 enum status client_flush(struct client *client, struct reason *reason) MUST_CHECK;
 
 /* A stored message by its sequence, or (sequence 0) the last one of `subject`.  STATUS_NOT_FOUND. */
-enum status client_stream_get(struct client *client, struct arena *arena, const char *stream, uint64_t sequence, const char *subject,
-                              struct client_message *ret, struct reason *reason) MUST_CHECK;
+enum status client_stream_get(struct client *client, struct arena *arena, const char *stream, uint64_t sequence,
+                              const char *subject, struct client_message *ret, struct reason *reason) MUST_CHECK;
 
 /* Listens to a subject (wildcards allowed); client_next takes what arrived on any of them.  STATUS_TIMEOUT. */
 enum status client_listen(struct client *client, const char *subject, struct reason *reason) MUST_CHECK;

@@ -18,7 +18,7 @@
 
 enum { WIRE_VARINT = 0, WIRE_64BIT = 1, WIRE_LENGTH = 2 };
 
-/* --- shared with codec_json.c ------------------------------------------------------------------------------------------------ */
+/* --- shared with codec_json.c ----------------------------------------------------------------------------------------------- */
 
 struct at codec_below(const struct at *at, const char *name)
 {
@@ -63,7 +63,8 @@ enum status codec_check_integer(const struct at *at, const char *name, field_typ
     if (value < least || value > greatest)
         return codec_refuse(at, name, "does not fit: %" PRId64 " .. %" PRId64 " is allowed", least, greatest);
     if (field->type == PROTOBUF_C_TYPE_ENUM && !protobuf_c_enum_descriptor_get_value(field->descriptor, (int)value))
-        return codec_refuse(at, name, "%" PRId64 " is no value of %s", value, ((const ProtobufCEnumDescriptor *)field->descriptor)->short_name);
+        return codec_refuse(at, name, "%" PRId64 " is no value of %s", value,
+                            ((const ProtobufCEnumDescriptor *)field->descriptor)->short_name);
     return STATUS_OK;
 }
 
@@ -74,7 +75,8 @@ bool codec_is_map(field_type *field)
     if (!codec_repeated(field) || field->type != PROTOBUF_C_TYPE_MESSAGE || entry->n_fields != 2)
         return false;
     size_t length = strlen(entry->short_name);
-    return length > 5 && strcmp(entry->short_name + length - 5, "Entry") == 0 && entry->fields[0].type == PROTOBUF_C_TYPE_STRING &&
+    return length > 5 && strcmp(entry->short_name + length - 5, "Entry") == 0 &&
+           entry->fields[0].type == PROTOBUF_C_TYPE_STRING &&
            strcmp(entry->fields[0].name, "key") == 0 && strcmp(entry->fields[1].name, "value") == 0;
 }
 
@@ -84,7 +86,8 @@ static const struct shape { uint8_t wire, size; } shapes[] = {
     [PROTOBUF_C_TYPE_UINT32] = {WIRE_VARINT, 4}, [PROTOBUF_C_TYPE_UINT64] = {WIRE_VARINT, 8},
     [PROTOBUF_C_TYPE_BOOL] = {WIRE_VARINT, 4},   [PROTOBUF_C_TYPE_ENUM] = {WIRE_VARINT, 4},
     [PROTOBUF_C_TYPE_DOUBLE] = {WIRE_64BIT, 8},  [PROTOBUF_C_TYPE_STRING] = {WIRE_LENGTH, sizeof(char *)},
-    [PROTOBUF_C_TYPE_MESSAGE] = {WIRE_LENGTH, sizeof(void *)}, [PROTOBUF_C_TYPE_BYTES] = {WIRE_LENGTH, sizeof(ProtobufCBinaryData)},
+    [PROTOBUF_C_TYPE_MESSAGE] = {WIRE_LENGTH, sizeof(void *)},
+    [PROTOBUF_C_TYPE_BYTES] = {WIRE_LENGTH, sizeof(ProtobufCBinaryData)},
 };
 
 size_t codec_size_of(ProtobufCType type)
@@ -104,7 +107,7 @@ struct span codec_items(field_type *field, const ProtobufCMessage *message)
     return (struct span){slot, field->type != PROTOBUF_C_TYPE_MESSAGE || *(void **)slot};
 }
 
-/* --- the wire ------------------------------------------------------------------------------------------------------------------ */
+/* --- the wire --------------------------------------------------------------------------------------------------------------- */
 
 struct wire {
     const uint8_t *p, *end;
@@ -190,7 +193,8 @@ static enum status check_message(const struct at *at, const ProtobufCMessageDesc
             return broken(at, NULL, "bad field number");
         field_type *field = protobuf_c_message_descriptor_get_field(type, (unsigned)(tag >> 3));
         if (!field)
-            return codec_refuse(at, arena_printf(at->arena, "#%u", (unsigned)(tag >> 3)), "unknown field number of %s", type->short_name);
+            return codec_refuse(at, arena_printf(at->arena, "#%u", (unsigned)(tag >> 3)), "unknown field number of %s",
+                                type->short_name);
         unsigned expected = shapes[field->type].wire, got = tag & 7;
         bool packed = codec_repeated(field) && expected != WIRE_LENGTH && got == WIRE_LENGTH;
         if (got != expected && !packed)
@@ -200,7 +204,7 @@ static enum status check_message(const struct at *at, const ProtobufCMessageDesc
     return status;
 }
 
-/* --- maps, which protobuf-c does not know -------------------------------------------------------------------------------------- */
+/* --- maps, which protobuf-c does not know ----------------------------------------------------------------------------------- */
 
 static const char *key_of(const ProtobufCMessage *entry)
 {
@@ -248,12 +252,13 @@ static enum status check_maps(const struct at *at, const ProtobufCMessage *messa
     return status;
 }
 
-/* --- the public functions ---------------------------------------------------------------------------------------------------------- */
+/* --- the public functions --------------------------------------------------------------------------------------------------- */
 
 static void *allocate_in_arena(void *arena, size_t size) { return arena_alloc(arena, size); }
 static void free_nothing(void *arena, void *memory) { (void)arena, (void)memory; }
 
-static enum status read_wire(const struct at *at, const ProtobufCMessageDescriptor *type, const void *data, size_t size, ProtobufCMessage **ret_message)
+static enum status read_wire(const struct at *at, const ProtobufCMessageDescriptor *type, const void *data, size_t size,
+                             ProtobufCMessage **ret_message)
 {
     ProtobufCAllocator allocator = {allocate_in_arena, free_nothing, at->arena};
     enum status status = check_message(at, type, (struct wire){data, (const uint8_t *)data + size});

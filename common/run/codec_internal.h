@@ -38,7 +38,8 @@ static inline void *codec_slot(field_type *field, const ProtobufCMessage *messag
 static inline bool codec_repeated(field_type *field) { return field->label == PROTOBUF_C_LABEL_REPEATED; }
 static inline bool codec_in_oneof(field_type *field) { return (field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) != 0; }
 
-/* What is there of a field: the elements of a repeated one; else one, or none when a oneof chose otherwise or a message is absent. */
+/* What is there of a field: the elements of a repeated one; else one, or none when a oneof chose
+ * otherwise or a message is absent. */
 struct span {
     char *items;
     size_t count;

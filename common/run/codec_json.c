@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* codec_json.c - JSON by descriptor: Jansson reads text into a tree, the tree is walked beside the descriptor; writing needs no tree.
+/* codec_json.c - JSON by descriptor: Jansson reads text into a tree, the tree is walked beside the
+ * descriptor; writing needs no tree.
  *
- * No text of the sender's gets into a reason but names of keys, enum words and what Jansson says without its "near ...": a call id
- * must not end up in a log. */
+ * No text of the sender's gets into a reason but names of keys, enum words and what Jansson says without its "near ...": a call
+ * id must not end up in a log. */
 #include <assert.h>
 #include <ctype.h>
 #include <inttypes.h>
@@ -26,7 +27,7 @@ static size_t prefix_of(const ProtobufCEnumDescriptor *type)
     return (size_t)(end - first);
 }
 
-/* --- reading ------------------------------------------------------------------------------------------------------------------ */
+/* --- reading ---------------------------------------------------------------------------------------------------------------- */
 
 /* snake_case, or the same name in lowerCamelCase. */
 static field_type *field_of(const ProtobufCMessageDescriptor *type, const char *key)
@@ -252,7 +253,8 @@ static const char *last_field(struct arena *arena, const ProtobufCMessageDescrip
 }
 
 /* Broken text such as NaN, a duplicate key, a bad character: a field named shortly before the error is the culprit. */
-static enum status broken(const struct at *at, const ProtobufCMessageDescriptor *type, const char *text, size_t size, json_error_t *error)
+static enum status broken(const struct at *at, const ProtobufCMessageDescriptor *type, const char *text, size_t size,
+                          json_error_t *error)
 {
     size_t end = error->position > 0 && (size_t)error->position < size ? (size_t)error->position : size;
     char *near = strstr(error->text, " near ");
@@ -265,7 +267,8 @@ static enum status broken(const struct at *at, const ProtobufCMessageDescriptor 
     return codec_refuse(at, name, "not a JSON object: %s (line %d, column %d)", error->text, error->line, error->column);
 }
 
-enum status codec_read_json(const struct at *at, const ProtobufCMessageDescriptor *type, const void *data, size_t size, ProtobufCMessage **ret_message)
+enum status codec_read_json(const struct at *at, const ProtobufCMessageDescriptor *type, const void *data, size_t size,
+                            ProtobufCMessage **ret_message)
 {
     json_error_t error;
     json_t *object = json_loadb(data, size, JSON_REJECT_DUPLICATES, &error);
@@ -280,7 +283,7 @@ enum status codec_read_json(const struct at *at, const ProtobufCMessageDescripto
     return status;
 }
 
-/* --- writing ------------------------------------------------------------------------------------------------------------------ */
+/* --- writing ---------------------------------------------------------------------------------------------------------------- */
 
 struct text {
     struct arena *arena;

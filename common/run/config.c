@@ -19,8 +19,8 @@
 enum { NAME_SIZE = 128, RULE_SIZE = 160, LIST_ITEM = 40 };
 
 /* Sections of all programs: what one program does not know, another one checks. */
-static const char *const all_sections[] = {"rl",     "nats",        "metrics", "context", "feedback", "reward",     "reward_candidate",
-                                           "bandit", "exploration", "guard",   "router",  "sidecar",  "supervisor", NULL};
+static const char *const all_sections[] = {"rl", "nats", "metrics", "context", "feedback", "reward", "reward_candidate",
+                                           "bandit", "exploration", "guard", "router", "sidecar", "supervisor", NULL};
 
 struct loader {
     struct arena *arena;
@@ -176,7 +176,7 @@ static void explain(const struct config_key *key, const char *rule, const char *
     snprintf(ret, 2 * RULE_SIZE, "%s: \"%.40s\"%s%s%s", rule, text, *range ? " (" : "", range, *range ? ")" : "");
 }
 
-/* --- the file ------------------------------------------------------------------------------------------------------------------ */
+/* --- the file --------------------------------------------------------------------------------------------------------------- */
 
 static const struct config_key *find_key(const struct loader *load, const char *name, void **ret_target)
 {
@@ -244,7 +244,8 @@ static enum status load_key(struct loader *load, const char *name, const yaml_no
     if (!key && load->some)
         return STATUS_OK;
     if (!key)
-        return yaml_file_fail(&load->file, key_node, load->reason, name, "unknown key, did you mean %s?", nearest_key(load, name));
+        return yaml_file_fail(&load->file, key_node, load->reason, name, "unknown key, did you mean %s?",
+                              nearest_key(load, name));
     const char *text = value_text(load, value);
     if (!text || (value->type == YAML_SEQUENCE_NODE && key->type != CONFIG_TYPE_LIST))
         return yaml_file_fail(&load->file, key_node, load->reason, name,
@@ -333,7 +334,7 @@ static enum status load_file(struct loader *load, const char *path)
     return status;
 }
 
-/* --- all of it -------------------------------------------------------------------------------------------------------------------- */
+/* --- all of it -------------------------------------------------------------------------------------------------------------- */
 
 static void load_defaults(struct arena *arena, const struct config_table *table)
 {
@@ -381,15 +382,17 @@ enum status config_load_beside(struct arena *arena, const struct config_table *t
 
 enum status config_load_some(struct arena *arena, const struct config_table *table, const char *path, struct reason *reason)
 {
-    return load_all(&(struct loader){.arena = arena, .tables = table, .count = 1, .others = all_sections, .some = true, .reason = reason}, path);
+    return load_all(&(struct loader){.arena = arena, .tables = table, .count = 1, .others = all_sections, .some = true,
+                                     .reason = reason}, path);
 }
 
-enum status config_load(struct arena *arena, const struct config_table *tables, size_t count, const char *path, struct reason *reason)
+enum status config_load(struct arena *arena, const struct config_table *tables, size_t count, const char *path,
+                        struct reason *reason)
 {
     return config_load_beside(arena, tables, count, path, all_sections, reason);
 }
 
-/* --- printing ------------------------------------------------------------------------------------------------------------------------ */
+/* --- printing --------------------------------------------------------------------------------------------------------------- */
 
 static bool new_section(const struct config_table *table, size_t i)
 {
@@ -411,8 +414,8 @@ void config_print(const struct config_table *tables, size_t count)
             range_text(key, range);
             if (new_section(&tables[t], i))
                 printf("# %.*s\n", (int)strcspn(key->name, "."), key->name);
-            printf("%-32s  %-14s  %-22s  %-24s  %s\n", key->name, *key->initial ? key->initial : "\"\"", range, key->env ? key->env : "-",
-                   key->help);
+            printf("%-32s  %-14s  %-22s  %-24s  %s\n", key->name, *key->initial ? key->initial : "\"\"", range,
+                   key->env ? key->env : "-", key->help);
         }
 }
 
@@ -427,7 +430,8 @@ void config_print_markdown(const struct config_table *tables, size_t count)
             if (key->borrowed)
                 continue;
             range_text(key, range);
-            printf("| `%s` | `%s` | %s | %s | ", key->name, *key->initial ? key->initial : "\"\"", range, key->env ? key->env : "");
+            printf("| `%s` | `%s` | %s | %s | ", key->name, *key->initial ? key->initial : "\"\"", range,
+                   key->env ? key->env : "");
             markdown_print(key->help);
             puts(" |");
         }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* config.h - settings: one table of keys per program loads them, checks their ranges, prints them, and fills the reference page.
  *
- * Order of precedence: environment, file (config/rl.yaml), default.  Keys are dotted; their first part is the section of the file.
- * A program checks the sections that its tables name and passes over the sections of the other programs; a section nobody knows is
- * an error, an unknown key is an error that names the nearest known one. */
+ * Order of precedence: environment, file (config/rl.yaml), default.  Keys are dotted; their first part is the section of the
+ * file.  A program checks the sections that its tables name and passes over the sections of the other programs; a section nobody
+ * knows is an error, an unknown key is an error that names the nearest known one. */
 #ifndef RL_CONFIG_H
 #define RL_CONFIG_H
 
@@ -33,12 +33,18 @@ struct config_key {
     bool borrowed;       /* another program's, read as well: whose it is checks its section and prints it */
 };
 
-#define CONFIG_BOOL(type, member, key, def, var, text) {key, CONFIG_TYPE_BOOL, offsetof(type, member), def, 0, 1, NULL, var, text, false}
-#define CONFIG_INT(type, member, key, def, lo, hi, var, text) {key, CONFIG_TYPE_INT, offsetof(type, member), def, lo, hi, NULL, var, text, false}
-#define CONFIG_DOUBLE(type, member, key, def, lo, hi, var, text) {key, CONFIG_TYPE_DOUBLE, offsetof(type, member), def, lo, hi, NULL, var, text, false}
-#define CONFIG_TEXT(type, member, key, def, var, text) {key, CONFIG_TYPE_TEXT, offsetof(type, member), def, 0, 4096, NULL, var, text, false}
-#define CONFIG_ENUM(type, member, key, names, def, text) {key, CONFIG_TYPE_ENUM, offsetof(type, member), def, 0, 0, names, NULL, text, false}
-#define CONFIG_LIST(type, member, key, def, var, text) {key, CONFIG_TYPE_LIST, offsetof(type, member), def, 1, 64, NULL, var, text, false}
+#define CONFIG_BOOL(type, member, key, def, var, text) \
+    {key, CONFIG_TYPE_BOOL, offsetof(type, member), def, 0, 1, NULL, var, text, false}
+#define CONFIG_INT(type, member, key, def, lo, hi, var, text) \
+    {key, CONFIG_TYPE_INT, offsetof(type, member), def, lo, hi, NULL, var, text, false}
+#define CONFIG_DOUBLE(type, member, key, def, lo, hi, var, text) \
+    {key, CONFIG_TYPE_DOUBLE, offsetof(type, member), def, lo, hi, NULL, var, text, false}
+#define CONFIG_TEXT(type, member, key, def, var, text) \
+    {key, CONFIG_TYPE_TEXT, offsetof(type, member), def, 0, 4096, NULL, var, text, false}
+#define CONFIG_ENUM(type, member, key, names, def, text) \
+    {key, CONFIG_TYPE_ENUM, offsetof(type, member), def, 0, 0, names, NULL, text, false}
+#define CONFIG_LIST(type, member, key, def, var, text) \
+    {key, CONFIG_TYPE_LIST, offsetof(type, member), def, 1, 64, NULL, var, text, false}
 
 /* A key of one program that others borrow, so that it stands once. */
 #define CONFIG_AMENDMENT_WINDOW(type, member, is_borrowed) \
@@ -53,16 +59,18 @@ struct config_table {
 };
 
 /* Fills every target: defaults, then the file (NULL: none), then the environment.  Texts and lists live in `arena`.
- * An empty variable counts as not set.  STATUS_CONFIG: field is the key, text is all that a person needs: "file:line: key: reason" or
- * "VARIABLE: key: reason". */
-enum status config_load(struct arena *arena, const struct config_table *tables, size_t count, const char *path, struct reason *reason) MUST_CHECK;
+ * An empty variable counts as not set.  STATUS_CONFIG: field is the key, text is all that a person needs: "file:line: key:
+ * reason" or "VARIABLE: key: reason". */
+enum status config_load(struct arena *arena, const struct config_table *tables, size_t count, const char *path,
+                        struct reason *reason) MUST_CHECK;
 
 /* The same for a file that is not rl.yaml: `others` (ends with NULL) are the sections to pass over. */
 enum status config_load_beside(struct arena *arena, const struct config_table *tables, size_t count, const char *path,
                                const char *const *others, struct reason *reason) MUST_CHECK;
 
 /* The same for some keys of sections that are another program's: what `table` does not name is passed over. */
-enum status config_load_some(struct arena *arena, const struct config_table *table, const char *path, struct reason *reason) MUST_CHECK;
+enum status config_load_some(struct arena *arena, const struct config_table *table, const char *path,
+                             struct reason *reason) MUST_CHECK;
 
 /* What every program shares: sections `rl`, `nats`, `metrics`, `context`. */
 struct common_config {
@@ -87,7 +95,8 @@ struct common_config {
 extern const struct config_key common_keys[];
 extern const size_t common_key_count;
 
-/* Prints "# section" groups of "key  default  range  VARIABLE  help" for people, and as the Markdown table of the reference page. */
+/* Prints "# section" groups of "key  default  range  VARIABLE  help" for people, and as the Markdown
+ * table of the reference page. */
 void config_print(const struct config_table *tables, size_t count);
 void config_print_markdown(const struct config_table *tables, size_t count);
 

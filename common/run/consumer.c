@@ -46,9 +46,10 @@ static json_t *lasting(const char *prefix, const char *user, size_t consumer)
 
     consumer_deliver_subject(prefix, user, consumer, deliver);
     wire_subject(prefix, info->subject, filter);
-    json_t *config = json_pack("{s:s, s:s, s:s, s:s, s:I, s:i, s:i, s:s}", "durable_name", info->durable, "deliver_subject", deliver, "filter_subject", filter,
-                               "ack_policy", "explicit", "ack_wait", (json_int_t)(ACK_WAIT_S * NANO), "max_deliver", -1, "max_ack_pending",
-                               (int)MAX_ACK_PENDING, "replay_policy", "instant");
+    json_t *config = json_pack("{s:s, s:s, s:s, s:s, s:I, s:i, s:i, s:s}", "durable_name", info->durable,
+                               "deliver_subject", deliver, "filter_subject", filter, "ack_policy", "explicit",
+                               "ack_wait", (json_int_t)(ACK_WAIT_S * NANO), "max_deliver", -1,
+                               "max_ack_pending", (int)MAX_ACK_PENDING, "replay_policy", "instant");
     assert(config);
     if (info->group)
         json_object_set_new(config, "deliver_group", json_string(info->service));
@@ -71,7 +72,8 @@ bool consumer_differs(const json_t *config, const char *prefix, const char *user
 {
     json_t *wanted = lasting(prefix, user, consumer), *value;
     const char *key;
-    bool differs = json_object_get(config, "backoff") || (json_object_get(config, "deliver_group") && !consumer_table[consumer].group);
+    bool differs = json_object_get(config, "backoff") ||
+                   (json_object_get(config, "deliver_group") && !consumer_table[consumer].group);
 
     json_object_foreach(wanted, key, value)
         differs |= !json_equal(value, json_object_get(config, key));

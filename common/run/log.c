@@ -30,7 +30,8 @@ static size_t log_head(char *line, enum log_level level, const char *event)
 
     clock_gettime(CLOCK_REALTIME, &now);
     strftime(second, sizeof second, "%FT%T", gmtime_r(&now.tv_sec, &utc)); /* one time for all programs, whatever their zone */
-    return (size_t)snprintf(line, LINE_SIZE / 2, "%s.%03ldZ %-8s  %-7s  %s  ", second, now.tv_nsec / 1000000, program_name, names[level], event);
+    return (size_t)snprintf(line, LINE_SIZE / 2, "%s.%03ldZ %-8s  %-7s  %s  ", second, now.tv_nsec / 1000000, program_name,
+                            names[level], event);
 }
 
 void log_event(enum log_level level, const char *event, const char *fmt, ...)

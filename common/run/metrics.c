@@ -38,7 +38,7 @@ struct key {
     char values[METRIC_LABELS][METRIC_LABEL_SIZE];
 };
 
-/* --- finding a series ------------------------------------------------------------------------------------------------------------- */
+/* --- finding a series ------------------------------------------------------------------------------------------------------- */
 
 /* Copies a label value, cut at a character's border when it is too long, and mixes it into the hash (FNV-1a). */
 static uint64_t take_value(char to[static METRIC_LABEL_SIZE], const char *value, uint64_t hash)
@@ -90,7 +90,8 @@ static struct metrics_series *append(struct metrics *m, const struct key *key, s
 
     assert(used < m->header->capacity);
     s->family = key->family;
-    for (size_t i = 0; i < METRIC_LABELS; i++) /* the texts and no more: what lies behind them on the stack is nobody's business */
+    /* The texts and no more: what lies behind them on the stack is nobody's business. */
+    for (size_t i = 0; i < METRIC_LABELS; i++)
         memcpy(s->values[i], key->values[i], strlen(key->values[i]));
     atomic_store_explicit(&m->header->used, used + 1, memory_order_release);
     atomic_store_explicit(&m->slots[slot], used + 1, memory_order_release);
@@ -119,7 +120,7 @@ static struct metrics_series *series_of(struct metrics *m, size_t metric, const 
     return s;
 }
 
-/* --- the file ------------------------------------------------------------------------------------------------------------------------- */
+/* --- the file --------------------------------------------------------------------------------------------------------------- */
 
 static void write_text(char *to, size_t room, const char *text)
 {
@@ -187,7 +188,8 @@ static void *map_zeros(const char *path, size_t size)
 static struct metrics *metrics_map(const char *path, uint32_t families)
 {
     uint32_t capacity = SERIES_LIMIT + families;
-    size_t size = sizeof(struct metrics_header) + families * sizeof(struct metrics_family) + capacity * sizeof(struct metrics_series);
+    size_t size = sizeof(struct metrics_header) + families * sizeof(struct metrics_family) +
+                  capacity * sizeof(struct metrics_series);
     struct metrics_header *h = map_zeros(path, size);
 
     if (h == MAP_FAILED)
@@ -204,8 +206,8 @@ static struct metrics *metrics_map(const char *path, uint32_t families)
     return m;
 }
 
-enum status metrics_open(const char *dir, const char *service, const char *version, const struct metric_table *tables, size_t count,
-                         struct metrics **ret, struct reason *reason)
+enum status metrics_open(const char *dir, const char *service, const char *version, const struct metric_table *tables,
+                         size_t count, struct metrics **ret, struct reason *reason)
 {
     char path[512] = "", temporary[520] = "";
     size_t families = 0;
@@ -249,9 +251,12 @@ struct metrics *metrics_close(struct metrics *m)
     return NULL;
 }
 
-/* --- numbers -------------------------------------------------------------------------------------------------------------------------- */
+/* --- numbers ---------------------------------------------------------------------------------------------------------------- */
 
-void metrics_declare(struct metrics *m, size_t metric, const char *l1, const char *l2, const char *l3) { (void)series_of(m, metric, l1, l2, l3); }
+void metrics_declare(struct metrics *m, size_t metric, const char *l1, const char *l2, const char *l3)
+{
+    (void)series_of(m, metric, l1, l2, l3);
+}
 
 static void add_sum(struct metrics_series *s, double value)
 {

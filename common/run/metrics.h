@@ -21,22 +21,23 @@ struct metric {
     const char *labels[METRIC_LABELS]; /* names; the first NULL ends them */
     double bounds[METRIC_BOUNDS];      /* histogram: ascending, without +Inf */
     size_t bound_count;
-    const char *cell; /* tells of callers: the metric of the same tables, perhaps itself, that counts the calls of its cells; NULL: it does not */
+    const char *cell; /* tells of callers: the metric of the same tables, perhaps itself, that counts the calls of its cells;
+                       * NULL: it does not */
 };
 
 struct metrics;
 
-/* Creates <dir>/<service> anew (temporary, fill, rename; dir NULL: anonymous memory, for tests).  The tables are numbered through:
- * metric index = position in `tables[0]`, then on through `tables[1]`. */
+/* Creates <dir>/<service> anew (temporary, fill, rename; dir NULL: anonymous memory, for tests).  The tables are numbered
+ * through: metric index = position in `tables[0]`, then on through `tables[1]`. */
 struct metric_table {
     const struct metric *metrics;
     size_t count;
 };
-enum status metrics_open(const char *dir, const char *service, const char *version, const struct metric_table *tables, size_t count,
-                         struct metrics **ret, struct reason *reason) MUST_CHECK;
+enum status metrics_open(const char *dir, const char *service, const char *version, const struct metric_table *tables,
+                         size_t count, struct metrics **ret, struct reason *reason) MUST_CHECK;
 
-/* A cell's series are left out of what is served while it counts at least one call and fewer than so many (0: none is).  A gauge holds no
- * count: whoever sets it sets NAN instead, which leaves any gauge out. */
+/* A cell's series are left out of what is served while it counts at least one call and fewer than so many (0: none is).  A gauge
+ * holds no count: whoever sets it sets NAN instead, which leaves any gauge out. */
 void metrics_min_cell(struct metrics *m, int64_t calls);
 
 struct metrics *metrics_close(struct metrics *m); /* leaves the file: the sidecar then shows rl_service_up 0 */

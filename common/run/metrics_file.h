@@ -3,9 +3,9 @@
  *
  *     header  family[family_count]  series[capacity], of which `used` are filled
  *
- * Families are written once.  A series is filled first and then counted in `used` (release); from then on only its numbers change, each
- * by one atomic operation.  A histogram keeps nothing but its own buckets, not cumulative, so that no reader can see a count that
- * contradicts them.  A file is never changed in size and never reused: each start renames a new one over the old. */
+ * Families are written once.  A series is filled first and then counted in `used` (release); from then on only its numbers
+ * change, each by one atomic operation.  A histogram keeps nothing but its own buckets, not cumulative, so that no reader can see
+ * a count that contradicts them.  A file is never changed in size and never reused: each start renames a new one over the old. */
 #ifndef RL_METRICS_FILE_H
 #define RL_METRICS_FILE_H
 
@@ -17,7 +17,8 @@
 #define METRICS_MAGIC "rl-metr"
 #define METRICS_PER_UNIT 1e6 /* counters and sums of histograms are int64 in millionths: exact, and added without a loop */
 
-enum { METRICS_LAYOUT = 2, METRICS_NAME_SIZE = 64, METRICS_HELP_SIZE = 192, METRICS_REASON_SIZE = 160, METRICS_HEARTBEAT_US = 5000000 };
+enum { METRICS_LAYOUT = 2, METRICS_NAME_SIZE = 64, METRICS_HELP_SIZE = 192, METRICS_REASON_SIZE = 160,
+       METRICS_HEARTBEAT_US = 5000000 };
 
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "a lock would not be shared with the reader");
 
@@ -47,7 +48,8 @@ struct metrics_series {
     uint32_t family, unused;
     char values[METRIC_LABELS][METRIC_LABEL_SIZE];
     _Atomic int64_t sum;                        /* counter and histogram, in millionths */
-    _Atomic uint64_t cells[METRIC_BOUNDS + 1];  /* histogram: observations <= bounds[i], the last: above all; gauge: [0], a double's bits */
+    _Atomic uint64_t cells[METRIC_BOUNDS + 1];  /* histogram: observations <= bounds[i], the last: above all;
+                                                 * gauge: [0], a double's bits */
 };
 
 #endif

@@ -89,8 +89,8 @@ void outbox_dead_letter(struct outbox *out, DeadLetter *letter, const char *id, 
     outbox_say(out, subject_dlq(service), &letter->base, id, revision, letter->traceparent);
 }
 
-/* A rule quotes what a sender wrote, and so does the name of a key that nobody knows: neither may be logged, for it could be anything, a
- * telephone number too.  The dead letter has both. */
+/* A rule quotes what a sender wrote, and so does the name of a key that nobody knows: neither may be logged, for it could be
+ * anything, a telephone number too.  The dead letter has both. */
 const char *field_for_log(const ProtobufCMessageDescriptor *type, const char *field)
 {
     char name[64];
@@ -128,8 +128,8 @@ void outbox_refuse(struct outbox *out, const struct bus_event *event, const char
     d->deliveries = event->deliveries;
     outbox_dead_letter(out, d, arena_printf(out->arena, "%s/%llu", stream, (unsigned long long)event->sequence), 0);
     metrics_add(out->run->metrics, METRIC_FAILED, 1, from->name, why, NULL);
-    log_warning("message.refused", "subject=%s sequence=%llu reason=%s field=%s", from->name, (unsigned long long)event->sequence, why,
-                field_for_log(from->message, reason->field));
+    log_warning("message.refused", "subject=%s sequence=%llu reason=%s field=%s", from->name, (unsigned long long)event->sequence,
+                why, field_for_log(from->message, reason->field));
 }
 
 void outbox_replace_refused(struct outbox *out, struct output *output, const char *server_words)
@@ -137,7 +137,8 @@ void outbox_replace_refused(struct outbox *out, struct output *output, const cha
     enum subject dlq = subject_dlq(out->run->service->name), from = output->message.subject;
     const char *id = output->message.id;
 
-    log_error("output.refused", "subject=%s size=%zu server=\"%s\"", subject_table[from].name, output->message.size, server_words);
+    log_error("output.refused", "subject=%s size=%zu server=\"%s\"", subject_table[from].name, output->message.size,
+              server_words);
     output->acked = from == dlq; /* a dead letter that its own stream refuses has nowhere to go */
     if (output->acked)
         return;

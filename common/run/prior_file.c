@@ -29,7 +29,7 @@ struct numbers {
     bool has_mean, has_calls, has_spread;
 };
 
-/* ---- values ---------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- values ---------------------------------------------------------------------------------------------------------------- */
 
 /* At most 30 columns of a text that an error quotes. */
 static const char *brief(struct loader *load, const char *text)
@@ -49,7 +49,8 @@ static enum status number(struct loader *load, const yaml_node_t *node, const ch
     if (!text || end == text || *end || !isfinite(value))
         return yaml_file_fail(&load->file, node, load->reason, key, "\"%s\": want a number", brief(load, text ? text : ""));
     if (value < range[0] || value > range[1])
-        return yaml_file_fail(&load->file, node, load->reason, key, "%s is outside of %g .. %g", brief(load, text), range[0], range[1]);
+        return yaml_file_fail(&load->file, node, load->reason, key, "%s is outside of %g .. %g", brief(load, text), range[0],
+                              range[1]);
     *ret = value;
     return STATUS_OK;
 }
@@ -71,13 +72,15 @@ static enum status check_variant(struct loader *load, const yaml_node_t *key)
 {
     const char *id = yaml_file_text(key);
 
-    return variant_id_valid(id) ? STATUS_OK : yaml_file_fail(&load->file, key, load->reason, id, "no variant's name: ^v[0-9]+[a-z]$");
+    return variant_id_valid(id) ? STATUS_OK
+                                : yaml_file_fail(&load->file, key, load->reason, id, "no variant's name: ^v[0-9]+[a-z]$");
 }
 
-/* ---- the file of priors ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- the file of priors ---------------------------------------------------------------------------------------------------- */
 
 /* What a row may hold beside its cells; false: another key. */
-static bool take_number(struct loader *load, struct numbers *n, const yaml_node_t *key, const yaml_node_t *value, enum status *ret)
+static bool take_number(struct loader *load, struct numbers *n, const yaml_node_t *key, const yaml_node_t *value,
+                        enum status *ret)
 {
     static const double means[] = {-1, 1}, spreads[] = {0, 1}, calls[] = {0, most_calls};
     const struct {
@@ -85,7 +88,8 @@ static bool take_number(struct loader *load, struct numbers *n, const yaml_node_
         const double *range;
         double *target;
         bool *has;
-    } known[] = {{"mean", means, &n->mean, &n->has_mean}, {"calls", calls, &n->calls, &n->has_calls}, {"spread", spreads, &n->spread, &n->has_spread}};
+    } known[] = {{"mean", means, &n->mean, &n->has_mean}, {"calls", calls, &n->calls, &n->has_calls},
+                 {"spread", spreads, &n->spread, &n->has_spread}};
 
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strcmp(yaml_file_text(key), known[i].name) == 0) {
@@ -104,7 +108,8 @@ static enum status finish_row(struct loader *load, const yaml_node_t *at, const 
     if (!n->has_mean || !n->has_calls)
         return yaml_file_fail(&load->file, at, load->reason, n->has_mean ? "calls" : "mean", "missing: a row has mean and calls");
     if (n->has_spread && n->spread > widest + 1e-9)
-        return yaml_file_fail(&load->file, at, load->reason, "spread", "%g: rewards in -1 .. 1 with mean %g spread at most %.3f", n->spread, n->mean, widest);
+        return yaml_file_fail(&load->file, at, load->reason, "spread", "%g: rewards in -1 .. 1 with mean %g spread at most %.3f",
+                              n->spread, n->mean, widest);
     row.mean = n->mean;
     row.calls = n->calls;
     row.spread = fmin(n->has_spread ? n->spread : PRIOR_SPREAD, widest);
@@ -121,7 +126,8 @@ static enum status check_cell(struct loader *load, const yaml_node_t *key)
     if (strcmp(context_profile(load->terms->profiles, profile), profile) != 0)
         return yaml_file_fail(&load->file, key, load->reason, cell, "\"%s\" is no configured profile", profile);
     if (strcmp(context_time_of_day(slash + 1), slash + 1) != 0)
-        return yaml_file_fail(&load->file, key, load->reason, cell, "\"%s\" is none of morning, afternoon, evening, night, other", slash + 1);
+        return yaml_file_fail(&load->file, key, load->reason, cell, "\"%s\" is none of morning, afternoon, evening, night, other",
+                              slash + 1);
     return STATUS_OK;
 }
 
@@ -135,7 +141,8 @@ static enum status read_cell(struct loader *load, const char *variant, const yam
         status = yaml_file_fail(&load->file, body, load->reason, yaml_file_text(key), "want {mean: .., calls: ..}");
     for (size_t i = 0; status == STATUS_OK && yaml_file_entry(&load->file, body, i, &name, &value); i++)
         if (!take_number(load, &n, name, value, &status))
-            status = yaml_file_fail(&load->file, name, load->reason, yaml_file_text(name), "unknown key; a cell has mean, calls, spread");
+            status = yaml_file_fail(&load->file, name, load->reason, yaml_file_text(name),
+                                    "unknown key; a cell has mean, calls, spread");
     if (status != STATUS_OK)
         return status;
     return finish_row(load, key, &n, (struct prior_row){.variant = variant, .cell = arena_str(load->arena, yaml_file_text(key))});
@@ -169,7 +176,8 @@ static enum status read_variant(struct loader *load, const yaml_node_t *key, con
         if (strcmp(yaml_file_text(name), "cells") == 0)
             cells = value;
         else if (!take_number(load, &n, name, value, &status))
-            status = yaml_file_fail(&load->file, name, load->reason, yaml_file_text(name), "unknown key; a variant has mean, calls, spread, cells");
+            status = yaml_file_fail(&load->file, name, load->reason, yaml_file_text(name),
+                                    "unknown key; a variant has mean, calls, spread, cells");
     }
     if (status == STATUS_OK && (!cells || n.has_mean || n.has_calls || n.has_spread))
         status = finish_row(load, key, &n, (struct prior_row){.variant = variant, .cell = ""});
@@ -188,14 +196,15 @@ static enum status read_variants(struct loader *load, const yaml_node_t *variant
     return status;
 }
 
-/* ---- bandit_state.json --------------------------------------------------------------------------------------------------------------------------- */
+/* ---- bandit_state.json ----------------------------------------------------------------------------------------------------- */
 
 static enum status read_beta(struct loader *load, const yaml_node_t *node, const char *key, double least, double *ret)
 {
     enum status status = number(load, node, key, (const double[]){0, 2 * most_calls}, ret);
 
     if (status == STATUS_OK && *ret < least - 1e-9)
-        status = yaml_file_fail(&load->file, node, load->reason, key, "%g is less than its prior, %g (bandit_config.initial_%s)", *ret, least, key);
+        status = yaml_file_fail(&load->file, node, load->reason, key, "%g is less than its prior, %g (bandit_config.initial_%s)",
+                                *ret, least, key);
     return status;
 }
 
@@ -233,7 +242,7 @@ static enum status read_state(struct loader *load, const yaml_node_t *root)
     return status;
 }
 
-/* ---- either -------------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- either ---------------------------------------------------------------------------------------------------------------- */
 
 static enum status read_as_of(struct loader *load, const yaml_node_t *node, const char *key, int64_t *ret)
 {
@@ -250,12 +259,14 @@ static enum status read_version(struct loader *load, const yaml_node_t *node, co
     const char *text = yaml_file_text(node);
 
     if (!text || !text[0] || strlen(text) > VERSION_LIMIT || text[strspn(text, letters)])
-        return yaml_file_fail(&load->file, node, load->reason, "reward_version", "want 1 .. %d letters, digits, . _ or -", VERSION_LIMIT);
+        return yaml_file_fail(&load->file, node, load->reason, "reward_version", "want 1 .. %d letters, digits, . _ or -",
+                              VERSION_LIMIT);
     *ret = arena_str(load->arena, text);
     return STATUS_OK;
 }
 
-/* What both kinds of file have, by the kind's own keys; other keys of a bandit_state.json say nothing that its alpha and beta do not. */
+/* What both kinds of file have, by the kind's own keys; other keys of a bandit_state.json say nothing that
+ * its alpha and beta do not. */
 static enum status read_root(struct loader *load, const yaml_node_t *root, struct prior_file *ret)
 {
     enum status status = STATUS_OK;
@@ -270,12 +281,14 @@ static enum status read_root(struct loader *load, const yaml_node_t *root, struc
         else if (!ret->state && strcmp(name, "variants") == 0)
             status = read_variants(load, value);
         else if (!ret->state)
-            status = yaml_file_fail(&load->file, key, load->reason, name, "unknown key; there is as_of, reward_version, variants");
+            status = yaml_file_fail(&load->file, key, load->reason, name,
+                                    "unknown key; there is as_of, reward_version, variants");
     }
     return status == STATUS_OK && ret->state ? read_state(load, root) : status;
 }
 
-enum status prior_file_load(struct arena *arena, const char *path, const struct prior_terms *terms, struct prior_file *ret, struct reason *reason)
+enum status prior_file_load(struct arena *arena, const char *path, const struct prior_terms *terms, struct prior_file *ret,
+                            struct reason *reason)
 {
     struct loader load = {.arena = arena, .terms = terms, .reason = reason};
     struct prior_file found = {.reward_version = ""};
@@ -286,7 +299,8 @@ enum status prior_file_load(struct arena *arena, const char *path, const struct 
     yaml_node_t *root = yaml_file_root(&load.file);
     found.state = yaml_file_get(&load.file, root, "alpha") && !yaml_file_get(&load.file, root, "variants");
     if (!root || (!found.state && !yaml_file_get(&load.file, root, "variants")))
-        status = yaml_file_fail(&load.file, root, reason, "variants", "missing, and no bandit_state.json either: that has alpha and beta");
+        status = yaml_file_fail(&load.file, root, reason, "variants",
+                                "missing, and no bandit_state.json either: that has alpha and beta");
     if (status == STATUS_OK)
         status = read_root(&load, root, &found);
     yaml_file_close(&load.file);
@@ -298,7 +312,7 @@ enum status prior_file_load(struct arena *arena, const char *path, const struct 
     return STATUS_OK;
 }
 
-/* ---- writing ------------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------------------------------------- */
 
 /* Rows of one variant follow each other, that of all contexts first: so they were read. */
 const char *prior_file_text(const struct prior_file *file, const char *comment, struct arena *arena)
@@ -320,10 +334,14 @@ const char *prior_file_text(const struct prior_file *file, const char *comment, 
         const char *indent = r->cell[0] ? "        " : "    ";
         if (r->cell[0])
             text = arena_printf(arena, "%s      %s:\n", text, r->cell);
-        text = arena_printf(arena, "%s%smean: %.17g\n%scalls: %.17g\n%sspread: %.17g\n", text, indent, r->mean, indent, r->calls, indent, r->spread);
+        text = arena_printf(arena, "%s%smean: %.17g\n%scalls: %.17g\n%sspread: %.17g\n", text, indent, r->mean, indent, r->calls,
+                            indent, r->spread);
         variant = r->variant;
     }
     return text;
 }
 
-const char *prior_file_place(const char *data_dir, struct arena *arena) { return arena_printf(arena, "%s/rl/bandit_prior.yaml", data_dir); }
+const char *prior_file_place(const char *data_dir, struct arena *arena)
+{
+    return arena_printf(arena, "%s/rl/bandit_prior.yaml", data_dir);
+}

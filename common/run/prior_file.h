@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* prior_file.h - what somebody believes of variants before the first call: a YAML file, or the bandit_state.json of another installation.
+/* prior_file.h - what somebody believes of variants before the first call: a YAML file, or the
+ * bandit_state.json of another installation.
  *
  *     as_of: 1790000000            unix seconds: from when this knowledge is; may be absent
  *     reward_version: v1           only for sums of this version; absent: for any
@@ -11,8 +12,8 @@
  *         cells:
  *           kfz/morning: {mean: 0.4, calls: 12}
  *
- * mean: of the reward, -1 .. 1.  calls: how many calls this is worth.  spread: standard deviation of single rewards; PRIOR_SPREAD if absent.
- * A row without a cell speaks of all contexts, one of `cells` of that context alone, in addition. */
+ * mean: of the reward, -1 .. 1.  calls: how many calls this is worth.  spread: standard deviation of single rewards; PRIOR_SPREAD
+ * if absent. A row without a cell speaks of all contexts, one of `cells` of that context alone, in addition. */
 #ifndef RL_PRIOR_FILE_H
 #define RL_PRIOR_FILE_H
 
@@ -35,14 +36,15 @@ struct prior_file {
     bool state;                 /* it was a bandit_state.json */
 };
 
-/* Profiles that may be named; and of a bandit_state.json the Beta prior that its alpha and beta began with: initial_alpha, initial_beta. */
+/* Profiles that may be named; and of a bandit_state.json the Beta prior that its alpha and beta began with:
+ * initial_alpha, initial_beta. */
 struct prior_terms {
     const struct config_list *profiles;
     const struct variants *variants;
 };
 
-/* STATUS_CONFIG: "file:line: key: rule".  A bandit_state.json is known by its `alpha`; variants of which it has no calls get no row.
- * Everything lives in the arena. */
+/* STATUS_CONFIG: "file:line: key: rule".  A bandit_state.json is known by its `alpha`; variants of which it has no calls get no
+ * row. Everything lives in the arena. */
 enum status prior_file_load(struct arena *arena, const char *path, const struct prior_terms *terms, struct prior_file *ret,
                             struct reason *reason) MUST_CHECK;
 

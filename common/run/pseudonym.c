@@ -79,14 +79,16 @@ static bool is_seconds(const char *text) { return strspn(text, "0123456789") == 
 static void keyring_add(struct keyring *ring, char *line, const char **why)
 {
     uint8_t secret[SECRET_BYTES];
-    char *save, *id = strtok_r(line, " \t\r\n", &save), *hex = strtok_r(NULL, " \t\r\n", &save), *made = strtok_r(NULL, " \t\r\n", &save);
+    char *save, *id = strtok_r(line, " \t\r\n", &save), *hex = strtok_r(NULL, " \t\r\n", &save),
+         *made = strtok_r(NULL, " \t\r\n", &save);
 
     *why = NULL;
     if (!id || *id == '#')
         return;
     if (!key_id_valid(id))
         *why = "a key id has 1 to 16 of a-z 0-9 _ -";
-    else if (!hex || !hex_parse(hex, secret, sizeof secret) || (made && !is_seconds(made)) || (made && strtok_r(NULL, " \t\r\n", &save)))
+    else if (!hex || !hex_parse(hex, secret, sizeof secret) || (made && !is_seconds(made)) ||
+             (made && strtok_r(NULL, " \t\r\n", &save)))
         *why = "want \"<key id> <64 lower-case hex digits> [unix seconds]\"";
     else if (ring->count == MAX_KEYS)
         *why = "more than 16 keys";
@@ -103,7 +105,8 @@ static void keyring_add(struct keyring *ring, char *line, const char **why)
 
 static struct key_file file_of(const struct stat *st)
 {
-    return (struct key_file){.device = st->st_dev, .inode = st->st_ino, .size = st->st_size, .changed = st->st_ctim}; /* owner and mode, too */
+    /* st_ctim: owner and mode, too */
+    return (struct key_file){.device = st->st_dev, .inode = st->st_ino, .size = st->st_size, .changed = st->st_ctim};
 }
 
 static enum status read_keys(struct keyring *ring, FILE *in, const char *path, struct reason *reason)
@@ -116,8 +119,8 @@ static enum status read_keys(struct keyring *ring, FILE *in, const char *path, s
     if (fstat(fileno(in), &st) != 0)
         return reason_fail(reason, STATUS_CONFIG, "rl.pseudonym_key_file", "%s: %s", path, strerror(errno));
     if (st.st_mode & 07777 & ~0640U)
-        return reason_fail(reason, STATUS_CONFIG, "rl.pseudonym_key_file", "%s: mode %04o lets others in, want 0600 (chmod 600)", path,
-                           (unsigned)st.st_mode & 07777);
+        return reason_fail(reason, STATUS_CONFIG, "rl.pseudonym_key_file", "%s: mode %04o lets others in, want 0600 (chmod 600)",
+                           path, (unsigned)st.st_mode & 07777);
     while (!why && fgets(line, sizeof line, in)) {
         number++;
         keyring_add(ring, line, &why);

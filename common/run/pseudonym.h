@@ -14,8 +14,8 @@ enum { CALL_KEY_BYTES = 16, CALL_KEY_TEXT = 2 * CALL_KEY_BYTES + 1, MAX_KEYS = 1
 
 struct keyring; /* not thread-safe: one per thread */
 
-/* Reads lines "<key id> <64 hex digits> [unix seconds at which it was made]"; the first is the one to write with, the others are for looking
- * up.  STATUS_CONFIG names the file and the line; a file that others may read (mode beyond 0640) is refused too. */
+/* Reads lines "<key id> <64 hex digits> [unix seconds at which it was made]"; the first is the one to write with, the others are
+ * for looking up.  STATUS_CONFIG names the file and the line; a file that others may read (mode beyond 0640) is refused too. */
 enum status keyring_load(const char *path, struct keyring **ret, struct reason *reason) MUST_CHECK;
 struct keyring *keyring_free(struct keyring *ring);
 
@@ -23,9 +23,10 @@ struct keyring *keyring_free(struct keyring *ring);
 const char *keyring_id(const struct keyring *ring, size_t i);
 int64_t keyring_made(const struct keyring *ring, size_t i); /* unix seconds; 0: unknown */
 
-/* Reads the file again when it is another one than was read, and takes it unless its first key was made after `made_until`.  A failure leaves the
- * ring as it is, and is told once. */
-enum status keyring_refresh(struct keyring **ring, const char *path, int64_t made_until, bool *ret_changed, struct reason *reason) MUST_CHECK;
+/* Reads the file again when it is another one than was read, and takes it unless its first key was made after `made_until`.  A
+ * failure leaves the ring as it is, and is told once. */
+enum status keyring_refresh(struct keyring **ring, const char *path, int64_t made_until, bool *ret_changed,
+                            struct reason *reason) MUST_CHECK;
 
 /* After a rotation the router goes on with the old key for so long: then everybody can look up the new one. */
 enum { KEY_SETTLES_S = 10 };

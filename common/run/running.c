@@ -28,7 +28,7 @@ const struct subject_handler *running_handler(const struct running *run, enum su
     return NULL;
 }
 
-/* ---- one message ---------------------------------------------------------------------------------------------------------------- */
+/* ---- one message ----------------------------------------------------------------------------------------------------------- */
 
 static enum status decode(struct running *run, struct arena *arena, const struct bus_event *event, struct in_msg *ret_in,
                           struct reason *reason)
@@ -38,8 +38,8 @@ static enum status decode(struct running *run, struct arena *arena, const struct
     ProtobufCMessage *body = NULL;
 
     *ret_in = (struct in_msg){.subject = event->subject, .traceparent = event->traceparent, .sequence = event->sequence,
-                              .time_us = event->time_us, .stream_time_us = event->stream_time_us, .deliveries = event->deliveries, .history = event->type == BUS_HISTORY,
-                              .reply = event->reply};
+                              .time_us = event->time_us, .stream_time_us = event->stream_time_us, .deliveries = event->deliveries,
+                              .history = event->type == BUS_HISTORY, .reply = event->reply};
     metrics_add(run->metrics, METRIC_RECEIVED, 1, info->name, NULL, NULL);
     enum status status = codec_decode(arena, info->message, event->data, event->size, cap, &ret_in->json, &body, reason);
     ret_in->body = body;
@@ -101,7 +101,7 @@ static enum status read_request(struct running *run, const struct bus_event *eve
     return status;
 }
 
-/* ---- what was said ------------------------------------------------------------------------------------------------------------------ */
+/* ---- what was said --------------------------------------------------------------------------------------------------------- */
 
 void running_resend(struct running *run, struct output *o, mono_time now)
 {
@@ -255,7 +255,7 @@ static enum status publish_batch(struct running *run, struct batch *b)
     return STATUS_OK;
 }
 
-/* ---- one transaction ------------------------------------------------------------------------------------------------------------------ */
+/* ---- one transaction ------------------------------------------------------------------------------------------------------- */
 
 static struct batch *free_batch(struct running *run)
 {
@@ -273,7 +273,10 @@ static void note_position(struct batch *b, const struct bus_event *event)
         later_position(&b->positions[event->consumer], &position, NULL);
 }
 
-static bool suspect(const struct bus_event *event) { return event->type == BUS_MESSAGE && event->deliveries >= SUSPECT_DELIVERIES; }
+static bool suspect(const struct bus_event *event)
+{
+    return event->type == BUS_MESSAGE && event->deliveries >= SUSPECT_DELIVERIES;
+}
 
 /* Moves what waits into the batch; a suspect message goes alone. */
 static void fill_batch(struct running *run, struct batch *b)
@@ -417,11 +420,12 @@ static enum status run_batch(struct running *run)
     if (fault(run, STEP_COMMITTED))
         return STATUS_CRASHED;
     if (b->input_count)
-        metrics_observe(run->metrics, METRIC_HANDLING_SECONDS, (double)(now_mono(run).us - b->out.mono.us) / 1e6, "batch", NULL, NULL);
+        metrics_observe(run->metrics, METRIC_HANDLING_SECONDS, (double)(now_mono(run).us - b->out.mono.us) / 1e6, "batch", NULL,
+                        NULL);
     return publish_batch(run, b);
 }
 
-/* ---- one turn ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- one turn -------------------------------------------------------------------------------------------------------------- */
 
 static enum status sort_event(struct running *run, struct bus_event *event, bool *ret_answered)
 {

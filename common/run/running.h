@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* running.h - what the files of the loop share: running.c (turns), outbox.c (what is said), service_metrics.c (what is counted). */
+/* running.h - what the files of the loop share: running.c (turns), outbox.c (what is said),
+ * service_metrics.c (what is counted). */
 #ifndef RL_RUNNING_H
 #define RL_RUNNING_H
 

@@ -66,7 +66,8 @@ void held_settle(struct running *run, uint64_t number, enum status status)
         (*slot)->resend_at = mono_after(run->clk.mono(run->clk.ctx), BUSY_RETRY_US);
     } else if (known) {
         if (status != STATUS_OK)
-            log_error("output.refused", "subject=%s size=%zu", subject_table[(*slot)->message.subject].name, (*slot)->message.size);
+            log_error("output.refused", "subject=%s size=%zu", subject_table[(*slot)->message.subject].name,
+                      (*slot)->message.size);
         free(*slot);
         *slot = NULL;
     }

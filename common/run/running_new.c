@@ -12,7 +12,8 @@ static enum status load_progress(struct running *run)
     struct query *q;
     bool row = false;
     enum status status = query_run(store_query(run->store, "CREATE TABLE IF NOT EXISTS rl_loop("
-                                                           "name TEXT PRIMARY KEY, value INTEGER NOT NULL, time_us INTEGER NOT NULL)"), NULL);
+                                                           "name TEXT PRIMARY KEY, value INTEGER NOT NULL,"
+                                                           " time_us INTEGER NOT NULL)"), NULL);
     if (status != STATUS_OK)
         return status;
     q = store_query(run->store, "SELECT name, value, time_us FROM rl_loop");
@@ -58,7 +59,8 @@ static enum status open_database(struct running *run, struct reason *reason)
 static enum status open_service(struct running *run, struct reason *reason)
 {
     const struct running_setup *u = &run->setup;
-    const struct metric_table tables[] = {{common_metrics, METRIC_COMMON_COUNT}, {run->service->metrics, run->service->metric_count}};
+    const struct metric_table tables[] = {{common_metrics, METRIC_COMMON_COUNT},
+                                          {run->service->metrics, run->service->metric_count}};
     enum status status = metrics_open(u->metrics_dir, run->service->name, RL_VERSION, tables, 2, &run->metrics, reason);
 
     if (status != STATUS_OK)
@@ -74,8 +76,8 @@ static enum status start_bus(struct running *run, void (*on_immediate)(void *, c
 {
     enum subject subjects[SUBJECT_COUNT];
     struct bus_setup setup = {.service = run->service->name, .subjects = subjects, .subject_count = run->service->handle_count,
-                              .immediate = SUBJECT_COUNT, .on_immediate = on_immediate, .ctx = run, .has_database = run->store != NULL,
-                              .history_s = run->service->history_s};
+                              .immediate = SUBJECT_COUNT, .on_immediate = on_immediate, .ctx = run,
+                              .has_database = run->store != NULL, .history_s = run->service->history_s};
 
     for (size_t i = 0; i < run->service->handle_count; i++) {
         subjects[i] = run->service->handles[i].subject;

@@ -5,8 +5,8 @@
  *     publish what was said, without waiting; at most two batches open
  *     a batch that has all its acks: ack its inputs, send its replies, and move the published floor with the next transaction
  *
- * A message is refused with a reason: a dead letter goes out and it is acked like any other.  A handler validates before its first
- * write, so a bad message never costs its neighbours anything. */
+ * A message is refused with a reason: a dead letter goes out and it is acked like any other.  A handler validates before its
+ * first write, so a bad message never costs its neighbours anything. */
 #ifndef RL_SERVICE_H
 #define RL_SERVICE_H
 
@@ -43,7 +43,8 @@ void *outbox_new(struct outbox *out, enum subject subject);
 struct arena *outbox_arena(struct outbox *out);
 wall_time outbox_now(const struct outbox *out); /* the time of this turn */
 mono_time outbox_mono(const struct outbox *out);
-const struct bus_figures *outbox_figures(const struct outbox *out); /* what the bus counted, at most 5 s old; zeros before the first */
+/* What the bus counted, at most 5 s old; zeros before the first. */
+const struct bus_figures *outbox_figures(const struct outbox *out);
 
 /* Has a stream searched and overwritten, see bus_ops.scrub; called from a timer, turn by turn. */
 enum status outbox_scrub(struct outbox *out, const struct bus_scrub *scrub, uint64_t *ret_removed) MUST_CHECK;
@@ -51,8 +52,8 @@ enum status outbox_scrub(struct outbox *out, const struct bus_scrub *scrub, uint
 /* How much more a timer should say in this turn: a batch that is too large would hold the inputs behind it. */
 size_t outbox_room(const struct outbox *out);
 
-/* Says `message` on `subject`.  `id` makes repetitions harmless within the duplicate window.  `revision` (0: none) is the database
- * revision that this says; once acked it is below the published floor. */
+/* Says `message` on `subject`.  `id` makes repetitions harmless within the duplicate window.  `revision` (0: none) is the
+ * database revision that this says; once acked it is below the published floor. */
 void outbox_say(struct outbox *out, enum subject subject, const ProtobufCMessage *message, const char *id, int64_t revision,
                 const char *traceparent);
 
@@ -119,9 +120,9 @@ struct service {
 /* Names of metrics that every service has (first table of metrics_open). */
 enum common_metric {
     METRIC_RECEIVED, METRIC_FAILED, METRIC_BATCH_SIZE, METRIC_HANDLING_SECONDS, METRIC_CONSUMER_LAG, METRIC_OPEN_ACKS,
-    METRIC_REDELIVERIES, METRIC_RECONNECTS, METRIC_RECREATED, METRIC_DEAD_LETTERS, METRIC_PUBLISHED, METRIC_RESENT, METRIC_BUILD_INFO,
-    METRIC_CONNECTED, METRIC_COMMIT_SECONDS, METRIC_PROCESS_CPU, METRIC_PROCESS_MEMORY, METRIC_PROCESS_FDS, METRIC_PROCESS_START,
-    METRIC_COMMON_COUNT
+    METRIC_REDELIVERIES, METRIC_RECONNECTS, METRIC_RECREATED, METRIC_DEAD_LETTERS, METRIC_PUBLISHED, METRIC_RESENT,
+    METRIC_BUILD_INFO, METRIC_CONNECTED, METRIC_COMMIT_SECONDS, METRIC_PROCESS_CPU, METRIC_PROCESS_MEMORY, METRIC_PROCESS_FDS,
+    METRIC_PROCESS_START, METRIC_COMMON_COUNT
 };
 
 /* A service's own metric number `i` of its table. */
@@ -129,8 +130,8 @@ enum common_metric {
 
 /* Where a turn can be cut short; tests/sim crashes at each. */
 enum loop_step {
-    STEP_TAKEN, STEP_BEGUN, STEP_HANDLED, STEP_FLUSHED, STEP_COMMITTED, STEP_PUBLISHED_ONE, STEP_PUBLISHED, STEP_SETTLED, STEP_ACKED_ONE,
-    STEP_COUNT
+    STEP_TAKEN, STEP_BEGUN, STEP_HANDLED, STEP_FLUSHED, STEP_COMMITTED, STEP_PUBLISHED_ONE, STEP_PUBLISHED, STEP_SETTLED,
+    STEP_ACKED_ONE, STEP_COUNT
 };
 
 /* One running service: the loop without a process around it, so that tests/sim runs five of them. */

@@ -111,7 +111,8 @@ static enum status own_data(struct process *p, struct reason *reason)
     if (mkdir(p->metrics_dir, 0750) != 0 && errno != EEXIST)
         return reason_fail(reason, STATUS_CONFIG, "rl.data_dir", "%s: %s", p->metrics_dir, strerror(errno));
     p->database = arena_printf(&p->arena, "%s/rl/%s.db", data, name);
-    const char *own = p->service->database_path ? *(const char *const *)((const char *)p->state + p->service->database_path) : NULL;
+    const char *own = p->service->database_path ? *(const char *const *)((const char *)p->state + p->service->database_path)
+                                                : NULL;
     if (own && own[0])
         p->database = own;
     p->key_file = p->common.pseudonym_key_file;
@@ -125,7 +126,8 @@ static enum status own_data(struct process *p, struct reason *reason)
     if (!free_to_take && p->service->migrations) {
         ssize_t n = pread(p->lock_fd, holder, sizeof holder - 1, 0);
         holder[n > 0 ? strcspn(holder, "\n") : 0] = '\0';
-        return reason_fail(reason, STATUS_LOCKED, "rl.data_dir", "%s is held by process %s: one rl-%s per data directory", pid_file, holder, name);
+        return reason_fail(reason, STATUS_LOCKED, "rl.data_dir", "%s is held by process %s: one rl-%s per data directory",
+                           pid_file, holder, name);
     }
     if (free_to_take && (ftruncate(p->lock_fd, 0) != 0 || dprintf(p->lock_fd, "%d\n", (int)getpid()) < 0))
         return reason_fail(reason, STATUS_STORE, "rl.data_dir", "%s: %s", pid_file, strerror(errno));
@@ -184,7 +186,8 @@ static enum status turns(struct running *run)
         if (running_drained(run))
             return STATUS_OK;
         if (now.us >= give_up.us) {
-            log_warning("service.undrained", "seconds=%d what=\"some messages were not acknowledged; they will come again\"", DRAIN_SECONDS);
+            log_warning("service.undrained", "seconds=%d what=\"some messages were not acknowledged; they will come again\"",
+                        DRAIN_SECONDS);
             return STATUS_OK;
         }
     }
@@ -203,7 +206,8 @@ static enum status run_service(struct process *p, struct reason *reason)
         log_info("service.started", "version=%s pid=%d variants=%zu", RL_VERSION, (int)getpid(), p->variants.count);
         status = turns(run);
         if (status != STATUS_OK)
-            reason_fail(reason, status, p->database, "the database failed; started again, the bus delivers once more what was not finished");
+            reason_fail(reason, status, p->database,
+                        "the database failed; started again, the bus delivers once more what was not finished");
     }
     running_free(run);
     bus_nats_free(bus);
@@ -245,7 +249,8 @@ int service_main(int argc, char **argv, const struct service *service)
             status = run_service(&p, &reason);
         bool named = !reason.field[0] || strstr(reason.text, reason.field); /* file:line: key: rule */
         if (status != STATUS_OK)
-            log_error("service.failed", "status=%s %s%s%s", status_text(status), named ? "" : reason.field, named ? "" : ": ", reason.text);
+            log_error("service.failed", "status=%s %s%s%s", status_text(status), named ? "" : reason.field, named ? "" : ": ",
+                      reason.text);
         else if (p.check_only)
             printf("%s: settings and variants are valid\n", service->name);
         code = exit_code(status);

@@ -16,16 +16,20 @@ const struct metric common_metrics[METRIC_COMMON_COUNT] = {
     [METRIC_FAILED] = {"rl_messages_failed_total", METRIC_COUNTER, "Messages and requests refused.", {"subject", "reason"}},
     [METRIC_BATCH_SIZE] = {"rl_batch_messages", METRIC_HISTOGRAM, "Messages handled in one transaction.", {NULL},
                            .bounds = {1, 4, 16, 64, 256, 1024, 2048}, .bound_count = 7},
-    [METRIC_HANDLING_SECONDS] = {"rl_handling_seconds", METRIC_HISTOGRAM, "Time to handle a request, or a batch of messages until its commit.",
+    [METRIC_HANDLING_SECONDS] = {"rl_handling_seconds", METRIC_HISTOGRAM,
+                                 "Time to handle a request, or a batch of messages until its commit.",
                                  {"subject"}, SECONDS_BOUNDS},
-    [METRIC_CONSUMER_LAG] = {"rl_consumer_lag", METRIC_GAUGE, "Messages in the stream that were not yet delivered.", {"consumer"}},
+    [METRIC_CONSUMER_LAG] = {"rl_consumer_lag", METRIC_GAUGE, "Messages in the stream that were not yet delivered.",
+                             {"consumer"}},
     [METRIC_OPEN_ACKS] = {"rl_consumer_open_acks", METRIC_GAUGE, "Messages delivered and not yet acknowledged.", {"consumer"}},
     [METRIC_REDELIVERIES] = {"rl_redeliveries_total", METRIC_COUNTER, "Messages that came again.", {"subject"}},
     [METRIC_RECONNECTS] = {"rl_reconnects_total", METRIC_COUNTER, "Reconnections to the bus.", {NULL}},
-    [METRIC_RECREATED] = {"rl_consumers_recreated_total", METRIC_COUNTER, "Consumers made again: gone, or beyond their stream.", {"consumer"}},
+    [METRIC_RECREATED] = {"rl_consumers_recreated_total", METRIC_COUNTER, "Consumers made again: gone, or beyond their stream.",
+                          {"consumer"}},
     [METRIC_DEAD_LETTERS] = {"rl_dead_letters_total", METRIC_COUNTER, "Dead letters written.", {"reason"}},
     [METRIC_PUBLISHED] = {"rl_messages_published_total", METRIC_COUNTER, "Messages said.", {"subject"}},
-    [METRIC_RESENT] = {"rl_messages_resent_total", METRIC_COUNTER, "Messages said again because no acknowledgement came.", {NULL}},
+    [METRIC_RESENT] = {"rl_messages_resent_total", METRIC_COUNTER, "Messages said again because no acknowledgement came.",
+                       {NULL}},
     [METRIC_BUILD_INFO] = {"rl_build_info", METRIC_GAUGE, "1, with the version.", {"version"}},
     [METRIC_CONNECTED] = {"rl_bus_connected", METRIC_GAUGE, "1 while the bus is connected.", {NULL}},
     [METRIC_COMMIT_SECONDS] = {"rl_commit_seconds", METRIC_HISTOGRAM, "Time of a commit.", {NULL}, SECONDS_BOUNDS},
@@ -64,7 +68,8 @@ void running_declare_metrics(struct running *run)
     for (size_t i = 0; i < run->service->handle_count; i++)
         declare_subject(run, &run->service->handles[i]);
     for (size_t i = 0; i < SUBJECT_COUNT; i++)
-        if (subject_table[i].kind != KIND_REQUEST && subject_table[i].service && strcmp(subject_table[i].service, run->service->name) == 0)
+        if (subject_table[i].kind != KIND_REQUEST && subject_table[i].service &&
+            strcmp(subject_table[i].service, run->service->name) == 0)
             metrics_declare(m, METRIC_PUBLISHED, subject_table[i].name, NULL, NULL);
     for (size_t c = 0; c < CONSUMER_COUNT; c++)
         if (mine(run, c))
@@ -115,7 +120,8 @@ static void count_consumer(struct running *run, size_t c)
     metrics_set(run->metrics, METRIC_OPEN_ACKS, (double)run->figures.ack_pending[c], name, NULL, NULL);
     if (run->figures.recreated[c] > run->counted.recreated[c])
         log_warning("consumer.recreated", "consumer=%s times=%llu", name, (unsigned long long)run->figures.recreated[c]);
-    metrics_add(run->metrics, METRIC_RECREATED, (double)(run->figures.recreated[c] - run->counted.recreated[c]), name, NULL, NULL);
+    metrics_add(run->metrics, METRIC_RECREATED, (double)(run->figures.recreated[c] - run->counted.recreated[c]), name, NULL,
+                NULL);
 }
 
 void running_count(struct running *run)

@@ -47,7 +47,7 @@ static enum status execute(struct store *store, const char *sql)
     return code == SQLITE_OK ? STATUS_OK : failed(store, code, sql);
 }
 
-/* --- opening -------------------------------------------------------------------------------------------------------------------- */
+/* --- opening ---------------------------------------------------------------------------------------------------------------- */
 
 /* A schema that does not fit its own version (SQLITE_ERROR) is damage, too. */
 static enum status open_failed(const struct store *store, const char *what, struct reason *reason)
@@ -55,7 +55,8 @@ static enum status open_failed(const struct store *store, const char *what, stru
     int code = sqlite3_errcode(store->db) & 0xff;
 
     if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT || code == SQLITE_ERROR)
-        return reason_fail(reason, STATUS_CORRUPT, "", "%s: %s: %s; the file was left as it is", store->path, what, sqlite3_errmsg(store->db));
+        return reason_fail(reason, STATUS_CORRUPT, "", "%s: %s: %s; the file was left as it is", store->path, what,
+                           sqlite3_errmsg(store->db));
     return reason_fail(reason, STATUS_STORE, "", "%s: %s: %s", store->path, what, sqlite3_errmsg(store->db));
 }
 
@@ -92,9 +93,11 @@ static enum status inspect(struct store *store, size_t newest, size_t *ret_versi
     long found = strtol(version, NULL, 10);
     if (found < 0 || (size_t)found > newest)
         return reason_fail(reason, STATUS_CORRUPT, "",
-                           "%s: schema version %ld is newer than this program's %zu; the file was left as it is", store->path, found, newest);
+                           "%s: schema version %ld is newer than this program's %zu; the file was left as it is", store->path,
+                           found, newest);
     if (newest > 0 && found == 0 && strcmp(tables, "0") != 0)
-        return reason_fail(reason, STATUS_CORRUPT, "", "%s: the database of another program; the file was left as it is", store->path);
+        return reason_fail(reason, STATUS_CORRUPT, "", "%s: the database of another program; the file was left as it is",
+                           store->path);
     if (sqlite3_db_readonly(store->db, "main") == 1)
         return reason_fail(reason, STATUS_STORE, "", "%s: cannot be written", store->path);
     *ret_version = (size_t)found;
@@ -110,7 +113,8 @@ static enum status configure(struct store *store, struct reason *reason)
     if (status != STATUS_OK)
         return status;
     if (strcmp(mode, "wal") != 0 && strncmp(store->path, "file:", 5) != 0 && strcmp(store->path, ":memory:") != 0)
-        return reason_fail(reason, STATUS_STORE, "", "%s: this file system has no write-ahead log (journal mode %s)", store->path, mode);
+        return reason_fail(reason, STATUS_STORE, "", "%s: this file system has no write-ahead log (journal mode %s)", store->path,
+                           mode);
     return open_execute(store, "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;"
                                " PRAGMA secure_delete = ON", "cannot be set up", reason);
 }
@@ -132,7 +136,8 @@ static enum status migrate(struct store *store, const char *sql, size_t version,
 }
 
 /* A new index over millions of rows takes its time, and nothing is answered meanwhile: that is said before. */
-static enum status migrate_all(struct store *store, const char *const *migrations, size_t count, size_t version, struct reason *reason)
+static enum status migrate_all(struct store *store, const char *const *migrations, size_t count, size_t version,
+                               struct reason *reason)
 {
     bool said = version > 0 && version < count;
     char bytes[32] = "";
@@ -172,8 +177,9 @@ enum status store_open(const char *path, const char *const *migrations, size_t c
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX;
 
     store->path = xstrdup(path);
-    enum status status = sqlite3_open_v2(path, &store->db, flags, NULL) == SQLITE_OK ? prepare_file(store, migrations, count, reason)
-                                                                                     : open_failed(store, "cannot be opened", reason);
+    enum status status = sqlite3_open_v2(path, &store->db, flags, NULL) == SQLITE_OK
+                             ? prepare_file(store, migrations, count, reason)
+                             : open_failed(store, "cannot be opened", reason);
     if (status == STATUS_OK)
         *ret = store;
     else
@@ -231,11 +237,12 @@ struct store *store_close(struct store *store)
     return NULL;
 }
 
-/* --- transactions and statements ------------------------------------------------------------------------------------------------- */
+/* --- transactions and statements -------------------------------------------------------------------------------------------- */
 
 enum status store_begin(struct store *store) { return execute(store, "BEGIN IMMEDIATE"); }
 enum status store_begin_reading(struct store *store) { return execute(store, "BEGIN"); }
-void store_end_reading(struct store *store) { (void)!sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL); } /* there is nothing to lose */
+/* There is nothing to lose. */
+void store_end_reading(struct store *store) { (void)!sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL); }
 bool store_in_transaction(const struct store *store) { return !sqlite3_get_autocommit(store->db); }
 void store_truncate_log(struct store *store) { store->truncate = true; }
 bool store_truncate_pending(const struct store *store) { return store->truncate; }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* store.h - SQLite, the only place that includes its header.
  *
- * One file, one writer: journal WAL, synchronous FULL, foreign keys on.  Every failure of the disk or the database is STATUS_STORE,
- * logged here; the caller stops and lets redelivery follow.  Wrong SQL is a programmer's error and asserts. */
+ * One file, one writer: journal WAL, synchronous FULL, foreign keys on.  Every failure of the disk or the database is
+ * STATUS_STORE, logged here; the caller stops and lets redelivery follow.  Wrong SQL is a programmer's error and asserts. */
 #ifndef RL_STORE_H
 #define RL_STORE_H
 
@@ -17,8 +17,10 @@ struct query;
 /* Opens or creates `path` (an SQLite URI is allowed) and brings its schema to version `count` by running migrations[version..],
  * each in a transaction of its own; that may take minutes for millions of rows, and the log says so before (store.migrating).
  * STATUS_CORRUPT: the file is no database, is damaged, or comes from a newer version; it is left as it is and named. */
-enum status store_open(const char *path, const char *const *migrations, size_t count, struct store **ret, struct reason *reason) MUST_CHECK;
-/* Opens a file of somebody else, to read it; it is never changed.  STATUS_NOT_FOUND, STATUS_CORRUPT: the reason names the file. */
+enum status store_open(const char *path, const char *const *migrations, size_t count, struct store **ret,
+                       struct reason *reason) MUST_CHECK;
+/* Opens a file of somebody else, to read it; it is never changed.  STATUS_NOT_FOUND, STATUS_CORRUPT:
+ * the reason names the file. */
 enum status store_open_foreign(const char *path, struct store **ret, struct reason *reason) MUST_CHECK;
 
 /* Is there such a column of such a table?  Asked before a statement is made for a foreign file. */
@@ -33,8 +35,9 @@ enum status store_begin_reading(struct store *store) MUST_CHECK;
 void store_end_reading(struct store *store);
 bool store_in_transaction(const struct store *store);
 
-/* What was deleted is overwritten where it lay (secure_delete), but the write-ahead log still holds it: after the next commits all of the log
- * goes into the file and is cut to nothing, which may have to wait for readers.  _pending: it has not happened yet. */
+/* What was deleted is overwritten where it lay (secure_delete), but the write-ahead log still holds it: after the
+ * next commits all of the log goes into the file and is cut to nothing, which may have to wait for readers.
+ * _pending: it has not happened yet. */
 void store_truncate_log(struct store *store);
 bool store_truncate_pending(const struct store *store);
 
@@ -66,10 +69,12 @@ void store_each_plan(struct store *store, void (*visit)(void *ctx, const char *s
 
 int64_t store_last_id(const struct store *store);
 
-/* For tools.  A consistent copy of a sound database, which may be in use; what was deleted from it is not in the copy.  `to` must not exist. */
+/* For tools.  A consistent copy of a sound database, which may be in use; what was deleted from it is not in the
+ * copy.  `to` must not exist. */
 enum status store_copy(const char *from, const char *to, struct reason *reason) MUST_CHECK;
 
-/* Tombstones of one database that another one, not in use, does not have; its owner then sweeps (tombstones.h).  Adds their number. */
+/* Tombstones of one database that another one, not in use, does not have; its owner then sweeps
+ * (tombstones.h).  Adds their number. */
 enum status store_merge_tombstones(const char *into, const char *from, int64_t *ret_taken, struct reason *reason) MUST_CHECK;
 
 #endif

@@ -32,7 +32,8 @@ static enum status open_there(const char *path, sqlite3 **ret, struct reason *re
 static bool run(sqlite3 *db, const char *sql, const char *text, const char *expected)
 {
     sqlite3_stmt *stmt = NULL;
-    bool ok = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) == SQLITE_OK && (!text || sqlite3_bind_text(stmt, 1, text, -1, SQLITE_STATIC) == SQLITE_OK);
+    bool ok = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) == SQLITE_OK &&
+              (!text || sqlite3_bind_text(stmt, 1, text, -1, SQLITE_STATIC) == SQLITE_OK);
     int code = ok ? sqlite3_step(stmt) : SQLITE_ERROR;
 
     if (code == SQLITE_ROW && expected)
@@ -76,8 +77,8 @@ static enum status merge(sqlite3 *db, const char *into, const char *from, struct
     if (!has_tombstones(db, "SELECT count(*) FROM other.sqlite_schema WHERE name = 'tombstone'"))
         return STATUS_OK;
     if (!run(db, TOMBSTONE_TABLE, NULL, NULL)
-        || !run(db, "INSERT INTO main.tombstone(hash, erased_us, swept) SELECT hash, erased_us, 0 FROM other.tombstone WHERE hash NOT IN"
-                    " (SELECT hash FROM main.tombstone)", NULL, NULL))
+        || !run(db, "INSERT INTO main.tombstone(hash, erased_us, swept) SELECT hash, erased_us, 0"
+                    " FROM other.tombstone WHERE hash NOT IN (SELECT hash FROM main.tombstone)", NULL, NULL))
         return failed(db, into, "tombstones cannot be taken over", reason);
     return STATUS_OK;
 }

@@ -57,12 +57,15 @@ static void fill(struct arena *arena, const json_t *m, struct stored_message *re
     const char *subject = json_string_value(json_object_get(m, "subject")), *time = json_string_value(json_object_get(m, "time"));
     const char *headers = (const char *)from_base64(arena, json_string_value(json_object_get(m, "hdrs")), &ignored);
 
-    *ret = (struct stored_message){.subject = arena_str(arena, subject ? subject : ""), .traceparent = header_of(arena, headers, "traceparent"),
-                                   .sequence = (uint64_t)json_integer_value(json_object_get(m, "seq")), .time_us = time ? rfc3339_us(time) : -1};
+    *ret = (struct stored_message){.subject = arena_str(arena, subject ? subject : ""),
+                                   .traceparent = header_of(arena, headers, "traceparent"),
+                                   .sequence = (uint64_t)json_integer_value(json_object_get(m, "seq")),
+                                   .time_us = time ? rfc3339_us(time) : -1};
     ret->data = from_base64(arena, json_string_value(json_object_get(m, "data")), &ret->size);
 }
 
-enum status stored_message_parse(struct arena *arena, const char *json, size_t size, struct stored_message *ret, struct reason *reason)
+enum status stored_message_parse(struct arena *arena, const char *json, size_t size, struct stored_message *ret,
+                                 struct reason *reason)
 {
     json_t *root = json_loadb(json, size, 0, NULL);
     const json_t *error = json_object_get(root, "error"), *message = json_object_get(root, "message");

@@ -19,7 +19,8 @@ struct stored_message {
 };
 
 /* STATUS_NOT_FOUND: there is no such message or stream, reason has the server's words. */
-enum status stored_message_parse(struct arena *arena, const char *json, size_t size, struct stored_message *ret, struct reason *reason) MUST_CHECK;
+enum status stored_message_parse(struct arena *arena, const char *json, size_t size, struct stored_message *ret,
+                                 struct reason *reason) MUST_CHECK;
 
 /* "2026-11-24T08:30:22.123456789Z" -> unix microseconds; -1 when it is no such time. */
 int64_t rfc3339_us(const char *text);

@@ -36,8 +36,10 @@ struct numbers {
 static const struct config_key keys[] = {
     CONFIG_DOUBLE(struct numbers, v.exploration_rate, "bandit_config.exploration_rate", "0.1", 0, 1, NULL,
                   "Used by the strategies epsilon_greedy and floor; without effect under thompson."),
-    CONFIG_DOUBLE(struct numbers, v.initial_alpha, "bandit_config.initial_alpha", "1.0", 0.01, 1000, NULL, "Prior of each variant: good."),
-    CONFIG_DOUBLE(struct numbers, v.initial_beta, "bandit_config.initial_beta", "1.0", 0.01, 1000, NULL, "Prior of each variant: bad."),
+    CONFIG_DOUBLE(struct numbers, v.initial_alpha, "bandit_config.initial_alpha", "1.0", 0.01, 1000, NULL,
+                  "Prior of each variant: good."),
+    CONFIG_DOUBLE(struct numbers, v.initial_beta, "bandit_config.initial_beta", "1.0", 0.01, 1000, NULL,
+                  "Prior of each variant: bad."),
     CONFIG_INT(struct numbers, v.min_pulls_for_confidence, "bandit_config.min_pulls_for_confidence", "10", 0, 1000000, NULL,
                "Confidence is 0 below so many calls."),
     CONFIG_INT(struct numbers, v.blacklist_min_pulls, "deployment.blacklist_threshold.min_pulls", "20", 1, 1000000,
@@ -123,7 +125,8 @@ static const char *instead(struct loader *load, const char *text, const char *co
     return arena_printf(load->arena, " (%s)", listed(load, words, count));
 }
 
-static enum status unknown_key(struct loader *load, const yaml_node_t *key, const char *what, const char *const *known, size_t count)
+static enum status unknown_key(struct loader *load, const yaml_node_t *key, const char *what, const char *const *known,
+                               size_t count)
 {
     const char *name = yaml_file_text(key);
 
@@ -147,7 +150,8 @@ static enum status read_values(struct loader *load, const yaml_node_t *list, str
             return yaml_file_fail(&load->file, item, load->reason, slot->name, "values: want a list of words");
         for (size_t k = 0; k < i && yaml_file_entry(&load->file, list, k, NULL, &earlier); k++)
             if (strcmp(yaml_file_text(earlier), yaml_file_text(item)) == 0)
-                return yaml_file_fail(&load->file, item, load->reason, slot->name, "values: \"%s\" stands there twice", brief(load, yaml_file_text(item)));
+                return yaml_file_fail(&load->file, item, load->reason, slot->name, "values: \"%s\" stands there twice",
+                                      brief(load, yaml_file_text(item)));
     }
     if (!item)
         return yaml_file_fail(&load->file, list, load->reason, slot->name, "values: want a list of words");
@@ -163,7 +167,8 @@ static enum status read_slot(struct loader *load, const yaml_node_t *name, const
     yaml_node_t *key, *value;
 
     if (load->slot_count == MAX_SLOTS || body->type != YAML_MAPPING_NODE)
-        return yaml_file_fail(&load->file, name, load->reason, yaml_file_text(name), "want a mapping, and at most %d slots", MAX_SLOTS);
+        return yaml_file_fail(&load->file, name, load->reason, yaml_file_text(name), "want a mapping, and at most %d slots",
+                              MAX_SLOTS);
     *slot = (struct slot){.name = yaml_file_text(name)};
     for (size_t i = 0; status == STATUS_OK && yaml_file_entry(&load->file, body, i, &key, &value); i++) {
         const char *word = yaml_file_text(key);
@@ -190,7 +195,7 @@ static enum status read_slots(struct loader *load)
     return status;
 }
 
-/* --- variants ------------------------------------------------------------------------------------------------------------------ */
+/* --- variants --------------------------------------------------------------------------------------------------------------- */
 
 /* Any text that can be spoken or shown on one line; *ret without blanks around it, as a folded block has them. */
 static enum status read_line(struct loader *load, const yaml_node_t *node, const char *key, const char **ret)
@@ -281,20 +286,23 @@ static enum status read_variant(struct loader *load, const yaml_node_t *node, st
             return unknown_key(load, key, "key of a variant", known, 4);
     enum status status = read_text(load, node, "id", &v->id);
     if (status == STATUS_OK && !variant_id_valid(v->id))
-        return yaml_file_fail(&load->file, yaml_file_get(&load->file, node, "id"), load->reason, "id", "\"%s\" is no id: v, digits, one lower-case letter",
-                              brief(load, v->id));
+        return yaml_file_fail(&load->file, yaml_file_get(&load->file, node, "id"), load->reason, "id",
+                              "\"%s\" is no id: v, digits, one lower-case letter", brief(load, v->id));
     if (status == STATUS_OK)
         status = read_text(load, node, "name", &v->name);
     if (status == STATUS_OK)
         status = read_text(load, node, "description", &v->description);
     value = yaml_file_get(&load->file, node, "parameters");
     if (status == STATUS_OK && (!value || value->type != YAML_MAPPING_NODE))
-        return yaml_file_fail(&load->file, value ? value : node, load->reason, "parameters", value ? "want a slot: value on each line" : "missing in variant %s",
-                              v->id);
+        return yaml_file_fail(&load->file, value ? value : node, load->reason, "parameters",
+                              value ? "want a slot: value on each line" : "missing in variant %s", v->id);
     return status == STATUS_OK ? read_parameters(load, value, v) : status;
 }
 
-static int by_id(const void *a, const void *b) { return strcmp(((const struct variant *)a)->id, ((const struct variant *)b)->id); }
+static int by_id(const void *a, const void *b)
+{
+    return strcmp(((const struct variant *)a)->id, ((const struct variant *)b)->id);
+}
 
 static enum status read_variants(struct loader *load, struct variants *ret)
 {
@@ -323,7 +331,8 @@ static enum status read_variants(struct loader *load, struct variants *ret)
 
 static enum status find_base(struct loader *load, struct numbers *all)
 {
-    yaml_node_t *split = yaml_file_get(&load->file, yaml_file_get(&load->file, yaml_file_root(&load->file), "deployment"), "traffic_split");
+    yaml_node_t *split = yaml_file_get(&load->file, yaml_file_get(&load->file, yaml_file_root(&load->file), "deployment"),
+                                       "traffic_split");
     int base = variants_find(&all->v, all->base);
 
     if (base < 0)

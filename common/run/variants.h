@@ -34,7 +34,8 @@ struct variants {
     long blacklist_min_pulls;           /* RL_MIN_PULLS_FOR_BLACKLIST; also the limit of `new` */
 };
 
-/* STATUS_CONFIG: field is the key, text is "file:line: key: reason" or "VARIABLE: key: reason".  Everything lives in the arena. */
+/* STATUS_CONFIG: field is the key, text is "file:line: key: reason" or "VARIABLE: key: reason".
+ * Everything lives in the arena. */
 enum status variants_load(struct arena *arena, const char *path, struct variants *ret, struct reason *reason) MUST_CHECK;
 
 /* Index of an id, or -1. */

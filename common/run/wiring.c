@@ -10,11 +10,15 @@
 #include "msg.h"
 
 #define MESSAGE(lower) &tom__rl__v1__##lower##__descriptor
-#define STREAMED(text, in, who, lower) {.name = text, .kind = KIND_STREAM, .stream = in, .service = who, .message = MESSAGE(lower)}
-#define FROM_VOICE(text, who, lower) \
-    {.name = text, .kind = KIND_STREAM, .stream = STREAM_CALLS, .service = who, .message = MESSAGE(lower), .voice = true, .operator= true}
-#define SNAPSHOT(text, in, who, lower) {.name = text, .kind = KIND_SNAPSHOT, .stream = in, .service = who, .message = MESSAGE(lower)}
-#define DEAD(who) {.name = "rl.dlq." who, .kind = KIND_STREAM, .stream = STREAM_DLQ, .service = who, .message = MESSAGE(dead_letter)}
+#define STREAMED(text, in, who, lower) \
+    {.name = text, .kind = KIND_STREAM, .stream = in, .service = who, .message = MESSAGE(lower)}
+#define FROM_VOICE(text, who, lower)                                                                                      \
+    {.name = text, .kind = KIND_STREAM, .stream = STREAM_CALLS, .service = who, .message = MESSAGE(lower), .voice = true, \
+     .operator= true}
+#define SNAPSHOT(text, in, who, lower) \
+    {.name = text, .kind = KIND_SNAPSHOT, .stream = in, .service = who, .message = MESSAGE(lower)}
+#define DEAD(who) \
+    {.name = "rl.dlq." who, .kind = KIND_STREAM, .stream = STREAM_DLQ, .service = who, .message = MESSAGE(dead_letter)}
 #define REQUEST(text, who, lower, from_voice)                                                             \
     {.name = text, .kind = KIND_REQUEST, .stream = STREAM_NONE, .service = who, .voice = from_voice,      \
      .message = MESSAGE(lower##_request), .reply = MESSAGE(lower##_reply), .operator= true}

@@ -52,7 +52,8 @@ enum subject {
     SUBJECT_COUNT
 };
 
-enum stream { STREAM_CALLS, STREAM_DECISIONS, STREAM_FEEDBACK, STREAM_REWARDS, STREAM_BANDIT, STREAM_GUARD, STREAM_DLQ, STREAM_COUNT, STREAM_NONE = STREAM_COUNT };
+enum stream { STREAM_CALLS, STREAM_DECISIONS, STREAM_FEEDBACK, STREAM_REWARDS, STREAM_BANDIT, STREAM_GUARD, STREAM_DLQ,
+              STREAM_COUNT, STREAM_NONE = STREAM_COUNT };
 
 enum subject_kind {
     KIND_STREAM,   /* every message counts; consumed durably */
@@ -102,7 +103,8 @@ enum subject subject_find(const char *name);
 #define SANDBOX_PREFIX "sandbox."
 #define SANDBOX_FOLDER "sandbox"
 
-/* The names on the wire: prefix "sandbox." gives "sandbox.call.ended", "SANDBOX_CALLS" and "sandbox_feedback".  Truncates nothing: asserts. */
+/* The names on the wire: prefix "sandbox." gives "sandbox.call.ended", "SANDBOX_CALLS" and "sandbox_feedback".
+ * Truncates nothing: asserts. */
 void wire_subject(const char *prefix, enum subject subject, char ret_name[static 128]);
 void wire_stream(const char *prefix, enum stream stream, char ret_name[static 64]);
 void wire_user(const char *prefix, const char *user, char ret_name[static 64]);

@@ -86,7 +86,8 @@ struct place {
 
 static void read_place(const char *line, struct place *ret)
 {
-    size_t indent = strspn(line, " \t"), dash = strspn(line + indent, "- "), word = strcspn(line + indent + dash, ":\"'{}[],# \t\r\n");
+    size_t indent = strspn(line, " \t"), dash = strspn(line + indent, "- "),
+           word = strcspn(line + indent + dash, ":\"'{}[],# \t\r\n");
     const char *key = line + indent + dash;
 
     ret->tab = memchr(line, '\t', indent) != NULL;
@@ -133,7 +134,8 @@ static enum status check_mapping(struct yaml_file *file, const yaml_node_t *mapp
     return STATUS_OK;
 }
 
-/* The nodes lie in one array in the order of the file, so that no depth of nesting matters; an alias of something around it points back. */
+/* The nodes lie in one array in the order of the file, so that no depth of nesting matters; an alias of
+ * something around it points back. */
 static enum status check_nodes(struct yaml_file *file, struct reason *reason)
 {
     const yaml_node_t *root = yaml_document_get_root_node(&file->document), *top = file->document.nodes.top;
@@ -151,7 +153,8 @@ static enum status check_nodes(struct yaml_file *file, struct reason *reason)
             if (value <= node)
                 status = yaml_file_fail(file, node, reason, "", "a list holds itself");
         if (node->type == YAML_SCALAR_NODE && strlen((const char *)node->data.scalar.value) != node->data.scalar.length)
-            status = yaml_file_fail(file, node, reason, find_place(file, node->start_mark.line, false, 0).key, "a value holds a NUL");
+            status = yaml_file_fail(file, node, reason, find_place(file, node->start_mark.line, false, 0).key,
+                                    "a value holds a NUL");
     }
     return status;
 }
@@ -160,16 +163,18 @@ static enum status parse_failed(const struct yaml_file *file, const yaml_parser_
 {
     bool reader = parser->error == YAML_READER_ERROR;
     struct place place = find_place(file, parser->problem_mark.line, reader, parser->problem_offset);
-    const char *context = !reader && parser->context ? parser->context : "", *problem = parser->problem ? parser->problem : "not YAML";
+    const char *context = !reader && parser->context ? parser->context : "",
+               *problem = parser->problem ? parser->problem : "not YAML";
 
-    if (*context && (strstr(problem, "end of stream") || place.line <= parser->problem_mark.line)) /* never closed: where it was opened */
+    /* Never closed: where it was opened. */
+    if (*context && (strstr(problem, "end of stream") || place.line <= parser->problem_mark.line))
         place = find_place(file, parser->context_mark.line, false, 0);
     if (place.tab) {
         problem = "indented by a tab; YAML wants spaces";
         context = "";
     }
-    return reason_fail(reason, STATUS_CONFIG, place.key, "%s:%zu: %s%s%s%s%s", file->path, place.line, place.key, place.key[0] ? ": " : "", problem,
-                       *context ? ", " : "", context);
+    return reason_fail(reason, STATUS_CONFIG, place.key, "%s:%zu: %s%s%s%s%s", file->path, place.line, place.key,
+                       place.key[0] ? ": " : "", problem, *context ? ", " : "", context);
 }
 
 static enum status load(struct yaml_file *file, FILE *in, struct reason *reason)

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# install.sh - programs to /opt/tom-rl, settings to /etc/tom-rl (never overwritten), units to /etc/systemd/system.  Called by ./rl install.
+# install.sh - programs to /opt/tom-rl, settings to /etc/tom-rl (never overwritten), units to /etc/systemd/system.
+# Called by ./rl install.
 set -eu
 root=$1
 to=${DESTDIR:-}

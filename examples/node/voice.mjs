@@ -18,7 +18,8 @@ const ours = { policy_variant: 'v1a', parameters: { greeting: 'Guten Tag, hier i
 
 // How to speak.  Answers within a millisecond or so; after 300, or with an error, our own default speaks.
 async function choose(call_id, profile) {
-  const ask = async () => (await (await connecting).request('policy.select', JSON.stringify({ call_id, profile }), { timeout: 300 })).json();
+  const question = JSON.stringify({ call_id, profile });
+  const ask = async () => (await (await connecting).request('policy.select', question, { timeout: 300 })).json();
   try {
     const reply = await Promise.race([ask(), sleep(300, { error: { message: 'no answer in 300 ms' } }, { ref: false })]);
     if (reply.error) throw new Error(reply.error.message);
@@ -43,8 +44,7 @@ async function tell(subject, message) {
 const ended = (call_id, policy_variant, signals) => tell('call.ended', { call_id, policy_variant, signals });
 const rated = (call_id, user_rating, at) => tell('call.amended', { call_id, at, source: 'USER', signals: { user_rating } });
 
-const [call_id = `node-${Date.now()}`, profile = 'general'] = process.argv.slice(2);
-const started = Date.now();
+const [call_id = `node-${Date.now()}`, profile = 'general'] = process.argv.slice(2), started = Date.now();
 const { policy_variant, parameters } = await choose(call_id, profile);
 console.log(`${call_id} ${policy_variant} says: ${parameters.greeting}`);
 // ... the conversation; name what was spoken, and leave out of signals what is not known ...

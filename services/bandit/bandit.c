@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* bandit.c - learns which variant works for which callers.
  *
- * reward.computed -> ledger and sums -> bandit.updated, bandit.changed.  What is believed is a pure function of the sums; what is said of it
- * needs no revision, because the next snapshot says everything again.  That the world changed is said once, and has one. */
+ * reward.computed -> ledger and sums -> bandit.updated, bandit.changed.  What is believed is a pure function of the
+ * sums; what is said of it needs no revision, because the next snapshot says everything again.  That the world changed
+ * is said once, and has one. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,13 +19,16 @@
 static const struct config_key keys[] = {
     K(DOUBLE, model.change_delta, "bandit.change_delta", "0.0002", 0, 0.5, NULL,
       "Detector of changes: probability of a false alarm per series; 0: it does not look."),
-    K(DOUBLE, model.half_life_days, "bandit.half_life_days", "0", 0, 3650, NULL, "A call of this age counts half; 0: nothing is forgotten."),
-    K(ENUM, model.belief.model, "bandit.model", model_names, "linear", "What is believed of variants: reference, each cell by itself, or all together."),
+    K(DOUBLE, model.half_life_days, "bandit.half_life_days", "0", 0, 3650, NULL,
+      "A call of this age counts half; 0: nothing is forgotten."),
+    K(ENUM, model.belief.model, "bandit.model", model_names, "linear",
+      "What is believed of variants: reference, each cell by itself, or all together."),
     K(TEXT, model.prior_path, "bandit.prior_path", "", "RL_BANDIT_PRIOR_PATH",
       "What was believed of variants before the first call; empty: <data_dir>/rl/bandit_prior.yaml, if there is one."),
     K(DOUBLE, model.prior_strength, "bandit.prior_strength", "20", 0, 1e6, NULL,
       "At most so many calls is the prior of a variant worth, over all contexts; 0: none."),
-    K(INT, publish_interval_ms, "bandit.publish_interval_ms", "100", 1, 10000, NULL, "Least time between two snapshots, milliseconds."),
+    K(INT, publish_interval_ms, "bandit.publish_interval_ms", "100", 1, 10000, NULL,
+      "Least time between two snapshots, milliseconds."),
     K(INT, retention.days, "bandit.retention_days", "90", 0, 3650, NULL,
       "How long the row of a call is kept after its first message, days; what it counted stays in the sums; 0: for good."),
     K(TEXT, versions.candidate, "bandit.reward_candidate", "", NULL,
@@ -33,35 +37,46 @@ static const struct config_key keys[] = {
       "The reward version that decides at the first start; from then on rlctl switch decides which."),
     K(DOUBLE, model.belief.beta.shrinkage, "bandit.shrinkage", "20", 0, 1e6, NULL,
       "Model beta: at most so many calls' worth of strength comes from a variant's other cells."),
-    K(TEXT, state_path, "bandit.state_path", "", "RL_BANDIT_STATE_PATH", "Readable export; empty: <data_dir>/rl/bandit_state.json."),
+    K(TEXT, state_path, "bandit.state_path", "", "RL_BANDIT_STATE_PATH",
+      "Readable export; empty: <data_dir>/rl/bandit_state.json."),
     K(DOUBLE, model.explore.caution, "exploration.caution", "0.025", 0, 1, NULL,
-      "Thompson sampling: share, at 30 calls a variant, for the one that could be best at all by a bound that trusts no model; it fades."),
-    K(DOUBLE, model.explore.runner_up, "exploration.runner_up", "0.5", 0, 1, NULL, "Strategy top_two: how often the runner-up is served instead."),
+      "Thompson sampling: share, at 30 calls a variant, for the one that could be best at all by a bound that trusts no model;"
+      " it fades."),
+    K(DOUBLE, model.explore.runner_up, "exploration.runner_up", "0.5", 0, 1, NULL,
+      "Strategy top_two: how often the runner-up is served instead."),
     K(DOUBLE, model.explore.sharpness, "exploration.sharpness", "0.45", 0.01, 1, NULL,
       "Thompson sampling: factor of every posterior deviation; 1, without widening and caution, is plain."),
     K(ENUM, model.explore.strategy, "exploration.strategy", strategy_names, "thompson", "How beliefs become shares of traffic."),
-    K(DOUBLE, model.explore.widening, "exploration.widening", "0.2", 0, 10, NULL, "How much of that is given back to variants of which less is known."),
+    K(DOUBLE, model.explore.widening, "exploration.widening", "0.2", 0, 10, NULL,
+      "How much of that is given back to variants of which less is known."),
     CONFIG_AMENDMENT_WINDOW(struct bandit, retention.amendment_window_days, true),
 };
 
 static const struct metric metrics[] = {
-    [EXPLORATION] = {"rl_bandit_exploration_rate", METRIC_GAUGE, "Traffic-weighted mean over cells of 1 - w of the leading variant.", {0}},
-    [LEARNED] = {"rl_learned_total", METRIC_COUNTER, "Calls learned for the first time.", {"policy_variant"}, .cell = "rl_learned_total"},
+    [EXPLORATION] = {"rl_bandit_exploration_rate", METRIC_GAUGE,
+                     "Traffic-weighted mean over cells of 1 - w of the leading variant.", {0}},
+    [LEARNED] = {"rl_learned_total", METRIC_COUNTER, "Calls learned for the first time.", {"policy_variant"},
+                 .cell = "rl_learned_total"},
     [LEARNED_CALLS] = {"rl_calls_learned_total", METRIC_COUNTER, "Calls learned for the first time, whatever variant.", {0}},
     [AMENDED] = {"rl_rewards_amended_total", METRIC_COUNTER, "Rewards that replaced an older one of the same call.", {0}},
     [STALE] = {"rl_rewards_stale_total", METRIC_COUNTER, "Rewards not newer than what was known; they changed nothing.", {0}},
-    [CLOSED] = {"rl_rewards_closed_total", METRIC_COUNTER, "Rewards of calls without a row that were first seen before the rows that are kept; they changed nothing.", {0}},
+    [CLOSED] = {"rl_rewards_closed_total", METRIC_COUNTER,
+                "Rewards of calls without a row that were first seen before the rows that are kept; they changed nothing.", {0}},
     [ERASED] = {"rl_rewards_erased_total", METRIC_COUNTER, "Rewards of calls that were erased; they changed nothing.", {0}},
-    [INACTIVE] = {"rl_rewards_inactive_total", METRIC_COUNTER, "Rewards learned under the version that is not active; no other counter has them.", {0}},
+    [INACTIVE] = {"rl_rewards_inactive_total", METRIC_COUNTER,
+                  "Rewards learned under the version that is not active; no other counter has them.", {0}},
     [ROWS] = {"rl_ledger_rows", METRIC_GAUGE, "Rows in the ledger: calls, once under each reward version.", {0}},
     [BUCKETS] = {"rl_sums_buckets", METRIC_GAUGE, "Sums by version, cell, variant and hour or day.", {0}},
     [SNAPSHOTS] = {"rl_snapshots_published_total", METRIC_COUNTER, "Publications of bandit.updated.", {0}},
     [SNAPSHOT_SECONDS] = {"rl_snapshot_compute_seconds", METRIC_HISTOGRAM, "Time to compute a snapshot.", {0},
                           .bounds = {1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3}, .bound_count = 8},
-    [POSTERIOR_DELAY] = {"rl_posterior_delay_seconds", METRIC_HISTOGRAM, "From feedback's saying of a call until the posterior holds it.", {0},
+    [POSTERIOR_DELAY] = {"rl_posterior_delay_seconds", METRIC_HISTOGRAM,
+                         "From feedback's saying of a call until the posterior holds it.", {0},
                          .bounds = {0.01, 0.03, 0.1, 0.3, 1, 10, 60, 3600, 86400}, .bound_count = 9},
-    [RESTARTS] = {"rl_bandit_restarts_total", METRIC_COUNTER, "Changes of the world that were found; what came before no longer counts.", {"level"}},
-    [GIVEN_UP] = {"rl_ledger_given_up_total", METRIC_COUNTER, "Rows that left at the end of bandit.retention_days; what they counted stays in the sums.", {0}},
+    [RESTARTS] = {"rl_bandit_restarts_total", METRIC_COUNTER,
+                  "Changes of the world that were found; what came before no longer counts.", {"level"}},
+    [GIVEN_UP] = {"rl_ledger_given_up_total", METRIC_COUNTER,
+                  "Rows that left at the end of bandit.retention_days; what they counted stays in the sums.", {0}},
 };
 
 const char *bandit_label(const struct bandit *b, const char *variant) { return variants_label(b->model.variants, variant); }
@@ -93,7 +108,8 @@ struct grid bandit_grid(const struct bandit *b, const struct view *v, int64_t no
 
 struct estimates bandit_estimate(const struct view *v, const struct grid *grid, int64_t now, struct arena *arena)
 {
-    struct prior_age age = {.half_life = v->model.half_life_days * HOURS_PER_DAY, .now = now / SECONDS_PER_HOUR, .restarts = &v->restarts};
+    struct prior_age age = {.half_life = v->model.half_life_days * HOURS_PER_DAY, .now = now / SECONDS_PER_HOUR,
+                            .restarts = &v->restarts};
     struct grid joined = prior_join(v->model.prior, grid, &age, arena);
 
     return estimate(&v->model, &joined, &v->fit, arena);
@@ -118,7 +134,7 @@ static char *version_text(const struct bandit *b, int64_t now, struct arena *are
     return (char *)policy_version(&b->model, facts_hash(&b->fit, &b->restarts), ledger_changes(b->ledger), now, arena);
 }
 
-/* --- learning -------------------------------------------------------------------------------------------------------------------------- */
+/* --- learning --------------------------------------------------------------------------------------------------------------- */
 
 /* A revision of feedback is the time at which it was said, in microseconds; one that anybody else gave may be any number. */
 static void observe_delay(struct bandit *b, int64_t revision, int64_t now_us)
@@ -138,7 +154,8 @@ static void count_outcome(struct bandit *b, const struct call *call, enum learne
         metrics_add(b->metrics, METRIC_OWN(INACTIVE), outcome == LEARNED_NEW || outcome == LEARNED_AMENDED, NULL, NULL, NULL);
         return;
     }
-    metrics_add(b->metrics, METRIC_OWN(metric_of[outcome]), 1, outcome == LEARNED_NEW ? bandit_label(b, call->variant) : NULL, NULL, NULL);
+    metrics_add(b->metrics, METRIC_OWN(metric_of[outcome]), 1, outcome == LEARNED_NEW ? bandit_label(b, call->variant) : NULL,
+                NULL, NULL);
     if (outcome != LEARNED_NEW && outcome != LEARNED_AMENDED)
         return;
     metrics_add(b->metrics, METRIC_OWN(LEARNED_CALLS), outcome == LEARNED_NEW, NULL, NULL, NULL);
@@ -159,7 +176,8 @@ static enum status erase(struct bandit *b, const RewardComputed *m, int64_t now,
     if (status == STATUS_OK && rows)
         log_info("ledger.erased", "rows=%lld", (long long)rows);
     else if (status == STATUS_OK && ledger_kept_from(b->ledger))
-        log_info("ledger.erased", "rows=0 what=\"never learned, or its row was given up for its age: then the sums keep what it counted\"");
+        log_info("ledger.erased",
+                 "rows=0 what=\"never learned, or its row was given up for its age: then the sums keep what it counted\"");
     return status;
 }
 
@@ -194,12 +212,12 @@ static void log_touched(const struct bandit *b, struct arena *arena)
         const struct call *call = &b->touched[i];
         struct stats own = grid_own(&grid, b->model.variants, call->cell, call->variant);
         struct beta_posterior p = posterior_beta(&b->model.belief.beta, &own, &own);
-        log_event(level, "arm.updated", "cell=%s variant=%s pulls=%lld alpha=%.4f beta=%.4f", call->cell, bandit_label(b, call->variant), (long long)own.n,
-                  p.alpha, p.beta);
+        log_event(level, "arm.updated", "cell=%s variant=%s pulls=%lld alpha=%.4f beta=%.4f", call->cell,
+                  bandit_label(b, call->variant), (long long)own.n, p.alpha, p.beta);
     }
 }
 
-/* --- saying it --------------------------------------------------------------------------------------------------------------------------- */
+/* --- saying it -------------------------------------------------------------------------------------------------------------- */
 
 static mono_time snapshot_at(const struct bandit *b, mono_time now)
 {
@@ -225,7 +243,8 @@ static void publish(struct bandit *b, struct outbox *out)
     snapshot_message(&e, outbox_now(out), arena, m);
     m->policy_version = version_text(b, outbox_now(out).us / US, arena);
     outbox_say(out, SUBJECT_BANDIT_UPDATED, &m->base, "", 0, "");
-    metrics_observe(b->metrics, METRIC_OWN(SNAPSHOT_SECONDS), (double)(b->clk.mono(b->clk.ctx).us - before) / US, NULL, NULL, NULL);
+    metrics_observe(b->metrics, METRIC_OWN(SNAPSHOT_SECONDS), (double)(b->clk.mono(b->clk.ctx).us - before) / US, NULL, NULL,
+                    NULL);
     metrics_add(b->metrics, METRIC_OWN(SNAPSHOTS), 1, NULL, NULL, NULL);
     metrics_set(b->metrics, METRIC_OWN(EXPLORATION), e.exploration_rate, NULL, NULL, NULL);
     b->started = true;
@@ -302,7 +321,8 @@ static enum status flush(void *state, struct outbox *out)
         return status;
     log_touched(b, outbox_arena(out));
     if (b->closed)
-        log_info("rewards.closed", "rewards=%lld first_seen_before_day=%lld", (long long)b->closed, (long long)ledger_kept_from(b->ledger));
+        log_info("rewards.closed", "rewards=%lld first_seen_before_day=%lld", (long long)b->closed,
+                 (long long)ledger_kept_from(b->ledger));
     b->touched_count = 0;
     b->closed = 0;
     metrics_set(b->metrics, METRIC_OWN(ROWS), (double)ledger_rows(b->ledger), NULL, NULL, NULL);
@@ -350,7 +370,7 @@ static mono_time next_tick(void *state, mono_time now)
     return snapshot.us < state_file.us ? snapshot : state_file;
 }
 
-/* --- life ------------------------------------------------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------------------------------------- */
 
 static enum status check_config(const struct bandit *b, struct reason *reason)
 {
@@ -359,8 +379,8 @@ static enum status check_config(const struct bandit *b, struct reason *reason)
     if (bound <= SNAPSHOT_MAX_SIZE)
         return STATUS_OK;
     return reason_fail(reason, STATUS_CONFIG, "context.profiles",
-                       "%zu variants in %zu x %d cells make snapshots of up to %zu bytes; the limit is %d", b->model.variants->count,
-                       b->profiles->count + 1, TIMES_OF_DAY, bound, SNAPSHOT_MAX_SIZE);
+                       "%zu variants in %zu x %d cells make snapshots of up to %zu bytes; the limit is %d",
+                       b->model.variants->count, b->profiles->count + 1, TIMES_OF_DAY, bound, SNAPSHOT_MAX_SIZE);
 }
 
 static void declare_series(struct bandit *b)
@@ -421,8 +441,8 @@ static enum status open_bandit(void *state, const struct service_env *env, struc
     if (!b->state_path[0])
         b->state_path = arena_printf(&b->arena, "%s/rl/bandit_state.json", env->common->data_dir);
     declare_series(b);
-    log_info("ledger.opened", "version=%s rows=%lld buckets=%zu changes=%lld", b->versions.active, (long long)ledger_rows(b->ledger),
-             ledger_sums(b->ledger)->hours.count, (long long)ledger_changes(b->ledger));
+    log_info("ledger.opened", "version=%s rows=%lld buckets=%zu changes=%lld", b->versions.active,
+             (long long)ledger_rows(b->ledger), ledger_sums(b->ledger)->hours.count, (long long)ledger_changes(b->ledger));
     return STATUS_OK;
 }
 

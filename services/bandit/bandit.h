@@ -17,13 +17,14 @@ enum {
 };
 
 enum bandit_metric {
-    EXPLORATION, LEARNED, LEARNED_CALLS, AMENDED, STALE, CLOSED, ERASED, INACTIVE, ROWS, BUCKETS, SNAPSHOTS, SNAPSHOT_SECONDS, POSTERIOR_DELAY,
-    RESTARTS, GIVEN_UP
+    EXPLORATION, LEARNED, LEARNED_CALLS, AMENDED, STALE, CLOSED, ERASED, INACTIVE, ROWS, BUCKETS, SNAPSHOTS, SNAPSHOT_SECONDS,
+    POSTERIOR_DELAY, RESTARTS, GIVEN_UP
 };
 
 struct retention {
     int64_t days, amendment_window_days; /* as configured; days 0: rows are kept */
-    int64_t border, gone;                /* calls first seen before this unix day are leaving, and so many rows left; 0: none are */
+    int64_t border, gone;                /* calls first seen before this unix day are leaving, and so many rows left;
+                                          * 0: none are */
     int64_t next_us;                     /* monotonic: when to look again */
 };
 

@@ -29,7 +29,8 @@ static enum status check_numbers(const RewardComputed *m, int64_t now, struct re
     return STATUS_OK;
 }
 
-static enum status check_texts(const RewardComputed *m, const struct versions *versions, uint8_t ret_key[static CALL_KEY_BYTES], struct reason *reason)
+static enum status check_texts(const RewardComputed *m, const struct versions *versions, uint8_t ret_key[static CALL_KEY_BYTES],
+                               struct reason *reason)
 {
     if (!call_key_parse(m->call_key, ret_key))
         return reason_set(reason, "call_key", "is not 32 lower-case hex digits");
@@ -54,7 +55,8 @@ static const char *cell_of(const struct call_rules *rules, const RewardComputed 
 {
     char cell[CELL_SIZE];
 
-    context_cell(context_profile(rules->profiles, in_context(m, "profile")), context_time_of_day(in_context(m, "time_of_day")), cell);
+    context_cell(context_profile(rules->profiles, in_context(m, "profile")), context_time_of_day(in_context(m, "time_of_day")),
+                 cell);
     return arena_str(arena, cell);
 }
 
@@ -67,7 +69,8 @@ static uint32_t flags_of(const RewardComputed *m)
            (HAS(m, has_propensity_case) ? CALL_P_KNOWN : 0) | (uint32_t)m->decision_source << CALL_SOURCE_AT;
 }
 
-enum status call_read(const struct call_rules *rules, const RewardComputed *m, struct arena *arena, struct call *ret, struct reason *reason)
+enum status call_read(const struct call_rules *rules, const RewardComputed *m, struct arena *arena, struct call *ret,
+                      struct reason *reason)
 {
     struct call call = {.day = m->day, .revision = m->revision, .ts = m->ts, .variant = m->policy_variant};
     enum status status = check_texts(m, rules->versions, call.key, reason);

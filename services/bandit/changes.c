@@ -40,14 +40,16 @@ static void say(const struct query *q, struct outbox *out)
     m->mean_after = query_real(q, 8);
     m->policy_version = arena_str(arena, query_text(q, 9));
     m->ts = (double)found_at;
-    outbox_say(out, SUBJECT_BANDIT_CHANGED, &m->base, arena_printf(arena, "bandit.changed/%lld/%lld", (long long)id, (long long)found_at), id, "");
+    outbox_say(out, SUBJECT_BANDIT_CHANGED, &m->base,
+               arena_printf(arena, "bandit.changed/%lld/%lld", (long long)id, (long long)found_at), id, "");
 }
 
 /* Those from before there was such a message, "-", stay unsaid. */
 enum status changes_say(struct store *store, struct outbox *out, int64_t *ret_said)
 {
-    struct query *q = store_query(store, "SELECT id, version, level, cell, variant, hour, evidence, mean_before, mean_after, policy_version, found_at"
-                                         " FROM restart WHERE id > ? AND policy_version <> '-' ORDER BY id");
+    struct query *q = store_query(store, "SELECT id, version, level, cell, variant, hour, evidence, mean_before, mean_after,"
+                                         " policy_version, found_at FROM restart WHERE id > ? AND policy_version <> '-'"
+                                         " ORDER BY id");
     bool row = false;
     enum status status;
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* changes.h - bandit.changed: each restart is said once, when the beliefs that follow from it have their name.
  *
- * A row of `restart` is both the fact and what is left to say; its id is the revision under which the loop remembers how much was said. */
+ * A row of `restart` is both the fact and what is left to say; its id is the revision under which the loop
+ * remembers how much was said. */
 #ifndef RL_CHANGES_H
 #define RL_CHANGES_H
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fit_store.c - one row for each set of settings: under them again, or under a reward version again, the fit goes on from there. */
+/* fit_store.c - one row for each set of settings: under them again, or under a reward version again,
+ * the fit goes on from there. */
 #include "fit_store.h"
 
 #include <string.h>

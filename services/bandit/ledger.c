@@ -15,9 +15,10 @@ const char *const ledger_migrations[LEDGER_MIGRATIONS] = {
     "CREATE TABLE name (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);"
     "CREATE TABLE ledger (id INTEGER PRIMARY KEY, day INTEGER NOT NULL, call_key BLOB NOT NULL, revision INTEGER NOT NULL,"
     " version INTEGER NOT NULL, cell INTEGER NOT NULL, variant INTEGER NOT NULL, hour INTEGER NOT NULL, p INTEGER NOT NULL,"
-    " flags INTEGER NOT NULL, signals INTEGER NOT NULL, reward INTEGER NOT NULL, learned_at INTEGER NOT NULL, UNIQUE (day, call_key));"
-    "CREATE TABLE sums (version INTEGER NOT NULL, cell INTEGER NOT NULL, variant INTEGER NOT NULL, hour INTEGER NOT NULL" STATS_MEMBERS(X)
-    ", PRIMARY KEY (version, cell, variant, hour)) WITHOUT ROWID;"
+    " flags INTEGER NOT NULL, signals INTEGER NOT NULL, reward INTEGER NOT NULL, learned_at INTEGER NOT NULL,"
+    " UNIQUE (day, call_key));"
+    "CREATE TABLE sums (version INTEGER NOT NULL, cell INTEGER NOT NULL, variant INTEGER NOT NULL,"
+    " hour INTEGER NOT NULL" STATS_MEMBERS(X) ", PRIMARY KEY (version, cell, variant, hour)) WITHOUT ROWID;"
     "CREATE TABLE facts (id INTEGER PRIMARY KEY CHECK (id = 0), row_total INTEGER NOT NULL, changes INTEGER NOT NULL,"
     " newest_ts INTEGER NOT NULL, day_border INTEGER NOT NULL, opening_border INTEGER NOT NULL, rows_from INTEGER NOT NULL);"
     "INSERT INTO facts VALUES (0, 0, 0, 0, 0, 0, 0)",
@@ -25,19 +26,23 @@ const char *const ledger_migrations[LEDGER_MIGRATIONS] = {
     "ALTER TABLE ledger RENAME TO old_ledger;"
     "CREATE TABLE ledger (id INTEGER PRIMARY KEY, day INTEGER NOT NULL, call_key BLOB NOT NULL, revision INTEGER NOT NULL,"
     " version INTEGER NOT NULL, cell INTEGER NOT NULL, variant INTEGER NOT NULL, hour INTEGER NOT NULL, p INTEGER NOT NULL,"
-    " flags INTEGER NOT NULL, signals INTEGER NOT NULL, reward INTEGER NOT NULL, learned_at INTEGER NOT NULL, UNIQUE (day, call_key, version));"
+    " flags INTEGER NOT NULL, signals INTEGER NOT NULL, reward INTEGER NOT NULL, learned_at INTEGER NOT NULL,"
+    " UNIQUE (day, call_key, version));"
     "INSERT INTO ledger SELECT * FROM old_ledger; DROP TABLE old_ledger;"
     /* Which version is learned from, since when, by whom and why; the newest counts. */
-    "CREATE TABLE version_switch (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, version TEXT NOT NULL, who TEXT NOT NULL, why TEXT NOT NULL)",
+    "CREATE TABLE version_switch (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, version TEXT NOT NULL, who TEXT NOT NULL,"
+    " why TEXT NOT NULL)",
     "CREATE TABLE fit (hash INTEGER PRIMARY KEY, calls REAL NOT NULL, sd BLOB NOT NULL)",
-    "CREATE TABLE restart (id INTEGER PRIMARY KEY, version TEXT NOT NULL, level INTEGER NOT NULL, cell TEXT NOT NULL, variant TEXT NOT NULL,"
-    " hour INTEGER NOT NULL, evidence REAL NOT NULL, found_at INTEGER NOT NULL)",
-    /* What bandit.changed says of a restart; policy_version "-": it was found before there was such a message, "": it is yet to be said. */
-    "ALTER TABLE restart ADD COLUMN mean_before REAL NOT NULL DEFAULT 0; ALTER TABLE restart ADD COLUMN mean_after REAL NOT NULL DEFAULT 0;"
+    "CREATE TABLE restart (id INTEGER PRIMARY KEY, version TEXT NOT NULL, level INTEGER NOT NULL, cell TEXT NOT NULL,"
+    " variant TEXT NOT NULL, hour INTEGER NOT NULL, evidence REAL NOT NULL, found_at INTEGER NOT NULL)",
+    /* What bandit.changed says of a restart; policy_version "-": it was found before there was such a message,
+     * "": it is yet to be said. */
+    "ALTER TABLE restart ADD COLUMN mean_before REAL NOT NULL DEFAULT 0; "
+    "ALTER TABLE restart ADD COLUMN mean_after REAL NOT NULL DEFAULT 0;"
     "ALTER TABLE restart ADD COLUMN policy_version TEXT NOT NULL DEFAULT '-'",
     /* The part of `sums` that no row tells any more. */
-    "CREATE TABLE given_up (version INTEGER NOT NULL, cell INTEGER NOT NULL, variant INTEGER NOT NULL, hour INTEGER NOT NULL" STATS_MEMBERS(X)
-    ", PRIMARY KEY (version, cell, variant, hour)) WITHOUT ROWID",
+    "CREATE TABLE given_up (version INTEGER NOT NULL, cell INTEGER NOT NULL, variant INTEGER NOT NULL,"
+    " hour INTEGER NOT NULL" STATS_MEMBERS(X) ", PRIMARY KEY (version, cell, variant, hour)) WITHOUT ROWID",
     /* Days and the opening balance were folded across restarts, and nothing takes them apart any more: such a restart holds from
      * the next day on, or from that border. */
     "UPDATE restart SET hour = max((hour + 23) / 24 * 24, (SELECT opening_border FROM facts))"
@@ -45,9 +50,12 @@ const char *const ledger_migrations[LEDGER_MIGRATIONS] = {
 };
 #undef X
 
-/* --- names ------------------------------------------------------------------------------------------------------------------------------ */
+/* --- names ------------------------------------------------------------------------------------------------------------------ */
 
-static int by_text(const void *a, const void *b) { return strcmp(((const struct name *)a)->text, ((const struct name *)b)->text); }
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(((const struct name *)a)->text, ((const struct name *)b)->text);
+}
 
 uint32_t ledger_name(const struct ledger *l, const char *text)
 {
@@ -89,7 +97,7 @@ static enum status intern(struct ledger *l, const char *text, uint32_t *ret_id)
     return status;
 }
 
-/* --- the rows of a batch ------------------------------------------------------------------------------------------------------------------ */
+/* --- the rows of a batch ---------------------------------------------------------------------------------------------------- */
 
 /* The rows of one call under several versions lie one behind the other. */
 static uint32_t *slot_of(struct ledger *l, const uint8_t *key, int64_t day, uint32_t version)
@@ -133,8 +141,9 @@ static void take_row(const struct query *q, struct row *row)
 
 enum status ledger_read_any(struct ledger *l, struct row *row)
 {
-    struct query *q = store_query(l->store, "SELECT version, id, revision, cell, variant, hour, p, flags, signals, reward, learned_at"
-                                            " FROM ledger WHERE day = ? AND call_key = ? LIMIT 1");
+    struct query *q = store_query(l->store,
+                                  "SELECT version, id, revision, cell, variant, hour, p, flags, signals, reward,"
+                                  " learned_at FROM ledger WHERE day = ? AND call_key = ? LIMIT 1");
     bool found = false;
 
     query_bind_int(q, 1, row->day);
@@ -151,8 +160,9 @@ enum status ledger_read_any(struct ledger *l, struct row *row)
 /* row->version says which; of its sisters under other versions: what was reset under one is reset under all, once it changes. */
 static enum status read_row_under(struct ledger *l, struct row *row)
 {
-    struct query *q = store_query(l->store, "SELECT version, id, revision, cell, variant, hour, p, flags, signals, reward, learned_at"
-                                            " FROM ledger WHERE day = ? AND call_key = ?");
+    struct query *q = store_query(l->store,
+                                  "SELECT version, id, revision, cell, variant, hour, p, flags, signals, reward,"
+                                  " learned_at FROM ledger WHERE day = ? AND call_key = ?");
     bool found = false;
     enum status status;
 
@@ -186,7 +196,7 @@ static enum status find_row(struct ledger *l, const struct call *call, uint32_t 
     return STATUS_OK;
 }
 
-/* --- learning ------------------------------------------------------------------------------------------------------------------------- */
+/* --- learning --------------------------------------------------------------------------------------------------------------- */
 
 bool row_contribution(const struct row *row, struct bucket_key *ret_key, struct stats *ret_stats)
 {
@@ -294,15 +304,16 @@ void ledger_split(struct ledger *l, int64_t hour)
     share_cuts(l, count + 1);
 }
 
-/* --- writing ------------------------------------------------------------------------------------------------------------------------- */
+/* --- writing ---------------------------------------------------------------------------------------------------------------- */
 
 static enum status write_row(struct ledger *l, const struct row *row)
 {
-    struct query *q = row->id ? store_query(l->store, "UPDATE ledger SET revision = ?3, cell = ?5, variant = ?6, hour = ?7, p = ?8,"
-                                                      " flags = ?9, signals = ?10, reward = ?11, learned_at = ?12"
-                                                      " WHERE day = ?1 AND call_key = ?2 AND version = ?4")
-                              : store_query(l->store, "INSERT INTO ledger (day, call_key, revision, version, cell, variant, hour, p, flags,"
-                                                      " signals, reward, learned_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)");
+    static const char insert[] = "INSERT INTO ledger (day, call_key, revision, version, cell, variant, hour, p, flags, signals,"
+                                 " reward, learned_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+                      update[] = "UPDATE ledger SET revision = ?3, cell = ?5, variant = ?6, hour = ?7, p = ?8, flags = ?9,"
+                                 " signals = ?10, reward = ?11, learned_at = ?12"
+                                 " WHERE day = ?1 AND call_key = ?2 AND version = ?4";
+    struct query *q = store_query(l->store, row->id ? update : insert);
 
     query_bind_int(q, 1, row->day);
     query_bind_blob(q, 2, row->key, CALL_KEY_BYTES);
@@ -338,8 +349,8 @@ struct sums_table {
 };
 
 #define X(member) ", ?"
-#define SUMS_TABLE(name)                                                                                                                   \
-    {.read = "SELECT * FROM " name, .write = "INSERT OR REPLACE INTO " name " VALUES (?, ?, ?, ?" STATS_MEMBERS(X) ")",                    \
+#define SUMS_TABLE(name)                                                                                                \
+    {.read = "SELECT * FROM " name, .write = "INSERT OR REPLACE INTO " name " VALUES (?, ?, ?, ?" STATS_MEMBERS(X) ")", \
      .remove = "DELETE FROM " name " WHERE version = ? AND cell = ? AND variant = ? AND hour = ?"}
 static const struct sums_table sums_table = SUMS_TABLE("sums"), given_up_table = SUMS_TABLE("given_up");
 #undef X
@@ -373,8 +384,8 @@ static enum status write_sums(struct ledger *l, const struct sums_table *table, 
 
 static enum status write_facts(struct ledger *l)
 {
-    struct query *q = store_query(l->store, "UPDATE facts SET row_total = ?, changes = ?, newest_ts = ?, day_border = ?, opening_border = ?,"
-                                            " rows_from = ?");
+    struct query *q = store_query(l->store, "UPDATE facts SET row_total = ?, changes = ?, newest_ts = ?, day_border = ?,"
+                                            " opening_border = ?, rows_from = ?");
 
     query_bind_int(q, 1, l->row_total);
     query_bind_int(q, 2, l->changes);
@@ -420,7 +431,7 @@ enum status ledger_reset(struct ledger *l, const char *variant, int64_t *ret_rem
     return STATUS_OK;
 }
 
-/* --- opening ------------------------------------------------------------------------------------------------------------------------- */
+/* --- opening ---------------------------------------------------------------------------------------------------------------- */
 
 static enum status read_names(struct ledger *l)
 {
@@ -435,7 +446,8 @@ static enum status read_names(struct ledger *l)
 
 static enum status read_facts(struct ledger *l)
 {
-    struct query *q = store_query(l->store, "SELECT row_total, changes, newest_ts, day_border, opening_border, rows_from FROM facts");
+    struct query *q = store_query(l->store,
+                                  "SELECT row_total, changes, newest_ts, day_border, opening_border, rows_from FROM facts");
     bool row = false;
     enum status status = query_step(q, &row);
 
@@ -473,7 +485,8 @@ static enum status read_sums(struct ledger *l, const struct sums_table *table, s
     enum status status = query_step(q, &row);
 
     for (; status == STATUS_OK && row; status = query_step(q, &row)) {
-        struct bucket_key key = {(uint32_t)query_int(q, 0), (uint32_t)query_int(q, 1), (uint32_t)query_int(q, 2), query_int(q, 3)};
+        struct bucket_key key = {(uint32_t)query_int(q, 0), (uint32_t)query_int(q, 1), (uint32_t)query_int(q, 2),
+                                 query_int(q, 3)};
         struct stats stats;
         int column = 4;
 #define X(member) stats.member = query_int(q, column++);

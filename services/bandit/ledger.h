@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ledger.h - one row per call and reward version in bandit.db, and the integer sums that always equal the fold of all rows, and of what
- * was counted by those that were given up for their age.
+/* ledger.h - one row per call and reward version in bandit.db, and the integer sums that always equal the fold of all rows, and
+ * of what was counted by those that were given up for their age.
  *
- * A row keeps the signals, not the components of the reward: only so can history be scored again.  Rows are unique by (day first seen, call
- * key, version), so one probe finds all that is known of a call and the index grows at its end.  Changes wait in memory until ledger_flush, which belongs into the same
- * transaction: one look-up and one write per call and batch, one write per bucket. */
+ * A row keeps the signals, not the components of the reward: only so can history be scored again.  Rows are unique by (day
+ * first seen, call key, version), so one probe finds all that is known of a call and the index grows at its end.  Changes
+ * wait in memory until ledger_flush, which belongs into the same transaction: one look-up and one write per call and
+ * batch, one write per bucket. */
 #ifndef RL_LEDGER_H
 #define RL_LEDGER_H
 
@@ -65,13 +66,14 @@ void ledger_fold(struct ledger *ledger, int64_t now);
 void ledger_split(struct ledger *ledger, int64_t hour);
 
 /* Takes the call out of the sums and forgets it for good, on whatever days it is known; how many rows it had. */
-enum status ledger_erase(struct ledger *ledger, const uint8_t key[static CALL_KEY_BYTES], int64_t now, int64_t *ret_rows) MUST_CHECK;
+enum status ledger_erase(struct ledger *ledger, const uint8_t key[static CALL_KEY_BYTES], int64_t now,
+                         int64_t *ret_rows) MUST_CHECK;
 
 /* After a restore: erases the calls that were erased since the backup was made. */
 enum status ledger_sweep(struct ledger *ledger, int64_t now, int64_t *ret_rows) MUST_CHECK;
 
-/* Rows of calls first seen before unix day `before` are given up, at most `limit` at a time, oldest first: what they counted stays in the sums, and
- * what comes of such a call later is closed.  *ret_rows below limit: none is left.  In a transaction. */
+/* Rows of calls first seen before unix day `before` are given up, at most `limit` at a time, oldest first: what they counted
+ * stays in the sums, and what comes of such a call later is closed.  *ret_rows below limit: none is left.  In a transaction. */
 enum status ledger_give_up(struct ledger *ledger, int64_t before, int64_t limit, int64_t *ret_rows) MUST_CHECK;
 
 /* Day on which the oldest call that has a row was first seen; -1: there are no rows. */
@@ -80,7 +82,8 @@ enum status ledger_oldest_day(struct ledger *ledger, int64_t *ret) MUST_CHECK;
 /* Drops the sums of versions of which no row counts any more, but for these two; how many calls they held. */
 int64_t ledger_drop_versions(struct ledger *ledger, const char *keep, const char *keep_too);
 
-/* Takes the variant's calls out of the sums of every version and flags their rows; how many that were.  Again: removes nothing. */
+/* Takes the variant's calls out of the sums of every version and flags their rows; how many that
+ * were.  Again: removes nothing. */
 enum status ledger_reset(struct ledger *ledger, const char *variant, int64_t *ret_removed) MUST_CHECK;
 
 /* The whole ledger folded again, and added to what given up rows counted, against the live sums.  Not between learn and flush. */
@@ -95,10 +98,11 @@ struct reward_filter {
     const char *version, *variant, *profile; /* "": any variant, any profile */
     int64_t from;                            /* unix seconds */
 };
-enum status ledger_rewards(struct ledger *ledger, const struct reward_filter *filter, int64_t **ret_rewards, size_t *ret_count) MUST_CHECK;
+enum status ledger_rewards(struct ledger *ledger, const struct reward_filter *filter, int64_t **ret_rewards,
+                           size_t *ret_count) MUST_CHECK;
 
-/* The rewards of the calls that count under both versions, in the same revision and of the same variant: other - active.  Per configured
- * variant; ret_paired begins as zeros. */
+/* The rewards of the calls that count under both versions, in the same revision and of the same variant: other - active.  Per
+ * configured variant; ret_paired begins as zeros. */
 struct paired {
     int64_t n;
     double mean, squares; /* sum of squared deviations from the mean */
@@ -119,7 +123,8 @@ struct grid {
 };
 struct grid ledger_grid(const struct ledger *ledger, const char *version, const struct variants *variants, struct arena *arena);
 
-/* Fills grid->moments with sums in which a call of age a counts 2^-(a / half_life), and none from before `from`.  Times are unix hours, of buckets. */
+/* Fills grid->moments with sums in which a call of age a counts 2^-(a / half_life), and none from before `from`.  Times
+ * are unix hours, of buckets. */
 struct forgetting {
     double half_life;    /* hours; 0: none */
     int64_t now;
@@ -127,7 +132,8 @@ struct forgetting {
 };
 void ledger_forget(const struct ledger *ledger, const struct forgetting *forgetting, struct grid *grid, struct arena *arena);
 
-/* The buckets of the grid in the order of time, none from before from[cell][variant] (NULL: all); hours[i] is the unix hour of table.own[i]. */
+/* The buckets of the grid in the order of time, none from before from[cell][variant] (NULL: all); hours[i] is the
+ * unix hour of table.own[i]. */
 struct history {
     struct detect_table table;
     const int64_t *hours;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ledger_give_up.c - rows leave at the end of their retention, and what they counted stays.
  *
- * What a row counted moves into the sums `given_up`, so a rebuild still tells whether all agrees.  The border is the day on which feedback
- * first saw a call: it never changes and travels with all that is said of the call, while its hour may lie long before (an import). */
+ * What a row counted moves into the sums `given_up`, so a rebuild still tells whether all agrees.  The border is the day
+ * on which feedback first saw a call: it never changes and travels with all that is said of the call, while its hour may
+ * lie long before (an import). */
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,8 +23,9 @@ enum status ledger_oldest_day(struct ledger *l, int64_t *ret)
 /* The rows of one call lie one behind the other in the index. */
 static enum status read_oldest(struct ledger *l, int64_t before, int64_t limit, struct row *rows, int64_t *ret_count)
 {
-    struct query *q = store_query(l->store, "SELECT id, revision, version, cell, variant, hour, flags, signals, reward FROM ledger"
-                                            " WHERE day < ? ORDER BY day, call_key, version LIMIT ?");
+    struct query *q = store_query(l->store,
+                                  "SELECT id, revision, version, cell, variant, hour, flags, signals,"
+                                  " reward FROM ledger WHERE day < ? ORDER BY day, call_key, version LIMIT ?");
     bool found = false;
     enum status status;
 
@@ -31,8 +33,9 @@ static enum status read_oldest(struct ledger *l, int64_t before, int64_t limit, 
     query_bind_int(q, 2, limit);
     for (*ret_count = 0; (status = query_step(q, &found)) == STATUS_OK && found; ++*ret_count)
         rows[*ret_count] = (struct row){.id = query_int(q, 0), .revision = query_int(q, 1), .version = (uint32_t)query_int(q, 2),
-                                        .cell = (uint32_t)query_int(q, 3), .variant = (uint32_t)query_int(q, 4), .hour = query_int(q, 5),
-                                        .flags = (uint32_t)query_int(q, 6), .signals = (uint64_t)query_int(q, 7), .reward = query_int(q, 8)};
+                                        .cell = (uint32_t)query_int(q, 3), .variant = (uint32_t)query_int(q, 4),
+                                        .hour = query_int(q, 5), .flags = (uint32_t)query_int(q, 6),
+                                        .signals = (uint64_t)query_int(q, 7), .reward = query_int(q, 8)};
     return status;
 }
 
@@ -66,7 +69,7 @@ enum status ledger_give_up(struct ledger *l, int64_t before, int64_t limit, int6
     return status;
 }
 
-/* --- versions that are learned no more ------------------------------------------------------------------------------------------------------ */
+/* --- versions that are learned no more -------------------------------------------------------------------------------------- */
 
 /* All that counts under it has no row any more. */
 static bool rowless(const struct ledger *l, uint32_t version)
@@ -86,7 +89,8 @@ int64_t ledger_drop_versions(struct ledger *l, const char *keep, const char *kee
     int64_t calls = 0;
 
     for (uint32_t id = 1; id <= l->name_count; id++) {
-        if (strcmp(l->by_id[id], keep) == 0 || strcmp(l->by_id[id], keep_too) == 0 || ledger_calls(l, l->by_id[id], "") == 0 || !rowless(l, id))
+        if (strcmp(l->by_id[id], keep) == 0 || strcmp(l->by_id[id], keep_too) == 0 || ledger_calls(l, l->by_id[id], "") == 0 ||
+            !rowless(l, id))
             continue;
         calls += sums_drop(&l->sums, id);
         sums_drop(&l->given_up, id);

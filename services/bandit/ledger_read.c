@@ -32,7 +32,7 @@ int64_t ledger_changes(const struct ledger *l) { return l->changes; }
 
 bool ledger_knows(const struct ledger *l, const char *name) { return ledger_name(l, name) != 0; }
 
-/* --- the table -------------------------------------------------------------------------------------------------------------------------- */
+/* --- the table -------------------------------------------------------------------------------------------------------------- */
 
 /* Index of each name among the configured variants, or -1. */
 static int *columns(const struct ledger *l, const struct variants *variants, struct arena *arena)
@@ -59,7 +59,8 @@ struct grid ledger_grid(const struct ledger *l, const char *version, const struc
     const struct bucket_table *totals = &l->sums.totals;
     const int *column = columns(l, variants, arena);
     size_t *line = arena_alloc(arena, (l->name_count + 1) * sizeof *line); /* by name id: 1 + place among the cells */
-    struct grid g = {.version = version, .variants = variants, .variant_count = variants->count, .cells = arena_alloc(arena, (l->name_count + 1) * sizeof *g.cells)};
+    struct grid g = {.version = version, .variants = variants, .variant_count = variants->count,
+                     .cells = arena_alloc(arena, (l->name_count + 1) * sizeof *g.cells)};
     uint32_t id = ledger_name(l, version);
 
     for (const struct bucket *b = bucket_next(totals, NULL); b; b = bucket_next(totals, b))
@@ -164,12 +165,14 @@ struct history ledger_history(const struct ledger *l, const struct grid *g, cons
         if (!wanted(b, places.version, places.column))
             continue;
         int64_t hour = start_of(b);
-        size_t at = place(&places, g, b), row = (size_t)((int64_t *)bsearch(&hour, hours, distinct, sizeof *hours, ascending) - hours);
+        size_t at = place(&places, g, b),
+               row = (size_t)((int64_t *)bsearch(&hour, hours, distinct, sizeof *hours, ascending) - hours);
         struct moments *m = &own[row * pairs + at], add = stats_moments(&b->stats);
         if (!from || hour >= from[at])
             *m = (struct moments){m->n + add.n, m->sum + add.sum, m->sum_sq + add.sum_sq};
     }
-    return (struct history){.table = {.hours = distinct, .cells = g->cell_count, .variants = g->variant_count, .own = own}, .hours = hours};
+    return (struct history){.table = {.hours = distinct, .cells = g->cell_count, .variants = g->variant_count, .own = own},
+                            .hours = hours};
 }
 
 struct stats grid_own(const struct grid *g, const struct variants *variants, const char *cell, const char *variant)
@@ -182,7 +185,7 @@ struct stats grid_own(const struct grid *g, const struct variants *variants, con
     return (struct stats){0};
 }
 
-/* --- check -------------------------------------------------------------------------------------------------------------------------------- */
+/* --- check ------------------------------------------------------------------------------------------------------------------ */
 
 static enum status fold_all(struct ledger *l, struct sums *into, int64_t *ret_rows)
 {
@@ -218,8 +221,9 @@ static void describe(const struct ledger *l, const struct sums *folded, struct b
 {
     struct stats live = bucket_stats(&l->sums.hours, &key), fold = bucket_stats(&folded->hours, &key);
 
-    snprintf(check->first, sizeof check->first, "%.20s %.60s %.20s hour %lld: n %lld, the ledger says %lld", l->by_id[key.version],
-             l->by_id[key.cell], l->by_id[key.variant], (long long)key.hour, (long long)live.n, (long long)fold.n);
+    snprintf(check->first, sizeof check->first, "%.20s %.60s %.20s hour %lld: n %lld, the ledger says %lld",
+             l->by_id[key.version], l->by_id[key.cell], l->by_id[key.variant], (long long)key.hour, (long long)live.n,
+             (long long)fold.n);
 }
 
 enum status ledger_check(struct ledger *l, struct ledger_check *ret)
@@ -240,7 +244,7 @@ enum status ledger_check(struct ledger *l, struct ledger_check *ret)
     return status;
 }
 
-/* --- two versions ------------------------------------------------------------------------------------------------------------------------- */
+/* --- two versions ----------------------------------------------------------------------------------------------------------- */
 
 /* Welford (1962). */
 static void pair_add(struct paired *p, double difference)
@@ -251,11 +255,13 @@ static void pair_add(struct paired *p, double difference)
     p->squares += before * (difference - p->mean);
 }
 
-enum status ledger_pairs(struct ledger *l, const char *active, const char *other, const struct variants *variants, struct paired *ret_paired)
+enum status ledger_pairs(struct ledger *l, const char *active, const char *other, const struct variants *variants,
+                         struct paired *ret_paired)
 {
     struct query *q = store_query(l->store, "SELECT a.variant, b.reward - a.reward FROM ledger a JOIN ledger b ON b.day = a.day"
-                                            " AND b.call_key = a.call_key AND b.version = ?2 WHERE a.version = ?1 AND b.revision = a.revision"
-                                            " AND b.variant = a.variant AND (a.flags | b.flags) & ?3 = 0");
+                                            " AND b.call_key = a.call_key AND b.version = ?2 WHERE a.version = ?1"
+                                            " AND b.revision = a.revision AND b.variant = a.variant"
+                                            " AND (a.flags | b.flags) & ?3 = 0");
     struct arena arena = {0};
     const int *column = columns(l, variants, &arena);
     bool row = false;
@@ -271,7 +277,7 @@ enum status ledger_pairs(struct ledger *l, const char *active, const char *other
     return status;
 }
 
-/* --- single rewards ----------------------------------------------------------------------------------------------------------------------- */
+/* --- single rewards --------------------------------------------------------------------------------------------------------- */
 
 static bool in_profile(const char *cell, const char *profile)
 {
@@ -282,8 +288,9 @@ static bool in_profile(const char *cell, const char *profile)
 
 enum status ledger_rewards(struct ledger *l, const struct reward_filter *f, int64_t **ret_rewards, size_t *ret_count)
 {
-    struct query *q = store_query(l->store, "SELECT reward, cell FROM ledger WHERE version = ?1 AND (?2 < 0 OR variant = ?2) AND hour >= ?3"
-                                            " AND flags & ?4 = 0");
+    struct query *q = store_query(l->store,
+                                  "SELECT reward, cell FROM ledger WHERE version = ?1 AND (?2 < 0 OR variant = ?2) AND hour >= ?3"
+                                  " AND flags & ?4 = 0");
     int64_t *rewards = NULL;
     size_t count = 0, capacity = 0;
     bool row = false;

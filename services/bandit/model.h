@@ -57,13 +57,15 @@ struct estimates {
     double exploration_rate; /* mean over cells, weighted by their calls; without calls over cells alike, or of "*" */
 };
 
-/* Of a grid with the model's prior in it, if it has one (prior_join).  Everything lives in the arena, or as long as the grid and the fit. */
+/* Of a grid with the model's prior in it, if it has one (prior_join).  Everything lives in the arena, or as
+ * long as the grid and the fit. */
 struct estimates estimate(const struct model *model, const struct grid *grid, const struct belief_fit *fit, struct arena *arena);
 
 /* What is believed of each variant over all cells, weighted by traffic[cell] (NULL: by their calls). */
 const struct belief *estimate_overall(const struct estimates *e, const double *traffic, struct arena *arena);
 
-/* Moves the fit on when it is due; false: it was not.  Of a grid without prior: how alike variants and cells are, only real calls can say. */
+/* Moves the fit on when it is due; false: it was not.  Of a grid without prior: how alike variants and cells
+ * are, only real calls can say. */
 bool model_fit(const struct model *model, const struct grid *grid, struct belief_fit *fit, struct arena *arena);
 
 #endif

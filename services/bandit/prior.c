@@ -14,7 +14,7 @@ enum { SECONDS_PER_HOUR = 3600 };
 static const char *const times[] = {"morning", "afternoon", "evening", "night"};
 enum { TIMES = sizeof times / sizeof *times };
 
-/* ---- cells ----------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- cells ----------------------------------------------------------------------------------------------------------------- */
 
 static int by_name(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
 
@@ -46,11 +46,12 @@ static const char *cell_name(const struct config_list *profiles, size_t i, struc
     return arena_str(arena, cell);
 }
 
-/* ---- sums ------------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- sums ------------------------------------------------------------------------------------------------------------------ */
 
 static double micro(double x) { return round(x * REWARD_SCALE) / REWARD_SCALE; }
 
-/* Squares about the mean as (calls - 1) spread^2: a pooled variance divides them by calls - 1, so that a fraction of a call says nothing of it. */
+/* Squares about the mean as (calls - 1) spread^2: a pooled variance divides them by calls - 1, so that a fraction of
+ * a call says nothing of it. */
 static void add(struct moments *m, const struct prior_row *row, double calls)
 {
     m->n += calls;
@@ -68,7 +69,8 @@ static double scale_of(const struct prior_file *file, const char *variant, doubl
 }
 
 /* One row, scaled, into the column of its variant. */
-static void place(struct prior *p, struct moments *column, const struct prior_row *row, double calls, const struct prior_settings *s)
+static void place(struct prior *p, struct moments *column, const struct prior_row *row, double calls,
+                  const struct prior_settings *s)
 {
     size_t contexts = s->profiles->count * TIMES, count = s->variants->count;
     char cell[CELL_SIZE];
@@ -105,10 +107,12 @@ struct prior prior_new(const struct prior_file *file, const struct prior_setting
     return p;
 }
 
-enum status prior_load(const char *path, const struct prior_settings *s, struct arena *arena, struct prior *ret, struct reason *reason)
+enum status prior_load(const char *path, const struct prior_settings *s, struct arena *arena, struct prior *ret,
+                       struct reason *reason)
 {
     struct prior_file file;
-    enum status status = prior_file_load(arena, path, &(struct prior_terms){.profiles = s->profiles, .variants = s->variants}, &file, reason);
+    enum status status = prior_file_load(arena, path, &(struct prior_terms){.profiles = s->profiles, .variants = s->variants},
+                                         &file, reason);
     const char *before = "";
 
     if (status != STATUS_OK)
@@ -129,7 +133,7 @@ double prior_calls(const struct prior *p, const struct variants *variants, size_
     return calls;
 }
 
-/* ---- joining --------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- joining --------------------------------------------------------------------------------------------------------------- */
 
 static size_t place_in(const struct grid *g, const char *cell)
 {
@@ -188,7 +192,8 @@ struct grid prior_join(const struct prior *p, const struct grid *g, const struct
         if (from && from[at] > p->as_of / SECONDS_PER_HOUR)
             continue;
         calls[at] = factor * add->n;
-        moments[at] = (struct moments){moments[at].n + factor * add->n, moments[at].sum + factor * add->sum, moments[at].sum_sq + factor * add->sum_sq};
+        moments[at] = (struct moments){moments[at].n + factor * add->n, moments[at].sum + factor * add->sum,
+                                       moments[at].sum_sq + factor * add->sum_sq};
     }
     wide.moments = moments;
     wide.prior = calls;

@@ -24,7 +24,8 @@ static enum status check_filters(const struct bandit *b, const char *profile, co
     return STATUS_OK;
 }
 
-/* Few calls of few callers would tell how each of them went.  What is known over all callers is never left out: the loop lives on it. */
+/* Few calls of few callers would tell how each of them went.  What is known over all callers is never left
+ * out: the loop lives on it. */
 static void suppress(const struct bandit *b, struct arena *arena, BanditStatsReply *m)
 {
     for (size_t i = 0; i < m->n_variants; i++) {
@@ -59,7 +60,8 @@ enum status bandit_on_stats(void *state, const struct in_msg *in, struct outbox 
     snapshot_stats(&e, q, arena, m);
     if (q->report && (q->profile[0] || q->time_of_day[0]))
         suppress(b, arena, m);
-    m->version = (char *)policy_version(&view.model, facts_hash(&view.fit, &view.restarts), ledger_changes(b->ledger), outbox_now(out).us / US, arena);
+    m->version = (char *)policy_version(&view.model, facts_hash(&view.fit, &view.restarts), ledger_changes(b->ledger),
+                                        outbox_now(out).us / US, arena);
     restarts_done(&view.restarts);
     outbox_reply(out, in, &m->base);
     return STATUS_OK;
@@ -167,7 +169,8 @@ enum status bandit_on_versions(void *state, const struct in_msg *in, struct outb
     struct bandit *b = state;
     BanditVersionsReply *m = codec_new(outbox_arena(out), &tom__rl__v1__bandit_versions_reply__descriptor);
     struct comparison c = {.versions = &b->versions, .variants = b->model.variants};
-    enum status status = versions_other(&b->versions, ((const BanditVersionsRequest *)in->body)->reward_version, &c.other, reason);
+    enum status status = versions_other(&b->versions, ((const BanditVersionsRequest *)in->body)->reward_version, &c.other,
+                                        reason);
 
     if (status == STATUS_OK)
         status = versions_compare(&c, b->store, b->ledger, outbox_arena(out), m);

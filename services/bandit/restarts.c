@@ -6,9 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- facts
- * --------------------------------------------------------------------------------------------------------------------------------
- */
+/* --- facts ------------------------------------------------------------------------------------------------------------------ */
 
 void restarts_append(struct restarts *r, const struct restart *restart)
 {
@@ -42,8 +40,9 @@ enum status restarts_load(struct store *store, const char *version, struct resta
 enum status restarts_add(struct store *store, const char *version, const struct restart *r, int64_t now,
                          struct restarts *restarts)
 {
-    struct query *q = store_query(store, "INSERT INTO restart (version, level, cell, variant, hour, evidence, found_at, mean_before,"
-                                         " mean_after, policy_version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, '')");
+    struct query *q = store_query(store,
+                                  "INSERT INTO restart (version, level, cell, variant, hour, evidence, found_at, mean_before,"
+                                  " mean_after, policy_version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, '')");
 
     query_bind_text(q, 1, version);
     query_bind_int(q, 2, r->level);
@@ -78,9 +77,7 @@ const int64_t *restarts_from(const struct restarts *r, const struct grid *g, str
     return r->count ? from : NULL;
 }
 
-/* --- the search
- * ------------------------------------------------------------------------------------------------------------------------------
- */
+/* --- the search ------------------------------------------------------------------------------------------------------------- */
 
 struct restart restart_of(const struct found *f, const struct grid *g, int64_t from)
 {

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* retention.c - rows of single calls leave bandit.retention_days after feedback first saw the call; what they counted stays in the sums.
+/* retention.c - rows of single calls leave bandit.retention_days after feedback first saw the call; what
+ * they counted stays in the sums.
  *
- * A chunk a turn, so nobody waits for it, and at most one day's rows an hour: should a clock have jumped, somebody notices before much
- * is gone.  The border is stored with the first chunk, and where to go on is the oldest row, so a kill in between loses nothing. */
+ * A chunk a turn, so nobody waits for it, and at most one day's rows an hour: should a clock have jumped, somebody
+ * notices before much is gone.  The border is stored with the first chunk, and where to go on is the oldest row, so a
+ * kill in between loses nothing. */
 #include "bandit.h"
 
 enum { CHUNK = 200 };
@@ -22,7 +24,8 @@ enum status retention_check(const struct bandit *b, struct reason *reason)
     if (!r->days || r->days >= least_days(b))
         return STATUS_OK;
     return reason_fail(reason, STATUS_CONFIG, "bandit.retention_days",
-                       "%lld is less than %lld: feedback.amendment_window_days is %lld, and the streams can say a call again for %lld days more; 0 keeps all",
+                       "%lld is less than %lld: feedback.amendment_window_days is %lld,"
+                       " and the streams can say a call again for %lld days more; 0 keeps all",
                        (long long)r->days, (long long)least_days(b), (long long)r->amendment_window_days,
                        (long long)(least_days(b) - r->amendment_window_days));
 }

@@ -14,7 +14,7 @@ typedef Tom__Rl__V1__BanditStatsReply__VariantsEntry ArmEntry;
 
 enum { SECONDS_PER_HOUR = 3600, US = 1000000, MAX_ARM_BYTES = 52, MAX_CELL_BYTES = 80, JOINT_POINTS = 8192 };
 
-/* --- bandit.updated --------------------------------------------------------------------------------------------------------------------- */
+/* --- bandit.updated --------------------------------------------------------------------------------------------------------- */
 
 static CellEstimate *cell_message(const struct estimates *e, const struct cell_estimate *c, struct arena *arena)
 {
@@ -78,7 +78,7 @@ size_t snapshot_bound(const struct model *m, size_t profiles, size_t times)
     return (profiles * times + 2) * cell; /* with "*" and the totals */
 }
 
-/* --- bandit.stats ------------------------------------------------------------------------------------------------------------------------- */
+/* --- bandit.stats ----------------------------------------------------------------------------------------------------------- */
 
 /* What an answer is about: one cell, or several together. */
 struct view {
@@ -100,7 +100,8 @@ static bool cell_matches(const BanditStatsRequest *q, const char *cell)
 {
     const char *slash = strchr(cell, '/');
 
-    return slash && part_matches(q->profile, cell, (size_t)(slash - cell)) && part_matches(q->time_of_day, slash + 1, strlen(slash + 1));
+    return slash && part_matches(q->profile, cell, (size_t)(slash - cell)) &&
+           part_matches(q->time_of_day, slash + 1, strlen(slash + 1));
 }
 
 static const struct cell_estimate *find_cell(const struct estimates *e, const char *cell)
@@ -125,7 +126,8 @@ static void add_cell(struct view *view, const struct cell_estimate *c, double we
 
 static struct view view_new(size_t count, struct arena *arena)
 {
-    struct view view = {.cell = "", .own = arena_alloc(arena, count * sizeof *view.own), .best = arena_alloc(arena, 3 * count * sizeof *view.best)};
+    struct view view = {.cell = "", .own = arena_alloc(arena, count * sizeof *view.own),
+                        .best = arena_alloc(arena, 3 * count * sizeof *view.best)};
 
     view.w = view.best + count;
     view.prior = view.w + count;
@@ -142,7 +144,8 @@ static const double *joint(const struct estimates *e, const struct cell_estimate
         return one->best;
     for (size_t v = 0; v < count; v++)
         mean[v] = one->beliefs[v].mean;
-    best_joint(mean, belief_covariance(&e->model->belief, &e->data, e->fit, (size_t)(one - e->cells), arena), count, JOINT_POINTS, best);
+    best_joint(mean, belief_covariance(&e->model->belief, &e->data, e->fit, (size_t)(one - e->cells), arena), count, JOINT_POINTS,
+               best);
     return best;
 }
 

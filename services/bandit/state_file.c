@@ -23,8 +23,8 @@ static char *render(const struct model *m, const struct stats *all, int64_t now)
         json_object_set_new(rewards, id, json_real((double)all[v].reward / REWARD_SCALE));
         json_object_set_new(pulls, id, json_integer(all[v].n));
     }
-    root = json_pack("{s:o, s:o, s:o, s:o, s:I, s:s}", "alpha", alpha, "beta", beta, "total_rewards", rewards, "total_pulls", pulls, "last_updated",
-                     (json_int_t)now, "reward_version", m->reward_version);
+    root = json_pack("{s:o, s:o, s:o, s:o, s:I, s:s}", "alpha", alpha, "beta", beta, "total_rewards", rewards,
+                     "total_pulls", pulls, "last_updated", (json_int_t)now, "reward_version", m->reward_version);
     char *text = root ? json_dumps(root, FORMAT) : NULL;
     json_decref(root);
     if (!text)

@@ -6,6 +6,7 @@
 #include "snapshot.h"
 
 /* Replaces the file whole (temporary, fsync, rename); `all` per variant, `now` in unix seconds.  STATUS_STORE names the file. */
-enum status state_file_write(const char *path, const struct model *model, const struct stats *all, int64_t now, struct reason *reason) MUST_CHECK;
+enum status state_file_write(const char *path, const struct model *model, const struct stats *all, int64_t now,
+                             struct reason *reason) MUST_CHECK;
 
 #endif

@@ -9,7 +9,7 @@
 
 enum { FIRST_CAPACITY = 256, SECONDS_PER_HOUR = 3600, HOURS_PER_DAY = 24 };
 
-/* --- the table ---------------------------------------------------------------------------------------------------------------------- */
+/* --- the table -------------------------------------------------------------------------------------------------------------- */
 
 static bool key_equal(const struct bucket_key *a, const struct bucket_key *b)
 {
@@ -111,7 +111,7 @@ void sums_done(struct sums *sums)
     *sums = (struct sums){0};
 }
 
-/* --- borders and folding ------------------------------------------------------------------------------------------------------------ */
+/* --- borders and folding ---------------------------------------------------------------------------------------------------- */
 
 static int64_t later(int64_t a, int64_t b) { return a > b ? a : b; }
 
@@ -230,8 +230,10 @@ int64_t sums_clear(struct sums *sums, uint32_t variant) { return variant ? empty
 
 int64_t sums_drop(struct sums *sums, uint32_t version) { return version ? empty(sums, version, 0) : 0; }
 
-/* Buckets of `a` against those of `b`; when `absent` only those that b does not hold: the others were compared the other way round. */
-static int64_t compare(const struct bucket_table *a, const struct bucket_table *b, bool absent, int64_t *compared, struct bucket_key *first)
+/* Buckets of `a` against those of `b`; when `absent` only those that b does not hold: the others were
+ * compared the other way round. */
+static int64_t compare(const struct bucket_table *a, const struct bucket_table *b, bool absent, int64_t *compared,
+                       struct bucket_key *first)
 {
     int64_t differences = 0;
 
@@ -253,6 +255,8 @@ int64_t sums_compare(const struct sums *a, const struct sums *b, int64_t *ret_co
     int64_t totals = 0;
 
     *ret_compared = 0;
-    return compare(&a->totals, &b->totals, false, &totals, ret_first) + compare(&b->totals, &a->totals, true, &totals, ret_first) +
-           compare(&a->hours, &b->hours, false, ret_compared, ret_first) + compare(&b->hours, &a->hours, true, ret_compared, ret_first);
+    return compare(&a->totals, &b->totals, false, &totals, ret_first) +
+           compare(&b->totals, &a->totals, true, &totals, ret_first) +
+           compare(&a->hours, &b->hours, false, ret_compared, ret_first) +
+           compare(&b->hours, &a->hours, true, ret_compared, ret_first);
 }

@@ -16,7 +16,8 @@ enum status versions_check(const struct versions *v, struct reason *reason)
     if (strlen(v->candidate) > VERSION_MAX)
         return reason_fail(reason, STATUS_CONFIG, "bandit.reward_candidate", "needs at most %d characters", VERSION_MAX);
     if (strcmp(v->first, v->candidate) == 0)
-        return reason_fail(reason, STATUS_CONFIG, "bandit.reward_candidate", "must differ from bandit.reward_version, \"%s\"", v->first);
+        return reason_fail(reason, STATUS_CONFIG, "bandit.reward_candidate", "must differ from bandit.reward_version, \"%s\"",
+                           v->first);
     return STATUS_OK;
 }
 
@@ -29,8 +30,8 @@ const char *versions_known(const struct versions *v, const char *version)
 
 enum status versions_refuse(const struct versions *v, const char *version, struct reason *reason)
 {
-    return reason_set(reason, "reward_version", "\"%.40s\" is not learned, only \"%s\"%s%s%s", version, v->first, v->candidate[0] ? " and \"" : " is",
-                      v->candidate, v->candidate[0] ? "\" are" : "");
+    return reason_set(reason, "reward_version", "\"%.40s\" is not learned, only \"%s\"%s%s%s", version, v->first,
+                      v->candidate[0] ? " and \"" : " is", v->candidate, v->candidate[0] ? "\" are" : "");
 }
 
 enum status versions_find(const struct versions *v, const char *asked, const char **ret, struct reason *reason)
@@ -55,9 +56,10 @@ enum status versions_other(const struct versions *v, const char *asked, const ch
     return STATUS_OK;
 }
 
-/* --- the record -------------------------------------------------------------------------------------------------------------------------- */
+/* --- the record ------------------------------------------------------------------------------------------------------------- */
 
-static enum status record(struct versions *v, struct store *store, const char *version, int64_t now, const char *who, const char *why)
+static enum status record(struct versions *v, struct store *store, const char *version, int64_t now, const char *who,
+                          const char *why)
 {
     struct query *q = store_query(store, "INSERT INTO version_switch (at, version, who, why) VALUES (?, ?, ?, ?)");
 
@@ -102,9 +104,10 @@ enum status versions_switch(struct versions *v, struct store *store, const Bandi
     return *ret_changed ? record(v, store, to, now, m->who[0] ? m->who : "operator", m->reason) : STATUS_OK;
 }
 
-/* --- bandit.versions ------------------------------------------------------------------------------------------------------------------------ */
+/* --- bandit.versions -------------------------------------------------------------------------------------------------------- */
 
-static void add_version(const struct comparison *c, const struct ledger *ledger, const char *name, struct arena *arena, BanditVersionsReply *m)
+static void add_version(const struct comparison *c, const struct ledger *ledger, const char *name, struct arena *arena,
+                        BanditVersionsReply *m)
 {
     BanditVersion *version = m->versions[m->n_versions++] = codec_new(arena, &tom__rl__v1__bandit_version__descriptor);
 
@@ -113,7 +116,8 @@ static void add_version(const struct comparison *c, const struct ledger *ledger,
     version->calls = ledger_calls(ledger, name, "");
 }
 
-static BanditVersionArm *compare_arm(const struct stats *active, const struct stats *other, const struct paired *paired, struct arena *arena)
+static BanditVersionArm *compare_arm(const struct stats *active, const struct stats *other, const struct paired *paired,
+                                     struct arena *arena)
 {
     BanditVersionArm *m = codec_new(arena, &tom__rl__v1__bandit_version_arm__descriptor);
     double half = paired->n < 2 ? 0 : 1.96 * sqrt(paired->squares / (double)(paired->n - 1) / (double)paired->n);
@@ -152,7 +156,8 @@ static enum status add_switches(struct store *store, struct arena *arena, Bandit
 enum status versions_compare(const struct comparison *c, struct store *store, struct ledger *ledger, struct arena *arena,
                              BanditVersionsReply *m)
 {
-    struct grid active = ledger_grid(ledger, c->versions->active, c->variants, arena), other = ledger_grid(ledger, c->other, c->variants, arena);
+    struct grid active = ledger_grid(ledger, c->versions->active, c->variants, arena),
+                other = ledger_grid(ledger, c->other, c->variants, arena);
     struct paired *paired = arena_alloc(arena, c->variants->count * sizeof *paired);
     enum status status = ledger_pairs(ledger, c->versions->active, c->other, c->variants, paired);
 

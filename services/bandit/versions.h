@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* versions.h - the reward versions that are learned, and the one of them that decisions come from.
  *
- * Both are learned side by side, so a switch moves no number: it is one row that says which sums count from now on, and switching back
- * finds the sums of before as the calls since have moved them. */
+ * Both are learned side by side, so a switch moves no number: it is one row that says which sums count from now on, and switching
+ * back finds the sums of before as the calls since have moved them. */
 #ifndef RL_VERSIONS_H
 #define RL_VERSIONS_H
 
@@ -22,8 +22,8 @@ struct versions {
 /* STATUS_CONFIG: what is wrong with the two names. */
 enum status versions_check(const struct versions *v, struct reason *reason) MUST_CHECK;
 
-/* The active one: the last that was switched to.  `first` at the first start, and when the last one is configured no more; both are
- * recorded. */
+/* The active one: the last that was switched to.  `first` at the first start, and when the last one is configured
+ * no more; both are recorded. */
 enum status versions_open(struct versions *v, struct store *store, int64_t now) MUST_CHECK;
 
 /* The configured name that equals `version`, or NULL. */
@@ -36,9 +36,10 @@ enum status versions_other(const struct versions *v, const char *asked, const ch
 /* STATUS_INVALID: says which versions are learned. */
 enum status versions_refuse(const struct versions *v, const char *version, struct reason *reason) MUST_CHECK;
 
-/* In a transaction.  To the active one: nothing happens, *ret_changed false.  STATUS_INVALID: a name that is not learned, texts too long. */
-enum status versions_switch(struct versions *v, struct store *store, const BanditSwitchRequest *request, int64_t now, bool *ret_changed,
-                            struct reason *reason) MUST_CHECK;
+/* In a transaction.  To the active one: nothing happens, *ret_changed false.  STATUS_INVALID: a name that is
+ * not learned, texts too long. */
+enum status versions_switch(struct versions *v, struct store *store, const BanditSwitchRequest *request, int64_t now,
+                            bool *ret_changed, struct reason *reason) MUST_CHECK;
 
 /* bandit.versions: the active version against `other` (may be "": then only the active one). */
 struct comparison {

@@ -67,7 +67,8 @@ static struct call *erased_call(struct outbox *out, const uint8_t *key, const ch
 }
 
 /* *ret NULL: neither in the batch nor stored. */
-static enum status look_up(struct feedback *f, struct outbox *out, const uint8_t *key, int32_t day, int32_t back, struct call **ret)
+static enum status look_up(struct feedback *f, struct outbox *out, const uint8_t *key, int32_t day, int32_t back,
+                           struct call **ret)
 {
     enum status status = STATUS_OK;
 
@@ -80,8 +81,8 @@ static enum status look_up(struct feedback *f, struct outbox *out, const uint8_t
     return status;
 }
 
-enum status calls_by_key(struct feedback *f, struct outbox *out, const uint8_t key[static CALL_KEY_BYTES], const char *key_id, const struct in_msg *in,
-                         struct call **ret)
+enum status calls_by_key(struct feedback *f, struct outbox *out, const uint8_t key[static CALL_KEY_BYTES], const char *key_id,
+                         const struct in_msg *in, struct call **ret)
 {
     enum status status = STATUS_OK;
 
@@ -105,7 +106,8 @@ enum status calls_by_key(struct feedback *f, struct outbox *out, const uint8_t k
 }
 
 /* Under the current key, else under an older one; a new call gets the current one. */
-enum status calls_by_id(struct feedback *f, struct outbox *out, const char *call_id, const struct in_msg *in, int32_t back, struct call **ret)
+enum status calls_by_id(struct feedback *f, struct outbox *out, const char *call_id, const struct in_msg *in, int32_t back,
+                        struct call **ret)
 {
     uint8_t key[CALL_KEY_BYTES];
     enum status status = STATUS_OK;
@@ -126,7 +128,7 @@ enum status calls_by_id(struct feedback *f, struct outbox *out, const char *call
     return keys_add_alias(f, *ret, call_id, outbox_now(out));
 }
 
-/* ---- saying ---------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- saying ---------------------------------------------------------------------------------------------------------------- */
 
 void calls_say(struct outbox *out, const struct call *c, const struct saying *how)
 {
@@ -179,7 +181,8 @@ static void count_first(struct feedback *f, const CallRecord *r, int64_t now_us)
 
     metrics_add(f->metrics, METRIC_OWN(FEEDBACK_STORED), 1, NULL, NULL, NULL);
     metrics_add(f->metrics, METRIC_OWN(FEEDBACK_TOTAL), 1, variant, join_profile(r), r->end->agent);
-    metrics_observe(f->metrics, METRIC_OWN(FEEDBACK_JOIN_DELAY), now_us > r->end->arrived_us ? (double)(now_us - r->end->arrived_us) / 1e6 : 0, NULL, NULL, NULL);
+    metrics_observe(f->metrics, METRIC_OWN(FEEDBACK_JOIN_DELAY),
+                    now_us > r->end->arrived_us ? (double)(now_us - r->end->arrived_us) / 1e6 : 0, NULL, NULL, NULL);
     if (join_known(r, TOM__RL__V1__KNOWLEDGE__FIELD__FIELD_DURATION_SEC, &value))
         metrics_observe(f->metrics, METRIC_OWN(FEEDBACK_DURATION), value, variant, NULL, NULL);
     if (join_known(r, TOM__RL__V1__KNOWLEDGE__FIELD__FIELD_BARGE_IN_COUNT, &value))
@@ -188,7 +191,8 @@ static void count_first(struct feedback *f, const CallRecord *r, int64_t now_us)
         metrics_add(f->metrics, METRIC_OWN(FEEDBACK_ESCALATION), value, variant, NULL, NULL);
 }
 
-/* A call's first rating, with the end or by an amendment; a histogram can take nothing back, so a corrected one does not count again. */
+/* A call's first rating, with the end or by an amendment; a histogram can take nothing back, so a corrected
+ * one does not count again. */
 static void count_rating(struct feedback *f, const struct call *c)
 {
     const CallRecord *r = c->record;
@@ -208,8 +212,9 @@ static void log_stored(const struct feedback *f, const struct call *c)
 
     call_key_text(c->key, key);
     join_known(c->record, TOM__RL__V1__KNOWLEDGE__FIELD__FIELD_USER_RATING, &rating);
-    log_event(f->batch_count > FEW ? LOG_DEBUG : LOG_INFO, "call.stored", "call=%s:%.8s.. variant=%s resolution=%d rating=%.0f%s", c->record->key_id, key,
-              variants_label(f->variants, join_variant(c->record)), join_resolution(c->record) == TRI_TRUE, rating, c->state == CALL_RETRACTED ? " retracted" : "");
+    log_event(f->batch_count > FEW ? LOG_DEBUG : LOG_INFO, "call.stored", "call=%s:%.8s.. variant=%s resolution=%d rating=%.0f%s",
+              c->record->key_id, key, variants_label(f->variants, join_variant(c->record)),
+              join_resolution(c->record) == TRI_TRUE, rating, c->state == CALL_RETRACTED ? " retracted" : "");
 }
 
 static void say_stored(struct feedback *f, struct outbox *out, struct call *c, bool first)

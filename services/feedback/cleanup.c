@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cleanup.c - forgetting calls: once an hour those beyond feedback.retention_days, on request those that it names.
  *
- * A cleanup is a day that is stored with the decision to go through with it; all rows first seen before it then leave in small chunks, a
- * chunk a turn.  A kill in between loses nothing: the next life goes on.  The counts follow each call; the bandit keeps what it learned. */
+ * A cleanup is a day that is stored with the decision to go through with it; all rows first seen before it then leave in
+ * small chunks, a chunk a turn.  A kill in between loses nothing: the next life goes on.  The counts follow each call; the
+ * bandit keeps what it learned. */
 #include "feedback.h"
 #include "log.h"
 
@@ -32,7 +33,7 @@ static struct plan make_plan(const struct feedback *f, const struct outbox *out,
     return plan;
 }
 
-/* ---- the job ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- the job --------------------------------------------------------------------------------------------------------------- */
 
 enum status cleanup_resume(struct feedback *f)
 {
@@ -95,14 +96,15 @@ static enum status forget(struct feedback *f, struct call *c)
 static enum status published_floor(struct feedback *f, int64_t *ret)
 {
     *ret = 0;
-    return feedback_store_number(&f->store, "SELECT value FROM rl_loop WHERE name = 'published' AND value >= (SELECT coalesce(max(revision), 0) FROM replay)",
-                                 ret);
+    return feedback_store_number(&f->store, "SELECT value FROM rl_loop WHERE name = 'published'"
+                                            " AND value >= (SELECT coalesce(max(revision), 0) FROM replay)", ret);
 }
 
 /* A call of the open batch, or one whose last word is not in its stream yet, waits for the next pass: its row is still needed. */
 static enum status forget_next(struct feedback *f, struct outbox *out, int64_t published, int64_t *ret_gone)
 {
-    struct query *q = store_query(f->store.store, "SELECT " FEEDBACK_COLUMNS " FROM call WHERE id > ? AND id <= ? AND day < ? ORDER BY id LIMIT ?");
+    struct query *q = store_query(f->store.store, "SELECT " FEEDBACK_COLUMNS " FROM call WHERE id > ? AND id <= ? AND day < ?"
+                                                                             " ORDER BY id LIMIT ?");
     int64_t found = 0, last = f->cleanup_cursor + WINDOW;
     struct call *row;
     enum status status;
@@ -126,8 +128,8 @@ static enum status forget_next(struct feedback *f, struct outbox *out, int64_t p
     return status;
 }
 
-/* In passes over the rows in the order they came, for neighbours share their pages in the table and in all indexes but one; the counts by day
- * tell when none is left.  A pass that forgot nothing gives the stream a moment. */
+/* In passes over the rows in the order they came, for neighbours share their pages in the table and in all indexes but one; the
+ * counts by day tell when none is left.  A pass that forgot nothing gives the stream a moment. */
 static enum status forget_some(struct feedback *f, struct outbox *out)
 {
     int64_t published, all, last, gone = 0;
@@ -169,7 +171,8 @@ static enum status periodic(struct feedback *f, struct outbox *out)
     if (!plan.large)
         return begin(f, &plan);
     if (f->cleanup_refused_day != today)
-        log_warning("cleanup.refused", "calls=%lld before_day=%d more than a fifth of all calls would go; if that is meant: feedback.cleanup with force",
+        log_warning("cleanup.refused", "calls=%lld before_day=%d more than a fifth of all calls would go; if that is meant:"
+                                       " feedback.cleanup with force",
                     (long long)plan.calls, plan.before);
     f->cleanup_refused_day = today;
     return STATUS_OK;
@@ -183,7 +186,7 @@ enum status cleanup_some(struct feedback *f, struct outbox *out)
     return status == STATUS_OK && f->cleanup_before && !f->replay_run ? forget_some(f, out) : status;
 }
 
-/* ---- feedback.cleanup ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- feedback.cleanup ------------------------------------------------------------------------------------------------------ */
 
 enum status on_cleanup(void *state, const struct in_msg *in, struct outbox *out, struct reason *reason)
 {
@@ -195,11 +198,13 @@ enum status on_cleanup(void *state, const struct in_msg *in, struct outbox *out,
     if (days > MAX_RETENTION_DAYS)
         return reason_set(reason, "older_than_days", "%lld is more than %d", (long long)days, MAX_RETENTION_DAYS);
     if (days < MIN_RETENTION_DAYS)
-        return reason_set(reason, "older_than_days", "%lld is less than %d: the stream can still deliver such calls, and they would count again",
+        return reason_set(reason, "older_than_days",
+                          "%lld is less than %d: the stream can still deliver such calls, and they would count again",
                           (long long)days, MIN_RETENTION_DAYS);
     struct plan plan = make_plan(f, out, days);
     if (plan.large && !q->force)
-        return reason_set(reason, "force", "%lld calls would go, more than a fifth of all; if that is meant, set force", (long long)plan.calls);
+        return reason_set(reason, "force", "%lld calls would go, more than a fifth of all; if that is meant, set force",
+                          (long long)plan.calls);
     enum status status = begin(f, &plan);
     m->deleted = (uint64_t)plan.calls;
     outbox_reply(out, in, &m->base);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* erase.c - feedback.erase: a call, or all calls of a caller, are forgotten in every place, and a receipt says so.
  *
- * In one transaction the rows of a call go, a tombstone stops whatever may come back, and feedback.stored {erased} tells those behind us, who take the call out
- * of their sums exactly.  When that is in its stream the streams are searched one after the other, and each message of the call is overwritten.
- * Only then the answer leaves, so a receipt is never a promise.  A kill in between loses nothing: table `erasure` says what is still to be done, under
- * the pseudonyms; the raw id is kept nowhere. */
+ * In one transaction the rows of a call go, a tombstone stops whatever may come back, and feedback.stored {erased} tells those
+ * behind us, who take the call out of their sums exactly.  When that is in its stream the streams are searched one after the
+ * other, and each message of the call is overwritten.  Only then the answer leaves, so a receipt is never a promise.  A kill in
+ * between loses nothing: table `erasure` says what is still to be done, under the pseudonyms; the raw id is kept nowhere. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +18,7 @@ enum { RETRY_US = 1000000, LOOK_US = 100000 };
 /* In this order: what a message of one stream causes lies in a later one. */
 static const enum stream places[ERASE_PLACES] = {STREAM_CALLS, STREAM_DECISIONS, STREAM_FEEDBACK, STREAM_REWARDS, STREAM_DLQ};
 
-/* ---- the database ----------------------------------------------------------------------------------------------------------------------------- */
+/* ---- the database ---------------------------------------------------------------------------------------------------------- */
 
 /* One that the open batch has changed has left the counts already. */
 static enum status forget_row(struct feedback *f, struct call *c, int64_t now_us)
@@ -78,7 +78,7 @@ enum status erase_key(struct feedback *f, struct outbox *out, const uint8_t key[
     return query_run(q, NULL);
 }
 
-/* ---- the job ------------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- the job --------------------------------------------------------------------------------------------------------------- */
 
 /* By the pseudonym under the key of the day: of a call, of a caller. */
 static void name_receipt(char kind, const uint8_t *key, char ret[static RECEIPT_SIZE])
@@ -157,7 +157,8 @@ static void finish(struct feedback *f, struct outbox *out)
 
     for (size_t i = 0; i < ERASE_PLACES; i++)
         messages += e->counts[i];
-    log_info("call.erased", "receipt=%s rows=%llu messages=%llu", e->receipt, (unsigned long long)e->rows, (unsigned long long)messages);
+    log_info("call.erased", "receipt=%s rows=%llu messages=%llu", e->receipt, (unsigned long long)e->rows,
+             (unsigned long long)messages);
     metrics_add(f->metrics, METRIC_OWN(FEEDBACK_ERASED), e->caller_count ? (double)e->rows : 1, NULL, NULL, NULL);
     answer(f, out);
     erase_done(f);
@@ -175,7 +176,8 @@ void erase_done(struct feedback *f)
 static enum status is_said(struct feedback *f, bool *ret)
 {
     int64_t published = 0;
-    enum status status = feedback_store_number(&f->store, "SELECT coalesce(max(value), 0) FROM rl_loop WHERE name = 'published'", &published);
+    enum status status = feedback_store_number(&f->store, "SELECT coalesce(max(value), 0) FROM rl_loop WHERE name = 'published'",
+                                               &published);
 
     *ret = published >= f->erasure.revision;
     return status;
@@ -195,7 +197,8 @@ static void search(struct feedback *f, struct outbox *out)
         return;
     e->next_us = outbox_mono(out).us + RETRY_US;
     if (!e->complained++)
-        log_warning("erase.waiting", "stream=%s receipt=%s what=\"it cannot be searched, or somebody has not taken what is in it\"",
+        log_warning("erase.waiting",
+                    "stream=%s receipt=%s what=\"it cannot be searched, or somebody has not taken what is in it\"",
                     place_name(e->place), e->receipt);
 }
 
@@ -234,7 +237,7 @@ mono_time erase_next(const struct feedback *f, mono_time now)
     return f->erasure.receipt[0] ? (mono_time){f->erasure.next_us} : mono_after(now, 1000000);
 }
 
-/* ---- feedback.erase ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- feedback.erase -------------------------------------------------------------------------------------------------------- */
 
 static void remember_asker(struct erasure *e, const struct in_msg *in)
 {
@@ -287,7 +290,7 @@ enum status on_erase(void *state, const struct in_msg *in, struct outbox *out, s
     return caller ? begin_caller(f, out, q->caller_key) : begin(f, out, q->call_id);
 }
 
-/* ---- after a restore ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- after a restore ------------------------------------------------------------------------------------------------------- */
 
 /* A backup holds calls that were erased after it was made: their tombstones were merged into it. */
 enum status erase_sweep(struct feedback *f, struct outbox *out)

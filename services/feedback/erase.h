@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* erase.h - what the parts of an erasure share: the job (erase.c), the calls of a caller (erase_caller.c), what is of them (erase_match.c). */
+/* erase.h - what the parts of an erasure share: the job (erase.c), the calls of a caller (erase_caller.c), what
+ * is of them (erase_match.c). */
 #ifndef RL_ERASE_H
 #define RL_ERASE_H
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* erase_caller.c - the calls of one caller, found and forgotten a few at a time.
  *
- * All whose end had arrived when it was asked; what the caller says later is new data.  They are looked for before the streams are searched
- * and, because an end may have been on its way, again after CALLS: if that found one, the search begins anew.  What is left to do follows from
- * the database alone, so a kill costs nothing; which caller it is lies in table `caller_erasure`, by pseudonym, until it is done. */
+ * All whose end had arrived when it was asked; what the caller says later is new data.  They are looked for before the streams
+ * are searched and, because an end may have been on its way, again after CALLS: if that found one, the search begins anew.  What
+ * is left to do follows from the database alone, so a kill costs nothing; which caller it is lies in table `caller_erasure`, by
+ * pseudonym, until it is done. */
 #include <string.h>
 
 #include "erase.h"

@@ -58,7 +58,7 @@ static const char *text_member(const ProtobufCMessage *m, const char *name)
     return f ? *(char *const *)(const void *)((const char *)m + f->offset) : NULL;
 }
 
-/* ---- what is no message at all may still name it ------------------------------------------------------------------------------------------- */
+/* ---- what is no message at all may still name it --------------------------------------------------------------------------- */
 
 /* The text behind "name": anywhere. */
 static bool json_names_it(const struct erasure *e, const char *domain, const char *name, const uint8_t *data, size_t size)
@@ -73,14 +73,16 @@ static bool json_names_it(const struct erasure *e, const char *domain, const cha
 /* Anything at `at` that may be a short text field with this tag. */
 static bool field_names_it(const struct erasure *e, const char *domain, uint8_t tag, const uint8_t *at, size_t size)
 {
-    return size > 2 && at[0] == tag && at[1] < 128 && (size_t)at[1] + 2 <= size && wanted_id(e, domain, (const char *)at + 2, at[1]);
+    return size > 2 && at[0] == tag && at[1] < 128 && (size_t)at[1] + 2 <= size &&
+           wanted_id(e, domain, (const char *)at + 2, at[1]);
 }
 
 /* A call is the first field of each message that has one; a caller only that of call.ended, wherever it lies. */
 static bool rubbish_names_it(const struct erasure *e, const uint8_t *data, size_t size)
 {
     static const struct { const char *name, *domain; } names[] = {
-        {"\"call_id\"", DOMAIN_CALL}, {"\"callId\"", DOMAIN_CALL}, {"\"caller_key\"", DOMAIN_CALLER}, {"\"callerKey\"", DOMAIN_CALLER}};
+        {"\"call_id\"", DOMAIN_CALL}, {"\"callId\"", DOMAIN_CALL}, {"\"caller_key\"", DOMAIN_CALLER},
+        {"\"callerKey\"", DOMAIN_CALLER}};
     enum { CALL_ID_TAG = 1 << 3 | 2, CALLER_KEY_TAG = 8 << 3 | 2 };
 
     if (field_names_it(e, DOMAIN_CALL, CALL_ID_TAG, data, size))
@@ -94,7 +96,7 @@ static bool rubbish_names_it(const struct erasure *e, const uint8_t *data, size_
     return false;
 }
 
-/* ---- messages --------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- messages -------------------------------------------------------------------------------------------------------------- */
 
 static bool end_names_caller(const struct erasure *e, const ProtobufCMessage *m)
 {

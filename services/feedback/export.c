@@ -14,7 +14,8 @@ typedef Tom__Rl__V1__FeedbackExportReply__ElsewhereEntry ElsewhereEntry;
 
 enum { MOST_CALLS = 64, CALLER_PAGE = 200 };
 
-static const char *const states[] = {"open", "waiting_decision", "waiting_outcome", "no_decision", "dropped", "tombstone", "stored", "retracted"};
+static const char *const states[] = {"open", "waiting_decision", "waiting_outcome", "no_decision", "dropped", "tombstone",
+                                     "stored", "retracted"};
 
 static const struct { const char *place, *what; } elsewhere[] = {
     {"CALLS", "the messages as they were sent, with the call id; 72 hours"},
@@ -22,7 +23,8 @@ static const struct { const char *place, *what; } elsewhere[] = {
     {"DECISIONS", "the decision, by pseudonym; 14 days"},
     {"FEEDBACK", "what is `said` here, by pseudonym; 14 days"},
     {"REWARDS", "the reward computed from it, by pseudonym; 14 days"},
-    {"bandit.db", "variant, kind of caller, hour, signals and reward, by pseudonym, for bandit.retention_days; and its part in the sums, for good"},
+    {"bandit.db", "variant, kind of caller, hour, signals and reward, by pseudonym, for bandit.retention_days;"
+                  " and its part in the sums, for good"},
     {"router", "its memory: the decision for two hours, a live call until five minutes after its end"},
     {"backups", "what was held when they were made"},
 };
@@ -109,7 +111,7 @@ static enum status export_call(struct feedback *f, struct arena *arena, const ch
     return status;
 }
 
-/* ---- the calls of a caller --------------------------------------------------------------------------------------------------------------------- */
+/* ---- the calls of a caller ------------------------------------------------------------------------------------------------- */
 
 /* "k2.20781.4711" of a page before: the key's number, and where the walk stood under it. */
 static bool parse_after(const struct feedback *f, const char *after, size_t *ret_key, struct caller_place *ret_at)
@@ -130,7 +132,8 @@ static bool parse_after(const struct feedback *f, const char *after, size_t *ret
     return keyring_id(f->ring, *ret_key) != NULL;
 }
 
-static enum status export_caller(struct feedback *f, struct arena *arena, const FeedbackExportRequest *q, FeedbackExportReply *m, struct reason *reason)
+static enum status export_caller(struct feedback *f, struct arena *arena, const FeedbackExportRequest *q, FeedbackExportReply *m,
+                                 struct reason *reason)
 {
     uint8_t key[CALL_KEY_BYTES];
     struct caller_place at;
@@ -156,7 +159,7 @@ static enum status export_caller(struct feedback *f, struct arena *arena, const 
     return status;
 }
 
-/* ---- the request -------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- the request ----------------------------------------------------------------------------------------------------------- */
 
 enum status whom_asked(const struct feedback *f, char **call_id, char **caller_key, bool *ret_caller, struct reason *reason)
 {
@@ -166,7 +169,8 @@ enum status whom_asked(const struct feedback *f, char **call_id, char **caller_k
     if ((*call_id)[0])
         return reason_set(reason, "caller_key", "call_id or caller_key, not both");
     if (f->store.unfilled)
-        return reason_fail(reason, STATUS_BUSY, "caller_key", "calls of an older version are still being read, %lld at most; ask again in a moment",
+        return reason_fail(reason, STATUS_BUSY, "caller_key",
+                           "calls of an older version are still being read, %lld at most; ask again in a moment",
                            (long long)f->store.unfilled);
     return call_id_check(caller_key, "caller_key", reason);
 }

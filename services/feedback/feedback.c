@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* feedback.c - the truth about calls: what the voice stack says of them and what the router decided, joined, validated, pseudonymised.
+/* feedback.c - the truth about calls: what the voice stack says of them and what the router decided,
+ * joined, validated, pseudonymised.
  *
- * call.ended, call.amended, policy.selected -> feedback.stored, once per call and batch, with a revision that rises.  Messages may come
- * in any order and any number of times; join.c says what follows. */
+ * call.ended, call.amended, policy.selected -> feedback.stored, once per call and batch, with a revision that rises.  Messages
+ * may come in any order and any number of times; join.c says what follows. */
 #include "feedback.h"
 
 #include <math.h>
@@ -19,57 +20,81 @@ static const char *const out_of_range[] = {"reject", "clamp", NULL};
 static const char *const consent_defaults[] = {"given", "none", NULL};
 
 static const struct config_key keys[] = {
-    K(BOOL, allow_unknown_resolution, "feedback.allow_unknown_resolution", "false", NULL, "Take calls whose resolution is told later, by an amendment."),
+    K(BOOL, allow_unknown_resolution, "feedback.allow_unknown_resolution", "false", NULL,
+      "Take calls whose resolution is told later, by an amendment."),
     CONFIG_AMENDMENT_WINDOW(struct feedback, amendment_window_days, false),
     K(ENUM, consent_default, "feedback.consent_default", consent_defaults, "given",
       "What a call means whose end says nothing of consent: given, it counts; none, it is treated as consent NONE."),
     K(TEXT, db_path, "feedback.db_path", "", "RL_FEEDBACK_DB_PATH", "The database; empty: <data_dir>/rl/feedback.db."),
-    K(INT, join_idle_s, "feedback.join_idle_s", "60", 0, 3600, NULL, "It gives up only when no decision was on its way for so many seconds."),
-    K(INT, join_wait_s, "feedback.join_wait_s", "600", 1, 86400, NULL, "How long a call that names no variant waits for its decision, seconds."),
-    K(ENUM, out_of_range, "feedback.out_of_range", out_of_range, "reject", "What happens to a signal beyond its range: refused, or moved into it and counted."),
-    K(ENUM, language, "feedback.language", question_languages, "de", "Language of the question at the end, where neither request nor call says one."),
+    K(INT, join_idle_s, "feedback.join_idle_s", "60", 0, 3600, NULL,
+      "It gives up only when no decision was on its way for so many seconds."),
+    K(INT, join_wait_s, "feedback.join_wait_s", "600", 1, 86400, NULL,
+      "How long a call that names no variant waits for its decision, seconds."),
+    K(ENUM, out_of_range, "feedback.out_of_range", out_of_range, "reject",
+      "What happens to a signal beyond its range: refused, or moved into it and counted."),
+    K(ENUM, language, "feedback.language", question_languages, "de",
+      "Language of the question at the end, where neither request nor call says one."),
     K(INT, outcome_wait_h, "feedback.outcome_wait_h", "24", 1, 720, NULL, "How long a call waits for its resolution, hours."),
-    K(TEXT, question[0], "feedback.question_de", "Wie zufrieden waren Sie mit diesem Gespräch? Sagen Sie bitte eine Zahl von eins bis fünf; fünf ist sehr zufrieden.",
+    K(TEXT, question[0], "feedback.question_de",
+      "Wie zufrieden waren Sie mit diesem Gespräch? Sagen Sie bitte eine Zahl von eins bis fünf; fünf ist sehr zufrieden.",
       NULL, "What is asked at the end of a German call.  Not: welche Note (1 is the best grade in Germany)."),
-    K(TEXT, question[1], "feedback.question_en", "How satisfied were you with this call? Please say a number from one to five; five is very satisfied.",
+    K(TEXT, question[1], "feedback.question_en",
+      "How satisfied were you with this call? Please say a number from one to five; five is very satisfied.",
       NULL, "What is asked at the end of an English call."),
-    K(TEXT, question_retry[0], "feedback.question_retry_de", "Bitte eine Zahl von eins bis fünf, oder drücken Sie die Taste.", NULL, "The one retry, shorter."),
-    K(TEXT, question_retry[1], "feedback.question_retry_en", "A number from one to five, please, or press the key.", NULL, "The same in English."),
+    K(TEXT, question_retry[0], "feedback.question_retry_de", "Bitte eine Zahl von eins bis fünf, oder drücken Sie die Taste.",
+      NULL, "The one retry, shorter."),
+    K(TEXT, question_retry[1], "feedback.question_retry_en", "A number from one to five, please, or press the key.", NULL,
+      "The same in English."),
     K(ENUM, question_wording, "feedback.question_wording", question_wordings, "common",
       "The same words for all variants, or each one's slot question_de, question_en; other words bias the comparison."),
-    K(DOUBLE, rating_min_confidence, "feedback.rating_min_confidence", "0.6", 0, 1, NULL, "Answers read with less confidence give no rating; praise and a number beside words that are not understood have 0.5, a homophone 0.6, every other number more."),
-    K(INT, retention_days, "feedback.retention_days", "90", MIN_RETENTION_DAYS, MAX_RETENTION_DAYS, NULL, "How long a call is kept after its first message, days."),
+    K(DOUBLE, rating_min_confidence, "feedback.rating_min_confidence", "0.6", 0, 1, NULL,
+      "Answers read with less confidence give no rating; praise and a number beside words that are not understood have 0.5,"
+      " a homophone 0.6, every other number more."),
+    K(INT, retention_days, "feedback.retention_days", "90", MIN_RETENTION_DAYS, MAX_RETENTION_DAYS, NULL,
+      "How long a call is kept after its first message, days."),
 };
 
 static const struct metric metrics[] = {
-    [FEEDBACK_TOTAL] = {"rl_feedback_total", METRIC_COUNTER, "Calls stored.", {"policy_variant", "profile", "agent"}, .cell = "rl_feedback_total"},
-    [FEEDBACK_RATING] = {"rl_user_rating_distribution", METRIC_HISTOGRAM, "First rating of each call, whenever it came.", {"policy_variant"}, .bounds = {1, 2, 3, 4, 5}, .bound_count = 5,
-                         .cell = "rl_user_rating_distribution"},
+    [FEEDBACK_TOTAL] = {"rl_feedback_total", METRIC_COUNTER, "Calls stored.", {"policy_variant", "profile", "agent"},
+                        .cell = "rl_feedback_total"},
+    [FEEDBACK_RATING] = {"rl_user_rating_distribution", METRIC_HISTOGRAM, "First rating of each call, whenever it came.",
+                         {"policy_variant"}, .bounds = {1, 2, 3, 4, 5}, .bound_count = 5, .cell = "rl_user_rating_distribution"},
     [FEEDBACK_DURATION] = {"rl_session_duration_seconds", METRIC_HISTOGRAM, "Length of calls.", {"policy_variant"},
                            .bounds = {30, 60, 120, 180, 300, 600, 900}, .bound_count = 7, .cell = "rl_session_duration_seconds"},
     [FEEDBACK_BARGE_IN] = {"rl_barge_in_total", METRIC_COUNTER, "Barge-ins.", {"policy_variant"}, .cell = "rl_feedback_total"},
-    [FEEDBACK_ESCALATION] = {"rl_escalation_total", METRIC_COUNTER, "Escalations.", {"policy_variant"}, .cell = "rl_feedback_total"},
-    [FEEDBACK_SUCCESS] = {"rl_policy_success_rate", METRIC_GAUGE, "Share of the variant's calls that were resolved.", {"policy_variant"}, .cell = "rl_feedback_total"},
+    [FEEDBACK_ESCALATION] = {"rl_escalation_total", METRIC_COUNTER, "Escalations.", {"policy_variant"},
+                             .cell = "rl_feedback_total"},
+    [FEEDBACK_SUCCESS] = {"rl_policy_success_rate", METRIC_GAUGE, "Share of the variant's calls that were resolved.",
+                          {"policy_variant"}, .cell = "rl_feedback_total"},
     [FEEDBACK_STORED] = {"rl_calls_stored_total", METRIC_COUNTER, "Calls stored, whatever variant, profile and agent.", {NULL}},
     [FEEDBACK_DUPLICATE] = {"rl_duplicate_ends_total", METRIC_COUNTER, "Further call.ended of a call that has one.", {NULL}},
-    [FEEDBACK_AMENDED] = {"rl_amendments_total", METRIC_COUNTER, "Amendments: before the end (early), after it (late), or after the window and refused (too_late).", {"when"}},
-    [FEEDBACK_OVERRIDDEN] = {"rl_decision_overridden_total", METRIC_COUNTER, "Calls that spoke another variant than was decided.", {NULL}},
-    [FEEDBACK_NO_CONSENT] = {"rl_no_consent_total", METRIC_COUNTER, "Calls whose caller does not consent: counted here and nowhere else.", {NULL}},
+    [FEEDBACK_AMENDED] = {"rl_amendments_total", METRIC_COUNTER,
+                          "Amendments: before the end (early), after it (late), or after the window and refused (too_late).",
+                          {"when"}},
+    [FEEDBACK_OVERRIDDEN] = {"rl_decision_overridden_total", METRIC_COUNTER, "Calls that spoke another variant than was decided.",
+                             {NULL}},
+    [FEEDBACK_NO_CONSENT] = {"rl_no_consent_total", METRIC_COUNTER,
+                             "Calls whose caller does not consent: counted here and nowhere else.", {NULL}},
     [FEEDBACK_CLAMPED] = {"rl_clamped_signals_total", METRIC_COUNTER, "Signals moved into their range.", {NULL}},
     [FEEDBACK_NO_DECISION] = {"rl_no_decision_total", METRIC_COUNTER, "Calls that gave up waiting for a decision.", {NULL}},
     [FEEDBACK_DROPPED] = {"rl_no_outcome_total", METRIC_COUNTER, "Calls that gave up waiting for an outcome.", {NULL}},
-    [FEEDBACK_DELETED] = {"rl_calls_deleted_total", METRIC_COUNTER, "Calls forgotten at the end of their retention or on request.", {NULL}},
+    [FEEDBACK_DELETED] = {"rl_calls_deleted_total", METRIC_COUNTER,
+                          "Calls forgotten at the end of their retention or on request.", {NULL}},
     [FEEDBACK_ERASED] = {"rl_calls_erased_total", METRIC_COUNTER, "Calls erased on request.", {NULL}},
     [FEEDBACK_WAITING] = {"rl_calls_waiting", METRIC_GAUGE, "Calls that ended and wait for a decision or an outcome.", {NULL}},
-    [FEEDBACK_ANSWERS] = {"rl_answers_total", METRIC_COUNTER, "Answers to the question at the end, by what follows and how they were read.", {"status", "method"}},
-    [FEEDBACK_DANGLING] = {"rl_dangling_total", METRIC_COUNTER, "Calls forgotten of which no end ever came: a decision or an amendment alone.", {NULL}},
-    [FEEDBACK_JOIN_DELAY] = {"rl_join_delay_seconds", METRIC_HISTOGRAM, "From the arrival of a call's end until it was first said, complete.", {NULL},
+    [FEEDBACK_ANSWERS] = {"rl_answers_total", METRIC_COUNTER,
+                          "Answers to the question at the end, by what follows and how they were read.", {"status", "method"}},
+    [FEEDBACK_DANGLING] = {"rl_dangling_total", METRIC_COUNTER,
+                           "Calls forgotten of which no end ever came: a decision or an amendment alone.", {NULL}},
+    [FEEDBACK_JOIN_DELAY] = {"rl_join_delay_seconds", METRIC_HISTOGRAM,
+                             "From the arrival of a call's end until it was first said, complete.", {NULL},
                              .bounds = {0.01, 0.1, 1, 10, 60, 600, 3600, 86400}, .bound_count = 8},
-    [FEEDBACK_RATING_DELAY] = {"rl_rating_delay_seconds", METRIC_HISTOGRAM, "From the arrival of a call's end to that of its first rating; 0: it came with the end.", {NULL},
+    [FEEDBACK_RATING_DELAY] = {"rl_rating_delay_seconds", METRIC_HISTOGRAM,
+                               "From the arrival of a call's end to that of its first rating; 0: it came with the end.", {NULL},
                                .bounds = {1, 10, 60, 600, 3600, 21600, 86400, 259200, 604800, 2592000}, .bound_count = 10},
 };
 
-/* ---- messages ---------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- messages -------------------------------------------------------------------------------------------------------------- */
 
 static void note(struct feedback *f, struct outbox *out, struct call *c, unsigned effect, const char *traceparent)
 {
@@ -90,7 +115,8 @@ static void open_for_change(struct feedback *f, struct call *c)
     double rating;
 
     if (!c->changed)
-        c->rating_said = call_complete(c->state) && join_known(c->record, TOM__RL__V1__KNOWLEDGE__FIELD__FIELD_USER_RATING, &rating);
+        c->rating_said = call_complete(c->state) &&
+                         join_known(c->record, TOM__RL__V1__KNOWLEDGE__FIELD__FIELD_USER_RATING, &rating);
     if (c->state == CALL_STORED && !c->changed)
         feedback_store_count(&f->store, c->record, -1);
 }
@@ -122,8 +148,8 @@ static End *end_of(struct feedback *f, struct arena *arena, const CallEnded *m, 
     return e;
 }
 
-/* An end without a word on it falls under the operator's default, unless the caller is known to consent: a second end, or the router's own
- * conclusion, takes no yes back. */
+/* An end without a word on it falls under the operator's default, unless the caller is known to consent: a second end, or the
+ * router's own conclusion, takes no yes back. */
 static bool refuses_consent(const struct feedback *f, const struct call *c, const CallEnded *m)
 {
     bool agreed = c->record->end && c->record->end->consent == TOM__RL__V1__CONSENT__CONSENT_GIVEN;
@@ -133,8 +159,9 @@ static bool refuses_consent(const struct feedback *f, const struct call *c, cons
     return m->consent == TOM__RL__V1__CONSENT__CONSENT_NONE;
 }
 
-/* What came before is forgotten, and taken back where it was counted; what stays is the pseudonym, so that nothing that comes later is kept either.
- * A refusal counts whenever it comes: neither what the router concluded of a call nor an earlier end speaks for its caller. */
+/* What came before is forgotten, and taken back where it was counted; what stays is the pseudonym, so that nothing that
+ * comes later is kept either.  A refusal counts whenever it comes: neither what the router concluded of a call nor an
+ * earlier end speaks for its caller. */
 static void refuse_consent(struct feedback *f, struct call *c, int64_t now_us)
 {
     if (c->record->tombstone_us)
@@ -187,12 +214,14 @@ static enum status on_amended(void *state, const struct in_msg *in, struct outbo
     enum status status = validate_call_amended(&f->rules, m, outbox_now(out), &clamped, reason);
 
     if (status == STATUS_OK)
-        status = calls_by_id(f, out, m->call_id, in, 2 * (int32_t)f->amendment_window_days, &c); /* beyond the window: to refuse it */
+        /* Twice the window: what is beyond it is found, to be refused. */
+        status = calls_by_id(f, out, m->call_id, in, 2 * (int32_t)f->amendment_window_days, &c);
     if (status != STATUS_OK)
         return status;
     if (feedback_too_late(f, c, in->time_us)) {
         metrics_add(f->metrics, METRIC_OWN(FEEDBACK_AMENDED), 1, "too_late", NULL, NULL);
-        return reason_set(reason, "at", "the amendment window of %lld days after the end is over", (long long)f->amendment_window_days);
+        return reason_set(reason, "at", "the amendment window of %lld days after the end is over",
+                          (long long)f->amendment_window_days);
     }
     metrics_add(f->metrics, METRIC_OWN(FEEDBACK_CLAMPED), clamped, NULL, NULL, NULL);
     open_for_change(f, c);
@@ -228,9 +257,10 @@ static enum status on_selected(void *state, const struct in_msg *in, struct outb
     return STATUS_OK;
 }
 
-/* ---- timers -------------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- timers ---------------------------------------------------------------------------------------------------------------- */
 
-/* A decision may still be on its way while its consumer has anything pending: giving up now would lose good calls after each restart. */
+/* A decision may still be on its way while its consumer has anything pending: giving up now would lose good
+ * calls after each restart. */
 static bool decisions_idle(struct feedback *f, const struct outbox *out)
 {
     const struct bus_figures *figures = outbox_figures(out);
@@ -247,9 +277,11 @@ static bool decisions_idle(struct feedback *f, const struct outbox *out)
     return idle && now - f->idle_since_us >= f->join_idle_s * 1000000;
 }
 
-static enum status give_up(struct feedback *f, struct outbox *out, enum call_state waits, enum call_state becomes, int64_t before_us)
+static enum status give_up(struct feedback *f, struct outbox *out, enum call_state waits, enum call_state becomes,
+                           int64_t before_us)
 {
-    struct query *q = store_query(f->store.store, "SELECT " FEEDBACK_COLUMNS " FROM call WHERE waiting_us > 0 AND waiting_us < ? AND state = ? LIMIT 500");
+    struct query *q = store_query(f->store.store, "SELECT " FEEDBACK_COLUMNS " FROM call WHERE waiting_us > 0 AND waiting_us < ?"
+                                                                             " AND state = ? LIMIT 500");
     struct call *row;
     enum status status;
 
@@ -268,12 +300,13 @@ static enum status give_up(struct feedback *f, struct outbox *out, enum call_sta
     return status;
 }
 
-/* After a start: what was stored and perhaps never said.  All in one batch, for the floor must not rise over what is still unsaid; it is
- * at most what the open batches of the last life held. */
+/* After a start: what was stored and perhaps never said.  All in one batch, for the floor must not rise over what is still
+ * unsaid; it is at most what the open batches of the last life held. */
 static enum status resume(void *state, struct outbox *out)
 {
     struct feedback *f = state;
-    struct query *q = store_query(f->store.store, "SELECT " FEEDBACK_COLUMNS " FROM call WHERE revision > ? AND revision > 0 ORDER BY revision");
+    struct query *q = store_query(f->store.store,
+                                  "SELECT " FEEDBACK_COLUMNS " FROM call WHERE revision > ? AND revision > 0 ORDER BY revision");
     struct call *row;
     enum status status;
 
@@ -302,7 +335,8 @@ static void show(struct feedback *f)
                 resolved += f->store.tallies[i].resolved;
             }
         bool few = n > 0 && n < f->common->min_cell_size;
-        metrics_set(f->metrics, METRIC_OWN(FEEDBACK_SUCCESS), few ? NAN : n ? (double)resolved / (double)n : 0, f->variants->items[v].id, NULL, NULL);
+        metrics_set(f->metrics, METRIC_OWN(FEEDBACK_SUCCESS), few ? NAN : n ? (double)resolved / (double)n : 0,
+                    f->variants->items[v].id, NULL, NULL);
     }
 }
 
@@ -336,12 +370,13 @@ static mono_time next_tick(void *state, mono_time now)
     return erase_next(f, now);
 }
 
-/* ---- life ------------------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- life ------------------------------------------------------------------------------------------------------------------ */
 
 static void declare_series(struct feedback *f)
 {
-    static const size_t plain[] = {FEEDBACK_DUPLICATE, FEEDBACK_OVERRIDDEN, FEEDBACK_NO_CONSENT, FEEDBACK_CLAMPED, FEEDBACK_NO_DECISION, FEEDBACK_DROPPED,
-                                   FEEDBACK_DELETED, FEEDBACK_DANGLING, FEEDBACK_JOIN_DELAY, FEEDBACK_RATING_DELAY, FEEDBACK_ERASED, FEEDBACK_STORED};
+    static const size_t plain[] = {FEEDBACK_DUPLICATE, FEEDBACK_OVERRIDDEN, FEEDBACK_NO_CONSENT, FEEDBACK_CLAMPED,
+                                   FEEDBACK_NO_DECISION, FEEDBACK_DROPPED, FEEDBACK_DELETED, FEEDBACK_DANGLING,
+                                   FEEDBACK_JOIN_DELAY, FEEDBACK_RATING_DELAY, FEEDBACK_ERASED, FEEDBACK_STORED};
 
     for (size_t v = 0; v < f->variants->count; v++) {
         const char *id = f->variants->items[v].id;
@@ -349,7 +384,8 @@ static void declare_series(struct feedback *f)
             metrics_declare(f->metrics, METRIC_OWN(m), id, NULL, NULL);
         for (size_t p = 0; p < f->common->profiles.count; p++)
             for (size_t a = 0; a < f->common->agents.count; a++)
-                metrics_declare(f->metrics, METRIC_OWN(FEEDBACK_TOTAL), id, f->common->profiles.items[p], f->common->agents.items[a]);
+                metrics_declare(f->metrics, METRIC_OWN(FEEDBACK_TOTAL), id, f->common->profiles.items[p],
+                                f->common->agents.items[a]);
     }
     for (size_t i = 0; i < COUNT_OF(plain); i++)
         metrics_declare(f->metrics, METRIC_OWN(plain[i]), NULL, NULL, NULL);
@@ -371,12 +407,13 @@ static enum status open_feedback(void *state, const struct service_env *env, str
     f->variants = env->variants;
     f->metrics = env->metrics;
     f->key_file = env->key_file;
-    f->rules = (struct validate_rules){.agents = &f->common->agents, .profiles = &f->common->profiles, .out_of_range = f->out_of_range,
-                                       .allow_unknown_resolution = f->allow_unknown_resolution};
+    f->rules = (struct validate_rules){.agents = &f->common->agents, .profiles = &f->common->profiles,
+                                       .out_of_range = f->out_of_range, .allow_unknown_resolution = f->allow_unknown_resolution};
     declare_series(f);
     status = feedback_store_open(&f->store, env->store);
     f->published = env->published;
-    if (f->store.last_revision < f->published) /* of rows that are gone, or of a replay: what is said below the floor would not be said again */
+    /* Of rows that are gone, or of a replay: what is said below the floor would not be said again. */
+    if (f->store.last_revision < f->published)
         f->store.last_revision = f->published;
     if (status == STATUS_OK)
         status = tombstones_open(env->store, &f->tombstones);
@@ -424,8 +461,9 @@ static const struct subject_handler handles[] = {
 
 extern const struct service feedback_service;
 const struct service feedback_service = {
-    .name = "feedback", .what = "joins what is known of each call", .state_size = sizeof(struct feedback), .keys = keys, .key_count = COUNT_OF(keys),
-    .metrics = metrics, .metric_count = COUNT_OF(metrics), .handles = handles, .handle_count = COUNT_OF(handles),
-    .migrations = feedback_migrations, .migration_count = FEEDBACK_MIGRATIONS, .database_path = offsetof(struct feedback, db_path), .needs_keys = true,
-    .open = open_feedback, .close = close_feedback, .resume = resume, .tick = tick, .next_tick = next_tick, .flush = flush,
+    .name = "feedback", .what = "joins what is known of each call", .state_size = sizeof(struct feedback), .keys = keys,
+    .key_count = COUNT_OF(keys), .metrics = metrics, .metric_count = COUNT_OF(metrics), .handles = handles,
+    .handle_count = COUNT_OF(handles), .migrations = feedback_migrations, .migration_count = FEEDBACK_MIGRATIONS,
+    .database_path = offsetof(struct feedback, db_path), .needs_keys = true, .open = open_feedback, .close = close_feedback,
+    .resume = resume, .tick = tick, .next_tick = next_tick, .flush = flush,
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* feedback.h - the service's state, shared by its messages (feedback.c), its batch (calls.c), its requests (requests.c), the question at the
- * end of a call (question.c) and its cleanup (cleanup.c). */
+/* feedback.h - the service's state, shared by its messages (feedback.c), its batch (calls.c), its requests (requests.c), the
+ * question at the end of a call (question.c) and its cleanup (cleanup.c). */
 #ifndef RL_FEEDBACK_H
 #define RL_FEEDBACK_H
 
@@ -9,13 +9,15 @@
 #include "tombstones.h"
 #include "validate.h"
 
-/* A message lives so long in its stream that its call may be LOOK_BACK_DAYS old; a call that was forgotten earlier would count again. */
+/* A message lives so long in its stream that its call may be LOOK_BACK_DAYS old; a call that was forgotten
+ * earlier would count again. */
 enum { CALL_SLOTS = 4096, LOOK_BACK_DAYS = 3, MIN_RETENTION_DAYS = LOOK_BACK_DAYS + 1, MAX_RETENTION_DAYS = 3650 };
 
 enum feedback_metric {
-    FEEDBACK_TOTAL, FEEDBACK_RATING, FEEDBACK_DURATION, FEEDBACK_BARGE_IN, FEEDBACK_ESCALATION, FEEDBACK_SUCCESS, FEEDBACK_DUPLICATE, FEEDBACK_AMENDED,
-    FEEDBACK_OVERRIDDEN, FEEDBACK_NO_CONSENT, FEEDBACK_CLAMPED, FEEDBACK_NO_DECISION, FEEDBACK_DROPPED, FEEDBACK_DELETED, FEEDBACK_WAITING,
-    FEEDBACK_ANSWERS, FEEDBACK_DANGLING, FEEDBACK_JOIN_DELAY, FEEDBACK_RATING_DELAY, FEEDBACK_ERASED, FEEDBACK_STORED
+    FEEDBACK_TOTAL, FEEDBACK_RATING, FEEDBACK_DURATION, FEEDBACK_BARGE_IN, FEEDBACK_ESCALATION, FEEDBACK_SUCCESS,
+    FEEDBACK_DUPLICATE, FEEDBACK_AMENDED, FEEDBACK_OVERRIDDEN, FEEDBACK_NO_CONSENT, FEEDBACK_CLAMPED, FEEDBACK_NO_DECISION,
+    FEEDBACK_DROPPED, FEEDBACK_DELETED, FEEDBACK_WAITING, FEEDBACK_ANSWERS, FEEDBACK_DANGLING, FEEDBACK_JOIN_DELAY,
+    FEEDBACK_RATING_DELAY, FEEDBACK_ERASED, FEEDBACK_STORED
 };
 
 /* What is being erased: a call under every key of the ring, or all calls of a caller. */
@@ -43,10 +45,12 @@ struct erasure {
 /* The questions of one live call. */
 struct asked {
     uint8_t key[CALL_KEY_BYTES];
-    uint8_t misses, rating, said, language; /* answers without a rating; the last one and how many were said; enum rating_language, 0: unknown */
+    uint8_t misses, rating, said; /* answers without a rating; the last one and how many were said */
+    uint8_t language;             /* enum rating_language, 0: unknown */
 };
 
-/* A call's slot is one of ASKED_WAYS; the one that was touched longest ago makes room: that call may be asked once more, and that is all. */
+/* A call's slot is one of ASKED_WAYS; the one that was touched longest ago makes room: that call may be asked
+ * once more, and that is all. */
 enum { ASKED_SETS = 4096, ASKED_WAYS = 4 };
 
 struct feedback {
@@ -90,11 +94,13 @@ bool feedback_too_late(const struct feedback *f, const struct call *call, int64_
 /* ---- calls.c: the calls of the open batch ---- */
 
 /* The call of an id or a key: from the batch, the database (up to `back` days before the message's), or new. */
-enum status calls_by_id(struct feedback *f, struct outbox *out, const char *call_id, const struct in_msg *in, int32_t back, struct call **ret) MUST_CHECK;
-enum status calls_by_key(struct feedback *f, struct outbox *out, const uint8_t key[static CALL_KEY_BYTES], const char *key_id, const struct in_msg *in,
-                         struct call **ret) MUST_CHECK;
+enum status calls_by_id(struct feedback *f, struct outbox *out, const char *call_id, const struct in_msg *in, int32_t back,
+                        struct call **ret) MUST_CHECK;
+enum status calls_by_key(struct feedback *f, struct outbox *out, const uint8_t key[static CALL_KEY_BYTES], const char *key_id,
+                         const struct in_msg *in, struct call **ret) MUST_CHECK;
 
-struct call *calls_find_open(const struct feedback *f, const uint8_t key[static CALL_KEY_BYTES]); /* NULL: not in the open batch */
+/* NULL: not in the open batch. */
+struct call *calls_find_open(const struct feedback *f, const uint8_t key[static CALL_KEY_BYTES]);
 
 /* Takes a row that was read otherwise into the batch, or gives the one that is there already. */
 struct call *calls_adopt(struct feedback *f, struct call *row);
@@ -120,11 +126,11 @@ void calls_say_no_decision(struct outbox *out, const struct call *call);
 
 void keys_refresh(struct feedback *f);
 
-/* A call that was first told by its id lies under the current key; its decision may still come under the one before.  For some days after a
- * rotation that pseudonym leads to the row. */
+/* A call that was first told by its id lies under the current key; its decision may still come under the one before.  For some
+ * days after a rotation that pseudonym leads to the row. */
 enum status keys_add_alias(struct feedback *f, const struct call *call, const char *call_id, wall_time now) MUST_CHECK;
-enum status keys_find_alias(struct feedback *f, const uint8_t key[static CALL_KEY_BYTES], wall_time now, uint8_t ret_key[static CALL_KEY_BYTES],
-                            bool *ret_found) MUST_CHECK;
+enum status keys_find_alias(struct feedback *f, const uint8_t key[static CALL_KEY_BYTES], wall_time now,
+                            uint8_t ret_key[static CALL_KEY_BYTES], bool *ret_found) MUST_CHECK;
 enum status keys_forget_alias(struct feedback *f, const uint8_t key[static CALL_KEY_BYTES]) MUST_CHECK;
 enum status keys_drop_aliases(struct feedback *f, wall_time now) MUST_CHECK; /* those that nobody needs any more */
 
@@ -146,7 +152,7 @@ extern const char *const question_languages[], *const question_wordings[];
 
 handler_fn on_erase;
 enum status erase_resume(struct feedback *f, struct outbox *out) MUST_CHECK; /* at the start: goes on with what was begun */
-enum status erase_sweep(struct feedback *f, struct outbox *out) MUST_CHECK;  /* at the start: what a restored backup brought back */
+enum status erase_sweep(struct feedback *f, struct outbox *out) MUST_CHECK;  /* at the start: what a restored backup brought */
 enum status erase_some(struct feedback *f, struct outbox *out) MUST_CHECK;
 mono_time erase_next(const struct feedback *f, mono_time now);
 void erase_done(struct feedback *f);
@@ -164,7 +170,8 @@ enum status query_newest(struct feedback *f, struct arena *arena, const char *va
 handler_fn on_export;
 
 /* Whom a request is about, checked and trimmed: one call, or all calls of a caller.  STATUS_BUSY: callers cannot be found yet. */
-enum status whom_asked(const struct feedback *f, char **call_id, char **caller_key, bool *ret_caller, struct reason *reason) MUST_CHECK;
+enum status whom_asked(const struct feedback *f, char **call_id, char **caller_key, bool *ret_caller,
+                       struct reason *reason) MUST_CHECK;
 
 /* ---- cleanup.c ---- */
 

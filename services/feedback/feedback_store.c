@@ -15,14 +15,15 @@ enum { RECORD_LIMIT = 1 << 20 };
 
 /* States are numbered in join.h: 6 counts, 7 is retracted. */
 const char *const feedback_migrations[FEEDBACK_MIGRATIONS] = {
-    "CREATE TABLE call(id INTEGER PRIMARY KEY, day INTEGER NOT NULL, call_key BLOB NOT NULL, revision INTEGER NOT NULL, ts INTEGER NOT NULL,"
-    " variant TEXT NOT NULL, state INTEGER NOT NULL, waiting_us INTEGER NOT NULL, record BLOB NOT NULL, UNIQUE(day, call_key));"
+    "CREATE TABLE call(id INTEGER PRIMARY KEY, day INTEGER NOT NULL, call_key BLOB NOT NULL, revision INTEGER NOT NULL,"
+    " ts INTEGER NOT NULL, variant TEXT NOT NULL, state INTEGER NOT NULL, waiting_us INTEGER NOT NULL, record BLOB NOT NULL,"
+    " UNIQUE(day, call_key));"
     "CREATE INDEX call_revision ON call(revision) WHERE revision > 0;"
     "CREATE INDEX call_variant ON call(variant, ts) WHERE state = 6;"
     "CREATE INDEX call_retracted ON call(id) WHERE state = 7;"
     "CREATE INDEX call_waiting ON call(waiting_us) WHERE waiting_us > 0;"
-    "CREATE TABLE tally(variant TEXT NOT NULL, profile TEXT NOT NULL, n INTEGER NOT NULL, resolved INTEGER NOT NULL, latest_ts INTEGER NOT NULL,"
-    " PRIMARY KEY(variant, profile));"
+    "CREATE TABLE tally(variant TEXT NOT NULL, profile TEXT NOT NULL, n INTEGER NOT NULL, resolved INTEGER NOT NULL,"
+    " latest_ts INTEGER NOT NULL, PRIMARY KEY(variant, profile));"
     "CREATE TABLE replay(run INTEGER PRIMARY KEY, from_ts INTEGER NOT NULL, next_id INTEGER NOT NULL, last_id INTEGER NOT NULL,"
     " revision INTEGER NOT NULL);",
     "CREATE TABLE cleanup(id INTEGER PRIMARY KEY, before_day INTEGER NOT NULL, deleted INTEGER NOT NULL);",
@@ -34,17 +35,17 @@ const char *const feedback_migrations[FEEDBACK_MIGRATIONS] = {
     "ALTER TABLE replay ADD COLUMN reward_version TEXT NOT NULL DEFAULT ''",
     "CREATE TABLE erasure(revision INTEGER PRIMARY KEY, call_key BLOB NOT NULL, rows INTEGER NOT NULL);"
     "CREATE TABLE alias(call_key BLOB PRIMARY KEY, row_key BLOB NOT NULL, day INTEGER NOT NULL);",
-    /* Of a caller's calls those of a day lie together, for the same reason as above; a call without caller costs nothing.  SQL cannot read the
-     * records of rows that are there: table `fill` says up to which row that is still to be done. */
+    /* Of a caller's calls those of a day lie together, for the same reason as above; a call without caller costs nothing.  SQL
+     * cannot read the records of rows that are there: table `fill` says up to which row that is still to be done. */
     "ALTER TABLE call ADD COLUMN caller_key BLOB;"
     "CREATE INDEX call_caller ON call(day, caller_key) WHERE caller_key IS NOT NULL;"
     "CREATE INDEX alias_row ON alias(row_key);"
     "CREATE TABLE fill(next_id INTEGER NOT NULL, last_id INTEGER NOT NULL);"
     "INSERT INTO fill SELECT min(id), max(id) FROM call HAVING count(*) > 0;"
     "CREATE TABLE caller_erasure(place INTEGER PRIMARY KEY, caller_key BLOB NOT NULL, until_us INTEGER NOT NULL);",
-    /* A cell (variant, profile) is a range of this index, so no filter of feedback.query looks at what it does not want, and the state in it saves looking
-     * into the rows.  (One index more instead, by profile, took a quarter of the insert rate.)  Rows that are there already lie in the cell without a
-     * profile until `fill` has come to them. */
+    /* A cell (variant, profile) is a range of this index, so no filter of feedback.query looks at what it does not want, and the
+     * state in it saves looking into the rows.  (One index more instead, by profile, took a quarter of the insert rate.)  Rows
+     * that are there already lie in the cell without a profile until `fill` has come to them. */
     "ALTER TABLE call ADD COLUMN profile TEXT NOT NULL DEFAULT '';"
     "DROP INDEX call_variant;"
     "CREATE INDEX call_cell ON call(state, variant, profile, ts) WHERE state = 6;"
@@ -52,7 +53,7 @@ const char *const feedback_migrations[FEEDBACK_MIGRATIONS] = {
     "INSERT INTO fill SELECT (SELECT min(id) FROM call), (SELECT max(id) FROM call) WHERE EXISTS (SELECT 1 FROM call);",
 };
 
-/* ---- days ---------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- days ------------------------------------------------------------------------------------------------------------------ */
 
 /* The place of a day, or where it would go. */
 static size_t place_of(const struct feedback_store *f, int32_t day)
@@ -134,7 +135,7 @@ static enum status flush_days(struct feedback_store *f)
     return status;
 }
 
-/* ---- counts -------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- counts ---------------------------------------------------------------------------------------------------------------- */
 
 void feedback_store_profile(const char *profile, char ret[static PROFILE_TEXT])
 {
@@ -216,7 +217,7 @@ enum status feedback_store_flush(struct feedback_store *f)
     return status;
 }
 
-/* ---- rows ------------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- rows ------------------------------------------------------------------------------------------------------------------ */
 
 enum status feedback_store_number(struct feedback_store *f, const char *sql, int64_t *ret)
 {
@@ -242,7 +243,8 @@ enum status feedback_store_open(struct feedback_store *f, struct store *store)
         status = feedback_store_number(f, "SELECT count(*) FROM call WHERE state = 7", &f->retracted);
     if (status == STATUS_OK)
         status = feedback_store_number(f, "SELECT last_id - next_id + 1 FROM fill", &f->unfilled);
-    return status == STATUS_OK ? feedback_store_number(f, "SELECT max(revision) FROM call WHERE revision > 0", &f->last_revision) : status;
+    return status == STATUS_OK ? feedback_store_number(f, "SELECT max(revision) FROM call WHERE revision > 0", &f->last_revision)
+                               : status;
 }
 
 void feedback_store_close(struct feedback_store *f)
@@ -293,15 +295,16 @@ enum status feedback_store_step(struct query *q, struct arena *arena, struct cal
     c->row_waits = c->waiting_us > 0;
     c->row_retracted = c->state == CALL_RETRACTED;
     const void *blob = query_blob(q, 6, &size);
-    if (codec_decode(arena, &tom__rl__v1__call_record__descriptor, blob, size, RECORD_LIMIT, &json, &record, &reason) != STATUS_OK)
+    if (codec_decode(arena, &tom__rl__v1__call_record__descriptor, blob, size, RECORD_LIMIT, &json, &record,
+                     &reason) != STATUS_OK)
         return STATUS_CORRUPT;
     c->record = (CallRecord *)record;
     *ret = c;
     return STATUS_OK;
 }
 
-enum status feedback_store_find(struct feedback_store *f, struct arena *arena, const uint8_t key[static CALL_KEY_BYTES], int32_t day, int32_t back,
-                                struct call **ret)
+enum status feedback_store_find(struct feedback_store *f, struct arena *arena, const uint8_t key[static CALL_KEY_BYTES],
+                                int32_t day, int32_t back, struct call **ret)
 {
     struct query *q = store_query(f->store, "SELECT " FEEDBACK_COLUMNS " FROM call WHERE day = ? AND call_key = ?");
     enum status status = STATUS_OK;
@@ -323,13 +326,14 @@ static struct query *insert_or_update(struct feedback_store *f, const struct cal
     struct query *q;
 
     if (c->id) {
-        q = store_query(f->store, "UPDATE call SET revision = ?1, ts = ?2, variant = ?3, state = ?4, waiting_us = ?5, record = ?6, caller_key = ?7,"
-                                  " profile = ?8 WHERE id = ?9");
+        q = store_query(f->store, "UPDATE call SET revision = ?1, ts = ?2, variant = ?3, state = ?4, waiting_us = ?5,"
+                                  " record = ?6, caller_key = ?7, profile = ?8 WHERE id = ?9");
         query_bind_int(q, 9, c->id);
         return q;
     }
-    q = store_query(f->store, "INSERT INTO call(revision, ts, variant, state, waiting_us, record, caller_key, profile, day, call_key)"
-                              " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)");
+    q = store_query(f->store,
+                    "INSERT INTO call(revision, ts, variant, state, waiting_us, record, caller_key, profile, day,"
+                    " call_key) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)");
     query_bind_int(q, 9, c->day);
     query_bind_blob(q, 10, c->key, CALL_KEY_BYTES);
     return q;
@@ -386,12 +390,13 @@ enum status feedback_store_forget(struct feedback_store *f, struct call *c)
     return STATUS_OK;
 }
 
-/* ---- callers --------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- callers --------------------------------------------------------------------------------------------------------------- */
 
-enum status feedback_store_next_of(struct feedback_store *f, struct arena *arena, const uint8_t caller[static CALL_KEY_BYTES], struct caller_place *at,
-                                   struct call **ret)
+enum status feedback_store_next_of(struct feedback_store *f, struct arena *arena, const uint8_t caller[static CALL_KEY_BYTES],
+                                   struct caller_place *at, struct call **ret)
 {
-    struct query *q = store_query(f->store, "SELECT " FEEDBACK_COLUMNS " FROM call WHERE day = ? AND caller_key = ? AND id > ? ORDER BY id LIMIT 1");
+    struct query *q = store_query(f->store, "SELECT " FEEDBACK_COLUMNS " FROM call WHERE day = ? AND caller_key = ? AND id > ?"
+                                                                       " ORDER BY id LIMIT 1");
     enum status status = STATUS_OK;
 
     *ret = NULL;

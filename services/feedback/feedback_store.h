@@ -59,8 +59,8 @@ enum status feedback_store_open(struct feedback_store *f, struct store *store) M
 void feedback_store_close(struct feedback_store *f);
 
 /* The row of a key first seen between `day` - back and `day` + 1; *ret NULL: there is none.  In the arena. */
-enum status feedback_store_find(struct feedback_store *f, struct arena *arena, const uint8_t key[static CALL_KEY_BYTES], int32_t day, int32_t back,
-                                struct call **ret) MUST_CHECK;
+enum status feedback_store_find(struct feedback_store *f, struct arena *arena, const uint8_t key[static CALL_KEY_BYTES],
+                                int32_t day, int32_t back, struct call **ret) MUST_CHECK;
 
 /* As `day` and `back`: on whatever day it was first seen; the newest one. */
 enum { ANY_DAY = 1000000 };
@@ -72,8 +72,8 @@ struct caller_place {
 };
 
 /* The next call, by day and row, whose record has this pseudonym of a caller; *ret NULL: there is none. */
-enum status feedback_store_next_of(struct feedback_store *f, struct arena *arena, const uint8_t caller[static CALL_KEY_BYTES], struct caller_place *at,
-                                   struct call **ret) MUST_CHECK;
+enum status feedback_store_next_of(struct feedback_store *f, struct arena *arena, const uint8_t caller[static CALL_KEY_BYTES],
+                                   struct caller_place *at, struct call **ret) MUST_CHECK;
 
 /* Rows of a database that was made before they could be found by their caller or profile: looks into the next `limit`. */
 enum status feedback_store_fill(struct feedback_store *f, struct arena *arena, int64_t limit) MUST_CHECK;

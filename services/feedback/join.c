@@ -13,7 +13,7 @@ typedef Tom__Rl__V1__Source Source;
 typedef Tom__Rl__V1__FeedbackStored__ContextEntry StoredContextEntry;
 #define StoredContext_descriptor tom__rl__v1__feedback_stored__context_entry__descriptor
 
-/* ---- knowledge ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- knowledge ------------------------------------------------------------------------------------------------------------- */
 
 const Knowledge *join_knowledge(const CallRecord *r, Field field)
 {
@@ -95,7 +95,7 @@ static unsigned learn_signals(struct arena *arena, CallRecord *r, const Signals 
     return effect;
 }
 
-/* ---- decision -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- decision -------------------------------------------------------------------------------------------------------------- */
 
 static const char *context_of(const PolicySelected *m, const char *name)
 {
@@ -157,7 +157,7 @@ unsigned join_decision(struct arena *arena, CallRecord *r, const PolicySelected 
     return JOIN_CHANGED | (overridden(r) && !before ? JOIN_OVERRIDDEN : 0u);
 }
 
-/* ---- end and amendments ------------------------------------------------------------------------------------------------------------------ */
+/* ---- end and amendments ---------------------------------------------------------------------------------------------------- */
 
 /* Nothing can be known as of later than it was told: a clock that runs ahead does not outrank what comes after. */
 static int64_t known_at(bool told, double seconds, int64_t arrived_us)
@@ -165,7 +165,10 @@ static int64_t known_at(bool told, double seconds, int64_t arrived_us)
     return told && seconds * 1e6 < (double)arrived_us ? (int64_t)(seconds * 1e6) : arrived_us;
 }
 
-static Source source_of(Source told) { return told == TOM__RL__V1__SOURCE__SOURCE_UNSPECIFIED ? TOM__RL__V1__SOURCE__SOURCE_TOOL : told; }
+static Source source_of(Source told)
+{
+    return told == TOM__RL__V1__SOURCE__SOURCE_UNSPECIFIED ? TOM__RL__V1__SOURCE__SOURCE_TOOL : told;
+}
 
 /* The router's state machine concluded it: what the voice stack tells itself takes its place. */
 static bool concluded(const End *end) { return end->source == TOM__RL__V1__SOURCE__SOURCE_FSM; }
@@ -214,7 +217,7 @@ void join_tombstone(CallRecord *r, int64_t now_us)
     r->traceparent = (char *)"";
 }
 
-/* ---- what follows ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- what follows ---------------------------------------------------------------------------------------------------------- */
 
 const char *join_variant(const CallRecord *r)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* join.h - what is known of one call, and one message more: what is known now.  No I/O, no clock.
  *
- * Decision, end and amendments may come in any order, any number of times; the record that results is the same.  Per field the last
- * `at` wins, then the source (human, user, judge, tool, fsm), then the larger value; `at` of an end is its ts, and nothing is known as
- * of later than it arrived.  The first end that was processed counts; but one that the router's state machine concluded (source FSM) gives way
- * to one that the voice stack tells: the call counts once, and no signal is lost. */
+ * Decision, end and amendments may come in any order, any number of times; the record that results is the same.  Per field the
+ * last `at` wins, then the source (human, user, judge, tool, fsm), then the larger value; `at` of an end is its ts, and nothing
+ * is known as of later than it arrived.  The first end that was processed counts; but one that the router's state machine
+ * concluded (source FSM) gives way to one that the voice stack tells: the call counts once, and no signal is lost. */
 #ifndef RL_JOIN_H
 #define RL_JOIN_H
 
@@ -38,7 +38,8 @@ enum join_effect {
 
 /* Each changes `record` and takes what it keeps from the message into the arena; only the texts of `end` stay where they are. */
 unsigned join_decision(struct arena *arena, CallRecord *record, const PolicySelected *decision, int64_t arrived_us);
-unsigned join_end(struct arena *arena, CallRecord *record, const End *end, const CallEnded *message); /* `end`: what is kept of `message` */
+/* `end`: what is kept of `message`. */
+unsigned join_end(struct arena *arena, CallRecord *record, const End *end, const CallEnded *message);
 unsigned join_amendment(struct arena *arena, CallRecord *record, const CallAmended *amendment, int64_t arrived_us);
 
 /* Forgets all but the key; from now on no message changes the record. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* keys.c - a call that spans a rotation of the pseudonym keys stays one call.
  *
- * The key file is read again when it changes.  What comes with an id is looked up under every key; what comes with a pseudonym alone (the
- * decision) may carry the key before, while the call was first told under the new one: an alias leads there, for the life of such messages, and is
- * kept until none is left in its stream, so that who erases the call finds it. */
+ * The key file is read again when it changes.  What comes with an id is looked up under every key; what comes with a pseudonym
+ * alone (the decision) may carry the key before, while the call was first told under the new one: an alias leads there, for the
+ * life of such messages, and is kept until none is left in its stream, so that who erases the call finds it. */
 #include <string.h>
 
 #include "feedback.h"
@@ -42,8 +42,8 @@ enum status keys_add_alias(struct feedback *f, const struct call *c, const char 
     return query_run(q, NULL);
 }
 
-enum status keys_find_alias(struct feedback *f, const uint8_t key[static CALL_KEY_BYTES], wall_time now, uint8_t ret_key[static CALL_KEY_BYTES],
-                            bool *ret_found)
+enum status keys_find_alias(struct feedback *f, const uint8_t key[static CALL_KEY_BYTES], wall_time now,
+                            uint8_t ret_key[static CALL_KEY_BYTES], bool *ret_found)
 {
     size_t size = 0;
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* query.c - feedback.query: stored calls by time, variant and profile, newest first, page by page.
  *
- * A page costs the same wherever it lies and however few calls match.  Each cell (variant, profile) that may match is a range of the index (variant,
- * profile, ts, id); it is entered where the page before ended and gives as many candidates as its share of all calls lets expect, and a few more.  Put in
- * order, they are complete down to the horizon, the oldest that a cell with more to give has given.  What lies above it is read, and then the next are
- * gathered from there. */
+ * A page costs the same wherever it lies and however few calls match.  Each cell (variant, profile) that may match is a range of
+ * the index (variant, profile, ts, id); it is entered where the page before ended and gives as many candidates as its share of
+ * all calls lets expect, and a few more.  Put in order, they are complete down to the horizon, the oldest that a cell with more
+ * to give has given.  What lies above it is read, and then the next are gathered from there. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -50,7 +50,7 @@ static int newest_first(const void *a, const void *b)
     return x->ts != y->ts ? (x->ts < y->ts) - (x->ts > y->ts) : (x->id < y->id) - (x->id > y->id);
 }
 
-/* ---- cells ----------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- cells ----------------------------------------------------------------------------------------------------------------- */
 
 static void add_cell(struct page *p, const struct tally *t, const char *profile)
 {
@@ -96,7 +96,7 @@ static void share_out(struct page *p)
     }
 }
 
-/* ---- candidates ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- candidates ------------------------------------------------------------------------------------------------------------ */
 
 /* In one range of the index: `bound` is an id in the hour of p->from, or a time. */
 static enum status gather_range(struct page *p, struct query *q, const struct cell *cell, int64_t bound, size_t limit)
@@ -118,10 +118,10 @@ static enum status gather_range(struct page *p, struct query *q, const struct ce
 /* The hour in which the page begins, unless it begins with an hour, then what is older. */
 static enum status gather_cell(struct page *p, struct cell *cell)
 {
-    struct query *same = store_query(p->f->store.store, "SELECT ts, id FROM call WHERE state = 6 AND variant = ? AND profile = ? AND ts = ? AND id < ?"
-                                                        " ORDER BY id DESC LIMIT ?");
-    struct query *older = store_query(p->f->store.store, "SELECT ts, id FROM call WHERE state = 6 AND variant = ? AND profile = ? AND ts < ? AND ts >= ?"
-                                                         " ORDER BY ts DESC, id DESC LIMIT ?");
+    struct query *same = store_query(p->f->store.store, "SELECT ts, id FROM call WHERE state = 6 AND variant = ? AND profile = ?"
+                                                        " AND ts = ? AND id < ? ORDER BY id DESC LIMIT ?");
+    struct query *older = store_query(p->f->store.store, "SELECT ts, id FROM call WHERE state = 6 AND variant = ? AND profile = ?"
+                                                         " AND ts < ? AND ts >= ? ORDER BY ts DESC, id DESC LIMIT ?");
     size_t most = p->found_count + cell->part;
     enum status status = STATUS_OK;
 
@@ -158,7 +158,7 @@ static enum status gather_all(struct page *p)
     return status;
 }
 
-/* ---- calls ------------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- calls ----------------------------------------------------------------------------------------------------------------- */
 
 /* *ret_left: the page was full before all that was found was read. */
 static enum status read_found(struct page *p, bool *ret_left)
@@ -199,7 +199,8 @@ static enum status fill(struct page *p, bool *ret_more)
     return status;
 }
 
-enum status query_newest(struct feedback *f, struct arena *arena, const char *variant, size_t limit, FeedbackStored ***ret_events, size_t *ret_count)
+enum status query_newest(struct feedback *f, struct arena *arena, const char *variant, size_t limit, FeedbackStored ***ret_events,
+                         size_t *ret_count)
 {
     struct page p = {.f = f, .arena = arena, .variant = variant, .limit = limit, .from = {.ts = INT64_MAX}};
     bool more;
@@ -210,7 +211,7 @@ enum status query_newest(struct feedback *f, struct arena *arena, const char *va
     return status;
 }
 
-/* ---- the request -------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- the request ----------------------------------------------------------------------------------------------------------- */
 
 static enum status check_time(double value, const char *field, struct reason *reason)
 {
@@ -243,14 +244,16 @@ static enum status check_filled(const struct feedback *f, const FeedbackQueryReq
 {
     if (!q->profile[0] || !f->store.unfilled)
         return STATUS_OK;
-    return reason_fail(reason, STATUS_BUSY, "profile", "calls of an older version are still being read, %lld at most; ask again in a moment, or without profile",
+    return reason_fail(reason, STATUS_BUSY, "profile",
+                       "calls of an older version are still being read, %lld at most; ask again in a moment, or without profile",
                        (long long)f->store.unfilled);
 }
 
 enum status on_query(void *state, const struct in_msg *in, struct outbox *out, struct reason *reason)
 {
     const FeedbackQueryRequest *q = (const FeedbackQueryRequest *)in->body;
-    struct page p = {.f = state, .arena = outbox_arena(out), .variant = q->policy_variant, .limit = q->limit ? q->limit : DEFAULT_LIMIT};
+    struct page p = {.f = state, .arena = outbox_arena(out), .variant = q->policy_variant,
+                     .limit = q->limit ? q->limit : DEFAULT_LIMIT};
     FeedbackQueryReply *reply = codec_new(p.arena, &tom__rl__v1__feedback_query_reply__descriptor);
     bool more = false;
     enum status status = read_request(q, &p.from, reason);

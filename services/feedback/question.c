@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* question.c - the question at the end of a call, one retry of it, and the rating in what was answered.
  *
- * A rating becomes a call.amended of source USER and then flows like any other.  Nothing here waits, and nothing is written: how often a call
- * was asked lives in memory, for it matters as long as the caller is on the line.  The text of an answer is kept nowhere. */
+ * A rating becomes a call.amended of source USER and then flows like any other.  Nothing here waits, and nothing is
+ * written: how often a call was asked lives in memory, for it matters as long as the caller is on the line.  The text of
+ * an answer is kept nowhere. */
 #include <string.h>
 
 #include "call_id.h"
@@ -15,7 +16,7 @@ const char *const question_languages[] = {"de", "en", NULL}, *const question_wor
 
 static const char *const statuses[] = {"rated", "retry", "no_rating"};
 
-/* ---- the calls that are being asked --------------------------------------------------------------------------------------------------------- */
+/* ---- the calls that are being asked ---------------------------------------------------------------------------------------- */
 
 /* Moves the call's slot to the front of its set; one that was not there takes the last one's place. */
 static struct asked *asked_of(struct feedback *f, const uint8_t *key)
@@ -51,7 +52,8 @@ static struct asked *asked_of_id(struct feedback *f, const char *call_id)
 }
 
 /* de, de-AT, DE_ch; empty: what the call was asked in last, else the configured one.  *ret 0: de, 1: en. */
-static enum status language_of(const struct feedback *f, const char *told, const struct asked *asked, int *ret, struct reason *reason)
+static enum status language_of(const struct feedback *f, const char *told, const struct asked *asked, int *ret,
+                               struct reason *reason)
 {
     bool two = told[0] && told[1] && (told[2] == '\0' || told[2] == '-' || told[2] == '_');
 
@@ -66,7 +68,7 @@ static enum status language_of(const struct feedback *f, const char *told, const
     return reason_set(reason, "language", "\"%.20s\" is none of de, en", told);
 }
 
-/* ---- feedback.question ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- feedback.question ----------------------------------------------------------------------------------------------------- */
 
 /* A variant's slot question_de, question_en; NULL or "": it has none. */
 static const char *own_words(const struct variants *variants, int index, int language)
@@ -92,7 +94,8 @@ static const char *first_words(const struct feedback *f, const char *variant, in
     return words && words[0] ? words : f->question[language];
 }
 
-static enum status variant_of(struct feedback *f, struct outbox *out, const struct in_msg *in, const FeedbackQuestionRequest *q, const char **ret)
+static enum status variant_of(struct feedback *f, struct outbox *out, const struct in_msg *in, const FeedbackQuestionRequest *q,
+                              const char **ret)
 {
     struct call *c;
 
@@ -138,10 +141,10 @@ enum status on_question(void *state, const struct in_msg *in, struct outbox *out
     return STATUS_OK;
 }
 
-/* ---- feedback.answer -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- feedback.answer ------------------------------------------------------------------------------------------------------- */
 
-/* Its id names what was known and how often the caller rated: what is said again after a lost reply is stored once, a changed mind is not
- * taken for it. */
+/* Its id names what was known and how often the caller rated: what is said again after a lost reply is stored once, a changed
+ * mind is not taken for it. */
 static void amend(struct outbox *out, const struct in_msg *in, const char *call_id, const struct asked *asked, int64_t revision)
 {
     CallAmended *m = outbox_new(out, SUBJECT_CALL_AMENDED);
@@ -156,7 +159,8 @@ static void amend(struct outbox *out, const struct in_msg *in, const char *call_
     m->signals->has_user_rating_case = TOM__RL__V1__SIGNALS__HAS_USER_RATING_USER_RATING;
     m->signals->user_rating = asked->rating;
     outbox_say(out, SUBJECT_CALL_AMENDED, &m->base,
-               arena_printf(outbox_arena(out), "call.amended/%s/%lld/%d/%d", key, (long long)revision, asked->said, asked->rating), 0, in->traceparent);
+               arena_printf(outbox_arena(out), "call.amended/%s/%lld/%d/%d", key, (long long)revision, asked->said,
+                            asked->rating), 0, in->traceparent);
 }
 
 /* Which question was answered, 1 .. QUESTIONS; one that was answered before is not counted again. */

@@ -9,7 +9,7 @@
 
 enum { DEFAULT_LIMIT = 100, MAX_LIMIT = 1000, REPLAY_WINDOW = 20000 /* rows looked at in one turn */ };
 
-/* ---- feedback.stats -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- feedback.stats -------------------------------------------------------------------------------------------------------- */
 
 typedef Tom__Rl__V1__FeedbackStatsReply__PolicyStatsEntry PolicyStatsEntry;
 typedef Tom__Rl__V1__FeedbackStatsReply__ProfileStatsEntry ProfileStatsEntry;
@@ -67,7 +67,7 @@ enum status on_stats(void *state, const struct in_msg *in, struct outbox *out, s
     return STATUS_OK;
 }
 
-/* ---- feedback.by_policy ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- feedback.by_policy ---------------------------------------------------------------------------------------------------- */
 
 FeedbackStored *event_of(struct arena *arena, const struct call *c)
 {
@@ -99,14 +99,17 @@ enum status on_by_policy(void *state, const struct in_msg *in, struct outbox *ou
     return status;
 }
 
-/* ---- feedback.replay --------------------------------------------------------------------------------------------------------------------------
+/* ---- feedback.replay
+ * --------------------------------------------------------------------------------------------------------------------------
  *
- * A row of `replay` is one run; it is done when next_id is beyond last_id.  What a run says carries a revision like everything that is said,
- * and the row keeps the last of them: if the next start finds it above the published floor, a part may be lost and the run begins anew. */
+ * A row of `replay` is one run; it is done when next_id is beyond last_id.  What a run says carries a revision like
+ * everything that is said, and the row keeps the last of them: if the next start finds it above the published floor, a part
+ * may be lost and the run begins anew. */
 
 static enum status next_replay(struct feedback *f)
 {
-    struct query *q = store_query(f->store.store, "SELECT run, from_ts, next_id, last_id, revision, reward_version FROM replay WHERE next_id <= last_id ORDER BY run LIMIT 1");
+    struct query *q = store_query(f->store.store, "SELECT run, from_ts, next_id, last_id, revision,"
+                                                  " reward_version FROM replay WHERE next_id <= last_id ORDER BY run LIMIT 1");
     bool row;
     enum status status = query_step(q, &row);
 
@@ -160,7 +163,8 @@ static enum status move_replay(struct feedback *f)
 /* The id carries the run, so that the bus's duplicate window never swallows what is said again on purpose. */
 static enum status say_chunk(struct feedback *f, struct outbox *out, int64_t limit, int64_t revision, int64_t *ret_said)
 {
-    struct query *q = store_query(f->store.store, "SELECT " FEEDBACK_COLUMNS " FROM call WHERE id >= ? AND id <= ? AND ts >= ? AND state >= 6 ORDER BY id LIMIT ?");
+    struct query *q = store_query(f->store.store, "SELECT " FEEDBACK_COLUMNS " FROM call WHERE id >= ? AND id <= ? AND ts >= ?"
+                                                                             " AND state >= 6 ORDER BY id LIMIT ?");
     int64_t last = f->replay_next + REPLAY_WINDOW < f->replay_last ? f->replay_next + REPLAY_WINDOW : f->replay_last;
     struct saying how = {.revision = revision, .reward_version = f->replay_version};
     struct arena *arena = outbox_arena(out);
@@ -208,8 +212,10 @@ enum status replay_some(struct feedback *f, struct outbox *out)
 static enum status count_replay(struct feedback *f, int64_t from, int64_t *ret_count, int64_t *ret_last)
 {
     struct query *q = store_query(f->store.store, "SELECT (SELECT count(*) FROM call WHERE state = 7 AND ts >= ?1)"
-                                                  " + coalesce(sum((SELECT count(*) FROM call WHERE state = 6 AND variant = t.variant AND profile = t.profile"
-                                                  " AND ts >= ?1)), 0), (SELECT coalesce(max(id), 0) FROM call) FROM (SELECT variant, profile FROM tally"
+                                                  " + coalesce(sum((SELECT count(*) FROM call WHERE state = 6"
+                                                  " AND variant = t.variant AND profile = t.profile AND ts >= ?1)), 0),"
+                                                  " (SELECT coalesce(max(id), 0) FROM call)"
+                                                  " FROM (SELECT variant, profile FROM tally"
                                                   " UNION ALL SELECT DISTINCT variant, '' FROM tally) t");
     bool row;
 

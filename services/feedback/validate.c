@@ -20,7 +20,8 @@ static enum status check_time(double ts, const char *field, wall_time now, struc
     if (!isfinite(ts) || ts < 0)
         return reason_set(reason, field, "%g is no time; expected unix seconds, 0 or more", ts);
     if (ts > limit)
-        return reason_set(reason, field, "%.0f is more than a day ahead%s", ts, ts >= 1e12 ? "; milliseconds? expected unix seconds" : "");
+        return reason_set(reason, field, "%.0f is more than a day ahead%s", ts,
+                          ts >= 1e12 ? "; milliseconds? expected unix seconds" : "");
     return STATUS_OK;
 }
 
@@ -57,18 +58,22 @@ static unsigned clamp_signals(Signals *s)
 {
     if (!s)
         return 0;
-    return clamp_int(HAS(s, has_user_rating_case), &s->user_rating, 1, 5) + clamp_int(HAS(s, has_barge_in_count_case), &s->barge_in_count, 0, 10)
-           + clamp_int(HAS(s, has_repeats_case), &s->repeats, 0, 5) + clamp_real(HAS(s, has_duration_sec_case), &s->duration_sec, 0, 3600)
+    return clamp_int(HAS(s, has_user_rating_case), &s->user_rating, 1, 5)
+           + clamp_int(HAS(s, has_barge_in_count_case), &s->barge_in_count, 0, 10)
+           + clamp_int(HAS(s, has_repeats_case), &s->repeats, 0, 5)
+           + clamp_real(HAS(s, has_duration_sec_case), &s->duration_sec, 0, 3600)
            + clamp_real(HAS(s, has_satisfaction_case), &s->satisfaction, -1, 1);
 }
 
-static enum status check_signals(const struct validate_rules *rules, Signals *signals, unsigned *ret_clamped, struct reason *reason)
+static enum status check_signals(const struct validate_rules *rules, Signals *signals, unsigned *ret_clamped,
+                                 struct reason *reason)
 {
     *ret_clamped = rules->out_of_range == OUT_OF_RANGE_CLAMP ? clamp_signals(signals) : 0;
     return signals_check(signals, reason);
 }
 
-enum status validate_call_ended(const struct validate_rules *rules, CallEnded *m, wall_time now, unsigned *ret_clamped, struct reason *reason)
+enum status validate_call_ended(const struct validate_rules *rules, CallEnded *m, wall_time now, unsigned *ret_clamped,
+                                struct reason *reason)
 {
     enum status status = call_id_check(&m->call_id, "call_id", reason);
 
@@ -90,7 +95,8 @@ enum status validate_call_ended(const struct validate_rules *rules, CallEnded *m
     return status;
 }
 
-enum status validate_call_amended(const struct validate_rules *rules, CallAmended *m, wall_time now, unsigned *ret_clamped, struct reason *reason)
+enum status validate_call_amended(const struct validate_rules *rules, CallAmended *m, wall_time now, unsigned *ret_clamped,
+                                  struct reason *reason)
 {
     enum status status = call_id_check(&m->call_id, "call_id", reason);
 

@@ -16,7 +16,9 @@ struct validate_rules {
 };
 
 /* Trims ids in place; with CLAMP moves signals into their range and says how many.  The reason names field, value and rule. */
-enum status validate_call_ended(const struct validate_rules *rules, CallEnded *m, wall_time now, unsigned *ret_clamped, struct reason *reason) MUST_CHECK;
-enum status validate_call_amended(const struct validate_rules *rules, CallAmended *m, wall_time now, unsigned *ret_clamped, struct reason *reason) MUST_CHECK;
+enum status validate_call_ended(const struct validate_rules *rules, CallEnded *m, wall_time now, unsigned *ret_clamped,
+                                struct reason *reason) MUST_CHECK;
+enum status validate_call_amended(const struct validate_rules *rules, CallAmended *m, wall_time now, unsigned *ret_clamped,
+                                  struct reason *reason) MUST_CHECK;
 
 #endif

@@ -12,7 +12,10 @@ enum { WHO_MAX = 100, REASON_MAX = 1000 };
 
 static const char *id_of(const struct guard_command *c) { return c->store->variants->items[c->variant].id; }
 static bool is_base(const struct guard_command *c) { return c->variant == c->store->variants->base; }
-static enum verdict verdict_of(const struct guard_command *c) { return is_base(c) ? VERDICT_NONE : c->store->verdicts[c->variant]; }
+static enum verdict verdict_of(const struct guard_command *c)
+{
+    return is_base(c) ? VERDICT_NONE : c->store->verdicts[c->variant];
+}
 
 static enum status unchanged(struct guard_command *c, const char *what)
 {
@@ -27,14 +30,15 @@ static enum status decide_verdict(struct guard_command *c, enum verdict verdict,
     return guard_store_set_verdict(c->store, c->variant, verdict);
 }
 
-/* ---- the commands ------------------------------------------------------------------------------------------------------------------- */
+/* ---- the commands ---------------------------------------------------------------------------------------------------------- */
 
 static enum status add(struct guard_command *c, struct reason *reason)
 {
     switch (verdict_of(c)) {
     case VERDICT_BLACKLISTED: return reason_set(reason, "policy_variant", "%s is blacklisted; release it first", id_of(c));
     case VERDICT_PAROLE: return decide_verdict(c, VERDICT_NONE, "is no longer on parole");
-    case VERDICT_NONE: return unchanged(c, c->stages[c->variant] == STAGE(INACTIVE) ? "waits beyond guard.max_active_variants" : "is active");
+    case VERDICT_NONE:
+        return unchanged(c, c->stages[c->variant] == STAGE(INACTIVE) ? "waits beyond guard.max_active_variants" : "is active");
     case VERDICT_INACTIVE: break;
     }
     if (guard_store_on_parole(c->store, c->variant, &c->totals[c->variant]))
@@ -48,15 +52,17 @@ static enum status take_out(struct guard_command *c, struct reason *reason)
         return reason_set(reason, "policy_variant", "%s is the base variant and cannot be removed", id_of(c));
     if (verdict_of(c) == VERDICT_BLACKLISTED)
         return reason_set(reason, "policy_variant", "%s is blacklisted and gets no calls; release it first", id_of(c));
-    return verdict_of(c) == VERDICT_INACTIVE ? unchanged(c, "is removed") : decide_verdict(c, VERDICT_INACTIVE, "is removed and gets no more calls");
+    return verdict_of(c) == VERDICT_INACTIVE ? unchanged(c, "is removed")
+                                             : decide_verdict(c, VERDICT_INACTIVE, "is removed and gets no more calls");
 }
 
 static enum status blacklist(struct guard_command *c, struct reason *reason)
 {
     if (is_base(c))
         return reason_set(reason, "policy_variant", "%s is the base variant and cannot be blacklisted", id_of(c));
-    return verdict_of(c) == VERDICT_BLACKLISTED ? unchanged(c, "is blacklisted")
-                                                : decide_verdict(c, VERDICT_BLACKLISTED, "is blacklisted and gets no calls until it is released");
+    if (verdict_of(c) == VERDICT_BLACKLISTED)
+        return unchanged(c, "is blacklisted");
+    return decide_verdict(c, VERDICT_BLACKLISTED, "is blacklisted and gets no calls until it is released");
 }
 
 static enum status release(struct guard_command *c, struct reason *reason)
@@ -66,7 +72,8 @@ static enum status release(struct guard_command *c, struct reason *reason)
     if (verdict_of(c) != VERDICT_BLACKLISTED)
         return reason_set(reason, "policy_variant", "%s is not blacklisted", id_of(c));
     if (!c->has_totals)
-        return reason_fail(reason, STATUS_BUSY, "policy_variant", "the bandit has not told yet what is known of %s; try again", id_of(c));
+        return reason_fail(reason, STATUS_BUSY, "policy_variant", "the bandit has not told yet what is known of %s; try again",
+                           id_of(c));
     enum status status = guard_store_set_released(c->store, c->variant, &c->totals[c->variant]);
     return status == STATUS_OK ? decide_verdict(c, VERDICT_PAROLE, "is released, on parole") : status;
 }
@@ -77,12 +84,14 @@ static enum status pin(struct guard_command *c, struct reason *reason)
     int before = guard_store_pin(c->store, c->cell);
 
     if (stage == STAGE(BLACKLISTED) || stage == STAGE(INACTIVE))
-        return reason_set(reason, "policy_variant", "%s is %s and cannot be pinned", id_of(c), stage == STAGE(INACTIVE) ? "inactive" : "blacklisted");
+        return reason_set(reason, "policy_variant", "%s is %s and cannot be pinned", id_of(c),
+                          stage == STAGE(INACTIVE) ? "inactive" : "blacklisted");
     if (before < 0 && c->store->pin_count == GUARD_PINS)
         return reason_set(reason, "cell", "%d cells are pinned, and that is the most", GUARD_PINS);
     if (before == (int)c->variant)
         return unchanged(c, "is pinned there");
-    c->status = arena_printf(c->arena, "%s alone speaks in %s", id_of(c), strcmp(c->cell, "*") == 0 ? "all cells without a pin of their own" : c->cell);
+    c->status = arena_printf(c->arena, "%s alone speaks in %s", id_of(c),
+                             strcmp(c->cell, "*") == 0 ? "all cells without a pin of their own" : c->cell);
     c->changed = true;
     return guard_store_set_pin(c->store, c->cell, (int)c->variant);
 }
@@ -98,7 +107,8 @@ static enum status unpin(struct guard_command *c, struct reason *reason)
 static enum status set_frozen(struct guard_command *c, bool frozen)
 {
     c->changed = c->store->frozen != frozen;
-    c->status = arena_printf(c->arena, "%s%s", frozen ? "all traffic goes to base" : "traffic is not frozen", c->changed ? "" : " already");
+    c->status = arena_printf(c->arena, "%s%s", frozen ? "all traffic goes to base" : "traffic is not frozen",
+                             c->changed ? "" : " already");
     return c->changed ? guard_store_set_frozen(c->store, frozen) : STATUS_OK;
 }
 
@@ -110,11 +120,12 @@ static const struct command {
     bool variant, cell; /* what it needs */
     enum status (*run)(struct guard_command *c, struct reason *reason);
 } commands[] = {
-    {"add", true, false, add},     {"remove", true, false, take_out}, {"blacklist", true, false, blacklist}, {"release", true, false, release},
-    {"pin", true, true, pin},      {"unpin", false, true, unpin},     {"freeze", false, false, freeze},      {"unfreeze", false, false, unfreeze},
+    {"add", true, false, add},         {"remove", true, false, take_out}, {"blacklist", true, false, blacklist},
+    {"release", true, false, release}, {"pin", true, true, pin},          {"unpin", false, true, unpin},
+    {"freeze", false, false, freeze},  {"unfreeze", false, false, unfreeze},
 };
 
-/* ---- checks --------------------------------------------------------------------------------------------------------------------------- */
+/* ---- checks ---------------------------------------------------------------------------------------------------------------- */
 
 static const struct command *find(const char *name)
 {
@@ -132,9 +143,11 @@ static enum status check_cell(struct guard_command *c, struct reason *reason)
     if (strcmp(c->cell, "*") == 0)
         return STATUS_OK;
     const char *profile = slash ? arena_printf(c->arena, "%.*s", (int)(slash - c->cell), c->cell) : "";
-    if (slash && strcmp(context_profile(c->profiles, profile), profile) == 0 && strcmp(context_time_of_day(slash + 1), slash + 1) == 0)
+    if (slash && strcmp(context_profile(c->profiles, profile), profile) == 0 &&
+        strcmp(context_time_of_day(slash + 1), slash + 1) == 0)
         return STATUS_OK;
-    return reason_set(reason, "cell", "\"%.60s\" is neither * nor a profile and a time of day such as %s/morning", c->cell, c->profiles->items[0]);
+    return reason_set(reason, "cell", "\"%.60s\" is neither * nor a profile and a time of day such as %s/morning", c->cell,
+                      c->profiles->items[0]);
 }
 
 static enum status check_variant(struct guard_command *c, struct reason *reason)
@@ -157,7 +170,8 @@ enum status guard_command_run(struct guard_command *c, struct reason *reason)
     enum status status = STATUS_OK;
 
     if (!command)
-        return reason_set(reason, "command", "\"%.32s\" is none of add, remove, blacklist, release, pin, unpin, freeze, unfreeze", m->command);
+        return reason_set(reason, "command", "\"%.32s\" is none of add, remove, blacklist, release, pin, unpin, freeze, unfreeze",
+                          m->command);
     if (strlen(m->who) > WHO_MAX)
         return reason_set(reason, "who", "longer than %d bytes", WHO_MAX);
     if (strlen(m->reason) > REASON_MAX)
@@ -170,8 +184,8 @@ enum status guard_command_run(struct guard_command *c, struct reason *reason)
         status = command->run(c, reason);
     if (status != STATUS_OK || !c->changed)
         return status;
-    struct guard_move move = {.command = command->name, .variant = command->variant ? id_of(c) : "", .cell = command->cell ? c->cell : "",
-                              .verdict = command->variant ? verdict_of(c) : VERDICT_NONE, .who = m->who[0] ? m->who : "operator",
-                              .why = m->reason, .at = c->now};
+    struct guard_move move = {.command = command->name, .variant = command->variant ? id_of(c) : "",
+                              .cell = command->cell ? c->cell : "", .verdict = command->variant ? verdict_of(c) : VERDICT_NONE,
+                              .who = m->who[0] ? m->who : "operator", .why = m->reason, .at = c->now};
     return guard_store_record(c->store, &move);
 }

@@ -46,7 +46,8 @@ static void take_away(struct counted *set, size_t at)
 
 static void put(struct counted *set, size_t i, uint64_t sequence)
 {
-    bool grows_left = i > 0 && set->items[i - 1].last + 1 == sequence, grows_right = i < set->count && set->items[i].first == sequence + 1;
+    bool grows_left = i > 0 && set->items[i - 1].last + 1 == sequence,
+         grows_right = i < set->count && set->items[i].first == sequence + 1;
 
     if (grows_left && grows_right) {
         set->items[i - 1].last = set->items[i].last;

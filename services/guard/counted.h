@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* counted.h - which messages of a stream were counted: a set of sequences, kept as intervals, usually one.
  *
- * Messages come again and out of order; the set makes each count once.  A message whose sequence is not above the highest known one
- * but that arrived later than that one belongs to another stream: the old one was lost and made anew, and its set is forgotten. */
+ * Messages come again and out of order; the set makes each count once.  A message whose sequence is not above the
+ * highest known one but that arrived later than that one belongs to another stream: the old one was lost and made anew,
+ * and its set is forgotten. */
 #ifndef RL_COUNTED_H
 #define RL_COUNTED_H
 

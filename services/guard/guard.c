@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* guard.c - protects callers while the system learns: how far each variant has come, and what caps follow from it.
  *
- * bandit.updated, policy.selected -> guard.updated.  The limits follow from the newest totals and from what operators decided; guard.db
- * keeps the latter, and counts decisions. */
+ * bandit.updated, policy.selected -> guard.updated.  The limits follow from the newest totals and from what operators decided;
+ * guard.db keeps the latter, and counts decisions. */
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,11 +38,14 @@ struct guard {
 #define K(type, member, ...) CONFIG_##type(struct guard, member, __VA_ARGS__)
 
 static const struct config_key keys[] = {
-    K(DOUBLE, settings.base_share, "guard.base_share", "0", 0, 0.5, NULL, "Holdback: share of calls that always get base, to measure lift against; 0: off."),
+    K(DOUBLE, settings.base_share, "guard.base_share", "0", 0, 0.5, NULL,
+      "Holdback: share of calls that always get base, to measure lift against; 0: off."),
     K(DOUBLE, settings.floor, "guard.floor", "0.002", 0, 0.003, NULL, "Least share of an eligible variant before caps."),
-    K(INT, settings.max_active, "guard.max_active_variants", "0", 0, MAX_VARIANTS, NULL, "Variants that may speak at once, base included; 0: all."),
+    K(INT, settings.max_active, "guard.max_active_variants", "0", 0, MAX_VARIANTS, NULL,
+      "Variants that may speak at once, base included; 0: all."),
     K(DOUBLE, settings.parole_cap, "guard.parole_cap", "0.01", 0, 1, NULL, "Most traffic of all variants on parole together."),
-    K(DOUBLE, settings.uncertainty_half_width, "guard.uncertainty_half_width", "0.15", 0.01, 2, NULL, "A variant whose own 95 % half-width is above this is uncertain."),
+    K(DOUBLE, settings.uncertainty_half_width, "guard.uncertainty_half_width", "0.15", 0.01, 2, NULL,
+      "A variant whose own 95 % half-width is above this is uncertain."),
 };
 
 enum { ACTIVE, BLACKLISTED, ACTIVE_LEGACY, BLACKLISTED_LEGACY, SNAPSHOT_AGE, VARIANT_STAGE };
@@ -53,13 +56,14 @@ static const struct metric metrics[] = {
     [ACTIVE_LEGACY] = {"rl_active_variants_total", METRIC_GAUGE, "Old name of rl_active_variants.", {NULL}},
     [BLACKLISTED_LEGACY] = {"rl_blacklisted_variants_total", METRIC_GAUGE, "Old name of rl_blacklisted_variants.", {NULL}},
     [SNAPSHOT_AGE] = {"rl_bandit_snapshot_age_seconds", METRIC_GAUGE, "Age of the bandit's snapshot; -1: none yet.", {NULL}},
-    [VARIANT_STAGE] = {"rl_variant_stage", METRIC_GAUGE, "Stage: 1 base, 2 new, 3 uncertain, 4 established, 5 parole, 6 blacklisted, 7 inactive.",
+    [VARIANT_STAGE] = {"rl_variant_stage", METRIC_GAUGE,
+                       "Stage: 1 base, 2 new, 3 uncertain, 4 established, 5 parole, 6 blacklisted, 7 inactive.",
                        {"policy_variant"}},
 };
 
 static bool eligible(Stage stage) { return stage != STAGE(BLACKLISTED) && stage != STAGE(INACTIVE); }
 
-/* ---- stages ----------------------------------------------------------------------------------------------------------------------------- */
+/* ---- stages ---------------------------------------------------------------------------------------------------------------- */
 
 static void show(struct guard *g)
 {
@@ -80,26 +84,31 @@ static void show(struct guard *g)
 
 static struct guard_rules rules_of(const struct guard *g)
 {
-    return (struct guard_rules){.min_pulls = g->variants->blacklist_min_pulls, .uncertainty_half_width = g->settings.uncertainty_half_width,
-                                .blacklist_mean = g->variants->blacklist_reward_mean, .max_active = (size_t)g->settings.max_active};
+    return (struct guard_rules){.min_pulls = g->variants->blacklist_min_pulls,
+                                .uncertainty_half_width = g->settings.uncertainty_half_width,
+                                .blacklist_mean = g->variants->blacklist_reward_mean,
+                                .max_active = (size_t)g->settings.max_active};
 }
 
-static enum status move_by_rule(struct guard *g, size_t v, enum verdict verdict, const struct own_total *since, struct outbox *out)
+static enum status move_by_rule(struct guard *g, size_t v, enum verdict verdict, const struct own_total *since,
+                                struct outbox *out)
 {
     const struct variants *all = g->variants;
     bool bad = verdict == VERDICT_BLACKLISTED;
-    const char *why = arena_printf(outbox_arena(out), "mean reward %+.4f over %lld calls%s is %s %g", since->mean, (long long)since->n,
-                                   g->store.was_released[v] ? " since the release" : "", bad ? "below" : "not below", all->blacklist_reward_mean);
-    const struct guard_move move = {.command = bad ? "blacklist" : "add", .variant = all->items[v].id, .cell = "", .verdict = verdict,
-                                    .who = "rule", .why = why, .at = outbox_now(out)};
+    const char *why = arena_printf(outbox_arena(out), "mean reward %+.4f over %lld calls%s is %s %g", since->mean,
+                                   (long long)since->n, g->store.was_released[v] ? " since the release" : "",
+                                   bad ? "below" : "not below", all->blacklist_reward_mean);
+    const struct guard_move move = {.command = bad ? "blacklist" : "add", .variant = all->items[v].id, .cell = "",
+                                    .verdict = verdict, .who = "rule", .why = why, .at = outbox_now(out)};
     enum status status = guard_store_set_verdict(&g->store, v, verdict);
 
-    log_info("variant.ruled", "variant=%s verdict=%d pulls=%lld mean=%+.4f", move.variant, verdict, (long long)since->n, since->mean);
+    log_info("variant.ruled", "variant=%s verdict=%d pulls=%lld mean=%+.4f", move.variant, verdict, (long long)since->n,
+             since->mean);
     return status == STATUS_OK ? guard_store_record(&g->store, &move) : status;
 }
 
-/* What the newest totals say of each verdict.  When calls from before a release were retracted, or all forgotten, what is left is what was
- * known at the release. */
+/* What the newest totals say of each verdict.  When calls from before a release were retracted, or all forgotten, what is left is
+ * what was known at the release. */
 static enum status apply_rules(struct guard *g, struct outbox *out)
 {
     const struct guard_rules rules = rules_of(g);
@@ -128,8 +137,8 @@ static void judge(struct guard *g, wall_time now)
         if (stages[i] == g->stages[i])
             continue;
         if (g->stages[i])
-            log_info("variant.stage", "variant=%s from=%d to=%d pulls=%lld mean=%+.4f", g->variants->items[i].id, g->stages[i], stages[i],
-                     (long long)g->totals[i].n, g->totals[i].mean);
+            log_info("variant.stage", "variant=%s from=%d to=%d pulls=%lld mean=%+.4f", g->variants->items[i].id, g->stages[i],
+                     stages[i], (long long)g->totals[i].n, g->totals[i].mean);
         g->stages[i] = stages[i];
         g->changed = g->export_due = true;
         g->changed_at = now;
@@ -147,7 +156,8 @@ static enum status on_policy(void *state, const struct in_msg *in, struct outbox
     for (size_t i = 0; i < m->n_totals; i++) {
         int v = variants_find(g->variants, m->totals[i]->policy_variant);
         if (v >= 0)
-            g->totals[v] = (struct own_total){.n = m->totals[i]->n, .mean = m->totals[i]->mean, .variance = m->totals[i]->variance};
+            g->totals[v] = (struct own_total){.n = m->totals[i]->n, .mean = m->totals[i]->mean,
+                                              .variance = m->totals[i]->variance};
     }
     g->has_snapshot = true;
     g->snapshot_at = outbox_now(out);
@@ -174,7 +184,7 @@ static enum status on_selected(void *state, const struct in_msg *in, struct outb
     return STATUS_OK;
 }
 
-/* ---- guard.updated ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- guard.updated --------------------------------------------------------------------------------------------------------- */
 
 typedef Tom__Rl__V1__GuardUpdated__StagesEntry UpdatedStagesEntry;
 #define UpdatedStages_descriptor tom__rl__v1__guard_updated__stages_entry__descriptor
@@ -227,7 +237,8 @@ static void say(struct guard *g, struct outbox *out)
     m->pins = arena_alloc(arena, g->store.pin_count * sizeof *m->pins);
     for (size_t i = 0; i < g->store.pin_count; i++) /* the pin of one beyond max_active_variants rests */
         if (eligible(g->stages[g->store.pins[i].variant]))
-            MAP_ADD(arena, m, pins, UpdatedPins, arena_str(arena, g->store.pins[i].cell), (char *)g->variants->items[g->store.pins[i].variant].id);
+            MAP_ADD(arena, m, pins, UpdatedPins, arena_str(arena, g->store.pins[i].cell),
+                    (char *)g->variants->items[g->store.pins[i].variant].id);
     m->guard_version = arena_printf(arena, "g%lld", (long long)guard_store_version(&g->store, digest_of(m, arena)));
     m->ts = (double)outbox_now(out).us / 1e6;
     outbox_say(out, SUBJECT_GUARD_UPDATED, &m->base, "", 0, "");
@@ -247,7 +258,7 @@ static mono_time next_tick(void *state, mono_time now)
     return mono_after(g->said_at, g->changed ? PUBLISH_US : REPEAT_US);
 }
 
-/* ---- requests ----------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- requests -------------------------------------------------------------------------------------------------------------- */
 
 typedef Tom__Rl__V1__GuardStatusReply__StagesEntry StatusStagesEntry;
 typedef Tom__Rl__V1__GuardStatusReply__ConfigEntry StatusConfigEntry;
@@ -278,7 +289,8 @@ static void add_settings(const struct guard *g, struct arena *arena, GuardStatus
     m->frozen = g->store.frozen;
     m->pins = arena_alloc(arena, g->store.pin_count * sizeof *m->pins);
     for (size_t i = 0; i < g->store.pin_count; i++)
-        MAP_ADD(arena, m, pins, StatusPins, arena_str(arena, g->store.pins[i].cell), (char *)v->items[g->store.pins[i].variant].id);
+        MAP_ADD(arena, m, pins, StatusPins, arena_str(arena, g->store.pins[i].cell),
+                (char *)v->items[g->store.pins[i].variant].id);
 }
 
 static enum status on_status(void *state, const struct in_msg *in, struct outbox *out, struct reason *reason)
@@ -361,7 +373,7 @@ static enum status on_command(void *state, const struct in_msg *in, struct outbo
     return STATUS_OK;
 }
 
-/* ---- deploy_state.json ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- deploy_state.json ----------------------------------------------------------------------------------------------------- */
 
 static void export_state(struct guard *g)
 {
@@ -372,8 +384,9 @@ static void export_state(struct guard *g)
     for (size_t i = 0; i < g->variants->count; i++)
         if (eligible(g->stages[i]) || g->stages[i] == STAGE(BLACKLISTED))
             json_array_append_new(eligible(g->stages[i]) ? active : blacklisted, json_string(g->variants->items[i].id));
-    json_t *root = json_pack("{s:s, s:o, s:o, s:f}", "base_variant", g->variants->items[g->variants->base].id, "active_variants", active,
-                             "blacklisted_variants", blacklisted, "last_update", (double)g->changed_at.us / 1e6);
+    json_t *root = json_pack("{s:s, s:o, s:o, s:f}", "base_variant", g->variants->items[g->variants->base].id,
+                             "active_variants", active, "blacklisted_variants", blacklisted,
+                             "last_update", (double)g->changed_at.us / 1e6);
     char *text = json_dumps(root, JSON_INDENT(2));
     snprintf(path, sizeof path, "%s/rl/deploy_state.json", g->data_dir);
     if (atomic_file_write(path, text, strlen(text), 0640, &reason) != STATUS_OK)
@@ -382,14 +395,15 @@ static void export_state(struct guard *g)
     json_decref(root);
 }
 
-/* ---- life ------------------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------------------------------------ */
 
 static enum status tick(void *state, struct outbox *out)
 {
     struct guard *g = state;
     mono_time now = outbox_mono(out);
 
-    metrics_set(g->metrics, METRIC_OWN(SNAPSHOT_AGE), g->has_snapshot ? (double)(outbox_now(out).us - g->snapshot_at.us) / 1e6 : -1, NULL, NULL, NULL);
+    metrics_set(g->metrics, METRIC_OWN(SNAPSHOT_AGE),
+                g->has_snapshot ? (double)(outbox_now(out).us - g->snapshot_at.us) / 1e6 : -1, NULL, NULL, NULL);
     if (!g->said || now.us >= g->said_at.us + (g->changed ? PUBLISH_US : REPEAT_US))
         say(g, out);
     if (g->export_due && now.us >= g->exported_at.us + EXPORT_US) {
@@ -400,7 +414,10 @@ static enum status tick(void *state, struct outbox *out)
     return STATUS_OK;
 }
 
-static enum status flush(void *state, struct outbox *out) { return (void)out, guard_store_flush(&((struct guard *)state)->store); }
+static enum status flush(void *state, struct outbox *out)
+{
+    return (void)out, guard_store_flush(&((struct guard *)state)->store);
+}
 
 static enum status open_guard(void *state, const struct service_env *env, struct reason *reason)
 {
@@ -412,7 +429,8 @@ static enum status open_guard(void *state, const struct service_env *env, struct
     g->data_dir = env->common->data_dir;
     g->legacy_names = env->common->legacy_names;
     if (g->settings.floor * (double)env->variants->count > 1)
-        return reason_fail(reason, STATUS_CONFIG, "guard.floor", "%g times %zu variants is more than all traffic", g->settings.floor, env->variants->count);
+        return reason_fail(reason, STATUS_CONFIG, "guard.floor", "%g times %zu variants is more than all traffic",
+                           g->settings.floor, env->variants->count);
     enum status status = guard_store_open(&g->store, env->store, env->variants, reason);
     if (status != STATUS_OK)
         return status;

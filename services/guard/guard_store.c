@@ -10,12 +10,14 @@
 #define SOURCE(name) TOM__RL__V1__DECISION_SOURCE__DECISION_SOURCE_##name
 
 const char *const guard_migrations[GUARD_MIGRATIONS] = {
-    "CREATE TABLE decided(variant TEXT PRIMARY KEY, drawn INTEGER NOT NULL, expected INTEGER NOT NULL, expected_sq INTEGER NOT NULL);"
+    "CREATE TABLE decided(variant TEXT PRIMARY KEY, drawn INTEGER NOT NULL, expected INTEGER NOT NULL,"
+    " expected_sq INTEGER NOT NULL);"
     "CREATE TABLE verdict(variant TEXT PRIMARY KEY, verdict INTEGER NOT NULL);"
     /* Each move of a variant, with who, when and why: written by commands and rules. */
-    "CREATE TABLE move(id INTEGER PRIMARY KEY, at_us INTEGER NOT NULL, variant TEXT NOT NULL, verdict INTEGER NOT NULL, who TEXT NOT NULL,"
-    " why TEXT NOT NULL);"
-    "CREATE TABLE counted(only INTEGER PRIMARY KEY CHECK(only = 1), intervals TEXT NOT NULL, highest INTEGER NOT NULL, highest_us INTEGER NOT NULL);"
+    "CREATE TABLE move(id INTEGER PRIMARY KEY, at_us INTEGER NOT NULL, variant TEXT NOT NULL, verdict INTEGER NOT NULL,"
+    " who TEXT NOT NULL, why TEXT NOT NULL);"
+    "CREATE TABLE counted(only INTEGER PRIMARY KEY CHECK(only = 1), intervals TEXT NOT NULL, highest INTEGER NOT NULL,"
+    " highest_us INTEGER NOT NULL);"
     "CREATE TABLE limits(only INTEGER PRIMARY KEY CHECK(only = 1), version INTEGER NOT NULL, digest INTEGER NOT NULL);",
     "ALTER TABLE move ADD COLUMN command TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE move ADD COLUMN cell TEXT NOT NULL DEFAULT '';"
@@ -34,7 +36,8 @@ static enum status load_decided(struct guard_store *g)
     while ((status = query_step(q, &row)) == STATUS_OK && row) {
         int v = variants_find(g->variants, query_text(q, 0));
         if (v >= 0)
-            g->decided[v] = (struct decided){.drawn = query_int(q, 1), .expected = query_int(q, 2), .expected_sq = query_int(q, 3)};
+            g->decided[v] = (struct decided){.drawn = query_int(q, 1), .expected = query_int(q, 2),
+                                             .expected_sq = query_int(q, 3)};
     }
     return status;
 }
@@ -121,7 +124,8 @@ static enum status load_counted(struct guard_store *g, struct reason *reason)
         g->counted.highest_us = query_int(q, 2);
     }
     query_reset(q);
-    return valid ? status : reason_fail(reason, STATUS_CORRUPT, "guard.db", "table counted holds no intervals; move the file away to start afresh");
+    return valid ? status : reason_fail(reason, STATUS_CORRUPT, "guard.db",
+                                        "table counted holds no intervals; move the file away to start afresh");
 }
 
 static enum status load_version(struct guard_store *g)
@@ -194,7 +198,7 @@ int64_t guard_store_version(struct guard_store *g, uint64_t digest)
     return g->version;
 }
 
-/* ---- decisions of operators and rules ------------------------------------------------------------------------------------------------- */
+/* ---- decisions of operators and rules -------------------------------------------------------------------------------------- */
 
 static enum status delete_pins(struct guard_store *g, const char *cell, const char *variant)
 {
@@ -272,7 +276,8 @@ enum status guard_store_set_frozen(struct guard_store *g, bool frozen)
 
 enum status guard_store_record(struct guard_store *g, const struct guard_move *move)
 {
-    struct query *q = store_query(g->store, "INSERT INTO move(at_us, variant, verdict, who, why, command, cell) VALUES(?, ?, ?, ?, ?, ?, ?)");
+    struct query *q = store_query(g->store, "INSERT INTO move(at_us, variant, verdict, who, why, command, cell)"
+                                            " VALUES(?, ?, ?, ?, ?, ?, ?)");
 
     query_bind_int(q, 1, move->at.us);
     query_bind_text(q, 2, move->variant);
@@ -297,7 +302,7 @@ bool guard_store_on_parole(const struct guard_store *g, size_t variant, const st
     return g->was_released[variant] && total_since(total, &g->released[variant]).n < g->variants->blacklist_min_pulls;
 }
 
-/* ---- writing what changed --------------------------------------------------------------------------------------------------------------- */
+/* ---- writing what changed -------------------------------------------------------------------------------------------------- */
 
 static enum status flush_decided(struct guard_store *g)
 {

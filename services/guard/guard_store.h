@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* guard_store.h - guard.db: verdicts, pins, each move with who and why, the version of the limits, and what was decided, exactly once
- * a decision. */
+/* guard_store.h - guard.db: verdicts, pins, each move with who and why, the version of the limits, and what was
+ * decided, exactly once a decision. */
 #ifndef RL_GUARD_STORE_H
 #define RL_GUARD_STORE_H
 
@@ -50,7 +50,8 @@ struct guard_store {
     bool version_dirty;
 };
 
-enum status guard_store_open(struct guard_store *g, struct store *store, const struct variants *variants, struct reason *reason) MUST_CHECK;
+enum status guard_store_open(struct guard_store *g, struct store *store, const struct variants *variants,
+                             struct reason *reason) MUST_CHECK;
 void guard_store_close(struct guard_store *g);
 
 /* Takes what a decision says, once. */
@@ -64,7 +65,8 @@ enum status guard_store_set_verdict(struct guard_store *g, size_t variant, enum 
 enum status guard_store_set_released(struct guard_store *g, size_t variant, const struct own_total *total) MUST_CHECK;
 /* Totals of another reward version cannot be compared with those of a release: what is known now takes their place. */
 enum status guard_store_follow(struct guard_store *g, const char *reward_version, const struct own_total *totals) MUST_CHECK;
-enum status guard_store_set_pin(struct guard_store *g, const char *cell, int variant) MUST_CHECK; /* -1: none; there must be room */
+/* variant -1: none; there must be room. */
+enum status guard_store_set_pin(struct guard_store *g, const char *cell, int variant) MUST_CHECK;
 enum status guard_store_set_frozen(struct guard_store *g, bool frozen) MUST_CHECK;
 enum status guard_store_record(struct guard_store *g, const struct guard_move *move) MUST_CHECK;
 

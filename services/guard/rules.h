@@ -31,25 +31,25 @@ struct guard_rules {
 /* What an operator or a rule decided before; outranks what follows from the totals. */
 enum verdict { VERDICT_NONE, VERDICT_BLACKLISTED, VERDICT_PAROLE, VERDICT_INACTIVE };
 
-/* The calls of `now` that came after `before`; none when there are fewer than then (calls were retracted).  Its variance is that of all
- * calls. */
+/* The calls of `now` that came after `before`; none when there are fewer than then (calls were retracted).  Its
+ * variance is that of all calls. */
 struct own_total total_since(const struct own_total *now, const struct own_total *before);
 
-/* What the rules make of a verdict.  `since` are the calls since the last release, or all when there was none: so a released variant
- * is judged by what came after.  It stays on parole until min_pulls of them; then it is free, or blacklisted again.  With min_pulls and
- * a mean below the limit a variant is blacklisted.  What is inactive or blacklisted stays so until an operator decides; base is never
- * judged. */
+/* What the rules make of a verdict.  `since` are the calls since the last release, or all when there was none: so a released
+ * variant is judged by what came after.  It stays on parole until min_pulls of them; then it is free, or blacklisted again.  With
+ * min_pulls and a mean below the limit a variant is blacklisted.  What is inactive or blacklisted stays so until an operator
+ * decides; base is never judged. */
 enum verdict guard_verdict(const struct guard_rules *rules, bool base, enum verdict verdict, const struct own_total *since);
 
 /* 1.96 sqrt(variance / n); infinity below two calls. */
 double total_half_width(const struct own_total *total);
 
-/* New: fewer than min_pulls rewarded calls over all cells.  Uncertain: not new, and the half-width above the limit.  The base variant is
- * always BASE, whatever else is said of it. */
+/* New: fewer than min_pulls rewarded calls over all cells.  Uncertain: not new, and the half-width above the limit.  The base
+ * variant is always BASE, whatever else is said of it. */
 Stage guard_stage(const struct guard_rules *rules, bool base, enum verdict verdict, const struct own_total *total);
 
-/* Makes those beyond max_active INACTIVE.  Base comes first, then by mean, the best first; new ones last, by id, which is the order of
- * the arrays. */
+/* Makes those beyond max_active INACTIVE.  Base comes first, then by mean, the best first; new ones last, by id, which
+ * is the order of the arrays. */
 void guard_limit_active(const struct guard_rules *rules, size_t count, const struct own_total *totals, Stage *stages);
 
 /* Stages -> the group that caps it: 0 new, 1 uncertain, 2 parole, -1 none. */

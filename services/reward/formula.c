@@ -23,12 +23,12 @@ static double duration_part(const struct reward_rules *rules, double seconds)
     return 0;
 }
 
-/* What the parts of an unrated call are multiplied by: sum of all weights over the sum of those without the rating's.  The attainable range
- * does not grow: s W / (W - r) <= s + r, because a sum s of parts is at most W - r. */
+/* What the parts of an unrated call are multiplied by: sum of all weights over the sum of those without the rating's.  The
+ * attainable range does not grow: s W / (W - r) <= s + r, because a sum s of parts is at most W - r. */
 static double unrated_scale(const struct reward_rules *rules)
 {
-    double others = fabs(rules->resolution_weight) + fabs(rules->barge_in_weight) + fabs(rules->repeat_weight) + fabs(rules->handover_weight)
-                    + (rules->duration_term == DURATION_NONE ? 0 : rules->duration_bound);
+    double others = fabs(rules->resolution_weight) + fabs(rules->barge_in_weight) + fabs(rules->repeat_weight)
+                    + fabs(rules->handover_weight) + (rules->duration_term == DURATION_NONE ? 0 : rules->duration_bound);
 
     return rules->missing_rating == RATING_RENORMALISE && others > 0 ? (others + fabs(rules->rating_weight)) / others : 1;
 }

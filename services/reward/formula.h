@@ -5,8 +5,8 @@
 
 #include "signals.h"
 
-/* A call without a rating: as if rated 3, or its other parts scaled so that together they weigh as much as those of a rated call.  Neutral
- * pulls a variant whose callers rarely answer towards the middle. */
+/* A call without a rating: as if rated 3, or its other parts scaled so that together they weigh as much as those of a rated call.
+ * Neutral pulls a variant whose callers rarely answer towards the middle. */
 enum missing_rating { RATING_NEUTRAL, RATING_RENORMALISE };
 
 enum duration_term { DURATION_LINEAR, DURATION_TENT, DURATION_NONE };

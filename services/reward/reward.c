@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* reward.c - turns what is known of a call into a number in [-1, +1].
  *
- * feedback.stored -> reward.computed, once for each configured version.  Keeps nothing: the same signals give the same reward, so replicas
- * and replays are harmless. */
+ * feedback.stored -> reward.computed, once for each configured version.  Keeps nothing: the same signals give the same reward, so
+ * replicas and replays are harmless. */
 #include <stdio.h>
 #include <string.h>
 
@@ -32,18 +32,19 @@ static const char *const missing_ratings[] = {"neutral", "renormalise", NULL};
 
 /* The sections reward and reward_candidate; both are whole sets of rules. */
 #define R(type, which, section, name, ...) K(type, versions[which].rules.name, section "." #name, __VA_ARGS__)
-#define RULES(s, w)                                                                                                                         \
-    R(INT, w, s, barge_in_cap, "3", 1, 10, NULL, "Barge-ins beyond this cost no more."),                                                    \
-    R(DOUBLE, w, s, barge_in_weight, "0.1", 0, 1, NULL, "Taken off at barge_in_cap barge-ins, in proportion below."),                       \
-    R(DOUBLE, w, s, duration_bound, "0.2", 0, 1, NULL, "The most that the length of a call gives or takes."),                               \
-    R(DOUBLE, w, s, duration_target_sec, "180", 1, 3600, NULL, "Length that counts as neutral (tent: best), seconds."),                     \
-    R(ENUM, w, s, duration_term, duration_terms, "linear", "How the length of a call counts; linear also pays for callers who hang up."),   \
-    R(DOUBLE, w, s, handover_weight, "0.1", 0, 1, NULL, "Taken off when a human had to take over."),                                        \
-    R(ENUM, w, s, missing_rating, missing_ratings, "neutral",                                                                               \
-      "A call without a rating counts as if rated 3, or its other parts are scaled up to the weight of a rated call."),                     \
-    R(DOUBLE, w, s, rating_weight, "0.2", 0, 1, NULL, "Given for a rating of 5, taken for a rating of 1."),                                 \
-    R(INT, w, s, repeat_cap, "3", 1, 5, NULL, "Repetitions beyond this cost no more."),                                                     \
-    R(DOUBLE, w, s, repeat_weight, "0.1", 0, 1, NULL, "Taken off at repeat_cap repetitions, in proportion below."),                         \
+#define RULES(s, w)                                                                                                     \
+    R(INT, w, s, barge_in_cap, "3", 1, 10, NULL, "Barge-ins beyond this cost no more."),                                \
+    R(DOUBLE, w, s, barge_in_weight, "0.1", 0, 1, NULL, "Taken off at barge_in_cap barge-ins, in proportion below."),   \
+    R(DOUBLE, w, s, duration_bound, "0.2", 0, 1, NULL, "The most that the length of a call gives or takes."),           \
+    R(DOUBLE, w, s, duration_target_sec, "180", 1, 3600, NULL, "Length that counts as neutral (tent: best), seconds."), \
+    R(ENUM, w, s, duration_term, duration_terms, "linear",                                                              \
+      "How the length of a call counts; linear also pays for callers who hang up."),                                    \
+    R(DOUBLE, w, s, handover_weight, "0.1", 0, 1, NULL, "Taken off when a human had to take over."),                    \
+    R(ENUM, w, s, missing_rating, missing_ratings, "neutral",                                                           \
+      "A call without a rating counts as if rated 3, or its other parts are scaled up to the weight of a rated call."), \
+    R(DOUBLE, w, s, rating_weight, "0.2", 0, 1, NULL, "Given for a rating of 5, taken for a rating of 1."),             \
+    R(INT, w, s, repeat_cap, "3", 1, 5, NULL, "Repetitions beyond this cost no more."),                                 \
+    R(DOUBLE, w, s, repeat_weight, "0.1", 0, 1, NULL, "Taken off at repeat_cap repetitions, in proportion below."),     \
     R(DOUBLE, w, s, resolution_weight, "0.6", -1, 1, NULL, "Paid when the caller's problem was solved.")
 
 static const struct config_key keys[] = {
@@ -59,10 +60,11 @@ enum { DISTRIBUTION, SCORE, AMENDED };
 static const struct metric metrics[] = {
     [DISTRIBUTION] = {"rl_reward_distribution", METRIC_HISTOGRAM, "Rewards of calls, first revision.", {"policy_variant"},
                       .bounds = {-1, -0.5, -0.2, 0, 0.2, 0.5, 0.8, 1}, .bound_count = 8, .cell = "rl_reward_distribution"},
-    [SCORE] = {"rl_reward_score", METRIC_HISTOGRAM, "(reward + 1) / 2: never negative, so its sum is a counter.", {"policy_variant"},
-               .bounds = {0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1}, .bound_count = 11, .cell = "rl_reward_score"},
-    [AMENDED] = {"rl_reward_amended_total", METRIC_COUNTER, "Rewards computed again because a call was amended or replayed.", {"policy_variant"},
+    [SCORE] = {"rl_reward_score", METRIC_HISTOGRAM, "(reward + 1) / 2: never negative, so its sum is a counter.",
+               {"policy_variant"}, .bounds = {0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1}, .bound_count = 11,
                .cell = "rl_reward_score"},
+    [AMENDED] = {"rl_reward_amended_total", METRIC_COUNTER, "Rewards computed again because a call was amended or replayed.",
+                 {"policy_variant"}, .cell = "rl_reward_score"},
 };
 
 typedef Tom__Rl__V1__RewardComputed__ComponentsEntry ComputedEntry;
@@ -81,8 +83,9 @@ struct named_part {
 
 static void name_parts(const struct reward_parts *p, struct named_part ret[PART_COUNT])
 {
-    const struct named_part parts[PART_COUNT] = {{"resolution", p->resolution}, {"rating", p->rating},     {"barge_in", p->barge_in},
-                                                 {"repeats", p->repeats},       {"handover", p->handover}, {"duration", p->duration},
+    const struct named_part parts[PART_COUNT] = {{"resolution", p->resolution}, {"rating", p->rating},
+                                                 {"barge_in", p->barge_in}, {"repeats", p->repeats},
+                                                 {"handover", p->handover}, {"duration", p->duration},
                                                  {"total", p->total}};
 
     memcpy(ret, parts, sizeof parts);
@@ -100,7 +103,8 @@ static void count(struct reward *r, const FeedbackStored *f, double reward)
     metrics_observe(r->metrics, METRIC_OWN(SCORE), (reward + 1) / 2, variant, NULL, NULL);
 }
 
-static RewardComputed *computed(const char *version, const FeedbackStored *f, const struct reward_parts *parts, struct outbox *out)
+static RewardComputed *computed(const char *version, const FeedbackStored *f, const struct reward_parts *parts,
+                                struct outbox *out)
 {
     struct arena *arena = outbox_arena(out);
     RewardComputed *m = outbox_new(out, SUBJECT_REWARD_COMPUTED);
@@ -163,8 +167,9 @@ static void score(struct reward *r, const struct scored *version, const struct i
     reward_compute(&version->rules, &signals, &p);
     if (version == &r->versions[CURRENT])
         count(r, f, p.total);
-    log_debug("reward.computed", "call=%s:%.8s.. version=%s reward=%+.4f (%.2f %+.2f %+.2f %+.2f %+.2f %+.2f)%s", f->key_id, f->call_key,
-              version->version, p.total, p.resolution, p.rating, p.barge_in, p.repeats, p.handover, p.duration, f->retracted ? " retracted" : "");
+    log_debug("reward.computed", "call=%s:%.8s.. version=%s reward=%+.4f (%.2f %+.2f %+.2f %+.2f %+.2f %+.2f)%s", f->key_id,
+              f->call_key, version->version, p.total, p.resolution, p.rating, p.barge_in, p.repeats, p.handover, p.duration,
+              f->retracted ? " retracted" : "");
     outbox_say(out, SUBJECT_REWARD_COMPUTED, &computed(version->version, f, &p, out)->base, "", 0, in->traceparent);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* calls.c - live calls: each event moves its session, and one that was answered says call.ended at its end.
  *
- * An event is acked when all that it caused is in the streams; so at a start what was acked is read back as history, and what was not
- * comes again.  Both go through the same code; only history says no end, for it was said. */
+ * An event is acked when all that it caused is in the streams; so at a start what was acked is read back as history, and what was
+ * not comes again.  Both go through the same code; only history says no end, for it was said. */
 #include <math.h>
 #include <string.h>
 
@@ -49,7 +49,7 @@ struct session *calls_session(struct router *r, const char *call_id)
     return s;
 }
 
-/* ---- what came --------------------------------------------------------------------------------------------------------------------------- */
+/* ---- what came ------------------------------------------------------------------------------------------------------------- */
 
 static enum status check_data(const Tom__Rl__V1__CallEvent__Data *d, struct reason *reason)
 {
@@ -67,10 +67,12 @@ static enum status read_event(CallEvent *m, const struct in_msg *in, wall_time n
     enum status status = call_id_check(&m->call_id, "call_id", reason);
 
     if (status == STATUS_OK && event == FSM_EVENTS)
-        status = reason_set(reason, "event", "\"%.32s\" is none of incoming_call, call_answered, audio_start, audio_stop, barge_in, "
-                            "call_ended, timeout, error", m->event);
+        status = reason_set(reason, "event",
+                            "\"%.32s\" is none of incoming_call, call_answered, audio_start, audio_stop, barge_in, call_ended,"
+                            " timeout, error", m->event);
     if (status == STATUS_OK && (!isfinite(ts) || ts < 0 || ts > (double)now.us / 1e6 + DAY_S))
-        status = reason_set(reason, "ts", "%g is no time between 1970 and tomorrow%s", ts, ts >= 1e12 ? "; milliseconds? expected unix seconds" : "");
+        status = reason_set(reason, "ts", "%g is no time between 1970 and tomorrow%s", ts,
+                            ts >= 1e12 ? "; milliseconds? expected unix seconds" : "");
     if (status == STATUS_OK)
         status = check_data(m->data, reason);
     if (status == STATUS_OK)
@@ -79,7 +81,7 @@ static enum status read_event(CallEvent *m, const struct in_msg *in, wall_time n
     return status;
 }
 
-/* ---- the end ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- the end --------------------------------------------------------------------------------------------------------------- */
 
 static Signals *signals_message(struct arena *arena, const struct signals *k)
 {
@@ -103,7 +105,8 @@ static bool owes_end(const struct session *s, const struct held_decision *d)
     return s->state == FSM_ENDED && s->answered_at_us && !(d && d->ended);
 }
 
-static void say_ended(struct router *r, struct outbox *out, const struct session *s, struct held_decision *d, const char *traceparent)
+static void say_ended(struct router *r, struct outbox *out, const struct session *s, struct held_decision *d,
+                      const char *traceparent)
 {
     CallEnded *m = outbox_new(out, SUBJECT_CALL_ENDED);
     struct arena *arena = outbox_arena(out);
@@ -132,7 +135,7 @@ static void say_missing_ends(struct router *r, struct outbox *out)
     }
 }
 
-/* ---- events ------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- events ---------------------------------------------------------------------------------------------------------------- */
 
 /* One event on its way through the functions below. */
 struct arrival {
@@ -254,7 +257,7 @@ enum status on_call_ended(void *state, const struct in_msg *in, struct outbox *o
     return STATUS_OK;
 }
 
-/* ---- router.session ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- router.session -------------------------------------------------------------------------------------------------------- */
 
 typedef Tom__Rl__V1__RouterSessionReply__StatesEntry SessionStatesEntry;
 #define SessionStates_descriptor tom__rl__v1__router_session_reply__states_entry__descriptor
@@ -279,14 +282,16 @@ static void fill_session(const struct router *r, struct arena *arena, const stru
     m->signals = signals_message(arena, &s->signals);
 }
 
-static enum status fill_call(struct router *r, struct arena *arena, const RouterSessionRequest *q, RouterSessionReply *m, struct reason *reason)
+static enum status fill_call(struct router *r, struct arena *arena, const RouterSessionRequest *q, RouterSessionReply *m,
+                             struct reason *reason)
 {
     const char *key_id;
     const struct held_decision *d = router_remembered(r, q->call_id, &key_id);
     const struct session *s = calls_session(r, q->call_id);
 
     if (!d && !s)
-        return reason_fail(reason, STATUS_NOT_FOUND, "call_id", "no decision is held for this call: it never asked, or did so more than two hours ago");
+        return reason_fail(reason, STATUS_NOT_FOUND, "call_id",
+                           "no decision is held for this call: it never asked, or did so more than two hours ago");
     m->call_id = q->call_id;
     if (d) {
         m->state = arena_str(arena, "decided");
@@ -372,7 +377,7 @@ enum status on_forget(void *state, const struct in_msg *in, struct outbox *out, 
     return status;
 }
 
-/* ---- life ---------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------------------------------------ */
 
 void calls_declare(struct router *r)
 {

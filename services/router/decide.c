@@ -46,7 +46,10 @@ struct policy *policy_free(struct policy *policy)
     return NULL;
 }
 
-static bool may_speak(Stage stage) { return stage != STAGE(BLACKLISTED) && stage != STAGE(INACTIVE) && stage != STAGE(UNSPECIFIED); }
+static bool may_speak(Stage stage)
+{
+    return stage != STAGE(BLACKLISTED) && stage != STAGE(INACTIVE) && stage != STAGE(UNSPECIFIED);
+}
 
 void limit_set_read(const struct variants *variants, const GuardUpdated *message, struct limit_set *ret)
 {
@@ -124,7 +127,8 @@ static void draw(const struct decide_input *in, struct decide_output *ret)
     for (size_t i = 0; i < v->count; i++)
         eligible[i] = i == v->base || (in->limits->eligible[i] && in->mask[i]);
     struct limits limits = {.count = v->count, .base = v->base, .eligible = eligible, .group = in->limits->group,
-                            .group_count = in->limits->group_count, .floor = in->limits->floor, .base_share = in->limits->base_share};
+                            .group_count = in->limits->group_count, .floor = in->limits->floor,
+                            .base_share = in->limits->base_share};
     memcpy(limits.caps, in->limits->caps, sizeof limits.caps);
     allocate(&limits, ret->w, ret->p);
     ret->holdback = in->holdback < limits.base_share;
@@ -162,12 +166,13 @@ void decide(const struct decide_input *in, struct decide_output *ret)
     }
 }
 
-/* ---- the record ---------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- the record ------------------------------------------------------------------------------------------------------------ */
 
 typedef Tom__Rl__V1__DecisionGrounds__Cap Cap;
 
 /* The number of a cap in the message, from 1; a group without members is not told. */
-static uint32_t cap_number(struct arena *arena, const struct limit_set *limits, size_t group, uint32_t *numbers, DecisionGrounds *m)
+static uint32_t cap_number(struct arena *arena, const struct limit_set *limits, size_t group, uint32_t *numbers,
+                           DecisionGrounds *m)
 {
     if (numbers[group])
         return numbers[group];

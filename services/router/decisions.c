@@ -70,7 +70,8 @@ struct held_decision *decisions_find(const struct decisions *d, const uint8_t ke
     return h;
 }
 
-/* History arrives after calls that were decided in the meantime, and goes before them; it comes in order, so `late` finds the place. */
+/* History arrives after calls that were decided in the meantime, and goes before them; it comes in order,
+ * so `late` finds the place. */
 static void enqueue(struct decisions *d, struct held_decision *h)
 {
     struct held_decision **at = d->late && d->late->at_us <= h->at_us ? &d->late->younger : &d->oldest;
@@ -120,8 +121,9 @@ DecisionGrounds *decisions_grounds(const struct held_decision *decision, struct 
     struct reason reason;
     bool json;
 
-    if (!decision->grounds_size || codec_decode(arena, &tom__rl__v1__decision_grounds__descriptor, decision->grounds, decision->grounds_size,
-                                                decision->grounds_size, &json, &m, &reason) != STATUS_OK)
+    if (!decision->grounds_size ||
+        codec_decode(arena, &tom__rl__v1__decision_grounds__descriptor, decision->grounds, decision->grounds_size,
+                     decision->grounds_size, &json, &m, &reason) != STATUS_OK)
         return NULL;
     return (DecisionGrounds *)m;
 }

@@ -10,8 +10,8 @@
     X(SPEAKING, "speaking") X(BARRED, "barred") X(ENDED, "ended")
 
 #define FSM_EVENT_LIST(X) \
-    X(INCOMING_CALL, "incoming_call") X(CALL_ANSWERED, "call_answered") X(AUDIO_START, "audio_start") X(AUDIO_STOP, "audio_stop") \
-    X(BARGE_IN, "barge_in") X(CALL_ENDED, "call_ended") X(TIMEOUT, "timeout") X(ERROR, "error")
+    X(INCOMING_CALL, "incoming_call") X(CALL_ANSWERED, "call_answered") X(AUDIO_START, "audio_start") \
+    X(AUDIO_STOP, "audio_stop") X(BARGE_IN, "barge_in") X(CALL_ENDED, "call_ended") X(TIMEOUT, "timeout") X(ERROR, "error")
 
 /* idle: nothing was heard of the call yet.  barred: the caller is on a block list.  ended: nothing moves it any more. */
 enum fsm_state {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* router.c - which variant speaks in this call?
  *
- * policy.select -> answer, and policy.selected.  Answers inside the bus's thread from two snapshots in memory, so bandit and guard may
- * both be down; never waits for a disk or an acknowledgement.  call.event -> a live call (calls.c), and call.ended at its end.  Keeps no
- * database: recent decisions and live calls are read back from the streams.
+ * policy.select -> answer, and policy.selected.  Answers inside the bus's thread from two snapshots in memory, so bandit and
+ * guard may both be down; never waits for a disk or an acknowledgement.  call.event -> a live call (calls.c), and call.ended at
+ * its end.  Keeps no database: recent decisions and live calls are read back from the streams.
  *
- * One router owns the live calls, for a call's events must come to one place in their order: its consumer has no group, and a second
- * instance on the same bus is refused at its start. */
+ * One router owns the live calls, for a call's events must come to one place in their order: its consumer has no group, and a
+ * second instance on the same bus is refused at its start. */
 #include "router.h"
 
 #include <stdio.h>
@@ -19,13 +19,15 @@ static const struct config_key keys[] = {
     CONFIG_INT(struct router, max_decisions, "router.max_decisions", "200000", 1000, 10000000, NULL,
                "Decisions kept for being asked again; each takes about 700 bytes, for two hours."),
     CONFIG_INT(struct router, max_sessions, "router.max_sessions", "50000", 100, 5000000, NULL,
-               "Live calls followed by their events; beyond that the one that began first is given up.  Each takes about 300 bytes."),
+               "Live calls followed by their events; beyond that the one that began first is given up.  Each takes about"
+               " 300 bytes."),
     CONFIG_INT(struct router, session_limit_s, "router.session_limit_s", "7200", 60, MEMORY_S, NULL,
                "A call whose end has not come so long after its beginning is given up, seconds."),
 };
 
 static const struct metric metrics[] = {
-    [ROUTER_PULLS] = {"rl_policy_pulls_total", METRIC_COUNTER, "Decisions served, once per call.", {"policy_variant"}, .cell = "rl_policy_pulls_total"},
+    [ROUTER_PULLS] = {"rl_policy_pulls_total", METRIC_COUNTER, "Decisions served, once per call.", {"policy_variant"},
+                      .cell = "rl_policy_pulls_total"},
     [ROUTER_DECISIONS] = {"rl_decisions_total", METRIC_COUNTER, "Decisions by how they came about.", {"source"}},
     [ROUTER_HELD] = {"rl_decisions_held", METRIC_GAUGE, "Decisions kept for being asked again.", {NULL}},
     [ROUTER_POLICY_AGE] = {"rl_bandit_snapshot_age_seconds", METRIC_GAUGE, "Age of the bandit's snapshot; -1: none yet.", {NULL}},
@@ -33,7 +35,8 @@ static const struct metric metrics[] = {
     [ROUTER_SESSIONS] = {"rl_sessions", METRIC_GAUGE, "Calls by the state that their events brought them to.", {"state"}},
     [ROUTER_EVENTS] = {"rl_call_events_total", METRIC_COUNTER, "Events of live calls that were taken.", {"event"}},
     [ROUTER_REJECTED] = {"rl_call_events_rejected_total", METRIC_COUNTER, "Events that changed nothing, by why.", {"why"}},
-    [ROUTER_DROPPED] = {"rl_sessions_dropped_total", METRIC_COUNTER, "Live calls given up: too many (full) or for too long (expired).", {"why"}},
+    [ROUTER_DROPPED] = {"rl_sessions_dropped_total", METRIC_COUNTER,
+                        "Live calls given up: too many (full) or for too long (expired).", {"why"}},
 };
 
 static const char *source_name(DecisionSource source)
@@ -43,9 +46,10 @@ static const char *source_name(DecisionSource source)
     return v ? v->name + strlen("DECISION_SOURCE_") : "UNSPECIFIED";
 }
 
-/* ---- the request ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- the request ----------------------------------------------------------------------------------------------------------- */
 
-static enum status mark(const struct router *r, char *const *ids, size_t count, const char *field, bool value, bool *mask, struct reason *reason)
+static enum status mark(const struct router *r, char *const *ids, size_t count, const char *field, bool value, bool *mask,
+                        struct reason *reason)
 {
     for (size_t i = 0; i < count; i++) {
         int index = variants_find(r->variants, ids[i]);
@@ -69,7 +73,7 @@ static enum status read_request(const struct router *r, PolicySelectRequest *q, 
     return status == STATUS_OK ? mark(r, q->exclude, q->n_exclude, "exclude", false, mask, reason) : status;
 }
 
-/* ---- deciding ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- deciding -------------------------------------------------------------------------------------------------------------- */
 
 struct held_decision *router_remembered(struct router *r, const char *call_id, const char **ret_key_id)
 {
@@ -92,17 +96,21 @@ static double number_of(struct router *r, const char *domain, const char *call_i
     return pseudonym_uniform(key);
 }
 
-static DecisionGrounds *make(struct router *r, struct arena *arena, const PolicySelectRequest *q, const bool *mask, struct held_decision *ret)
+static DecisionGrounds *make(struct router *r, struct arena *arena, const PolicySelectRequest *q, const bool *mask,
+                             struct held_decision *ret)
 {
     uint8_t id[CALL_KEY_BYTES];
     char cell[CELL_SIZE];
     struct decide_output out;
 
-    snprintf(ret->profile, sizeof ret->profile, "%s", context_profile(&r->common->profiles, q->profile[0] ? q->profile : "general"));
-    snprintf(ret->time_of_day, sizeof ret->time_of_day, "%s", q->time_of_day[0] ? q->time_of_day : clk_time_of_day(ret->at_us / 1000000));
+    snprintf(ret->profile, sizeof ret->profile, "%s",
+             context_profile(&r->common->profiles, q->profile[0] ? q->profile : "general"));
+    snprintf(ret->time_of_day, sizeof ret->time_of_day, "%s",
+             q->time_of_day[0] ? q->time_of_day : clk_time_of_day(ret->at_us / 1000000));
     context_cell(ret->profile, ret->time_of_day, cell);
     struct decide_input in = {.variants = r->variants, .policy = r->policy, .limits = r->has_limits ? &r->limits : NULL,
-                              .enabled = r->common->enabled, .cell = cell, .mask = mask, .draw = number_of(r, DOMAIN_DRAW, q->call_id),
+                              .enabled = r->common->enabled, .cell = cell, .mask = mask,
+                              .draw = number_of(r, DOMAIN_DRAW, q->call_id),
                               .holdback = number_of(r, DOMAIN_HOLDBACK, q->call_id)};
     decide(&in, &out);
     pseudonym(r->ring, 0, DOMAIN_DECISION, q->call_id, id);
@@ -116,7 +124,7 @@ static DecisionGrounds *make(struct router *r, struct arena *arena, const Policy
     return decide_grounds(arena, &in, &out);
 }
 
-/* ---- messages ---------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- messages -------------------------------------------------------------------------------------------------------------- */
 
 typedef Tom__Rl__V1__PolicySelectReply__ContextEntry ReplyContextEntry;
 typedef Tom__Rl__V1__PolicySelectReply__ParametersEntry ReplyParametersEntry;
@@ -195,12 +203,14 @@ static PolicySelected *full_record(const struct router *r, struct arena *arena, 
 
 static void say_selected(struct outbox *out, const PolicySelected *m, const char *traceparent)
 {
-    outbox_say(out, SUBJECT_POLICY_SELECTED, &m->base, arena_printf(outbox_arena(out), "policy.selected/%s", m->decision_id), 0, traceparent);
+    outbox_say(out, SUBJECT_POLICY_SELECTED, &m->base, arena_printf(outbox_arena(out), "policy.selected/%s", m->decision_id), 0,
+               traceparent);
 }
 
-/* ---- handlers ---------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- handlers -------------------------------------------------------------------------------------------------------------- */
 
-struct held_decision *router_decide(struct router *r, const PolicySelectRequest *q, const bool *mask, struct outbox *out, const char *traceparent)
+struct held_decision *router_decide(struct router *r, const PolicySelectRequest *q, const bool *mask, struct outbox *out,
+                                    const char *traceparent)
 {
     struct arena *arena = outbox_arena(out);
     wall_time now = outbox_now(out);
@@ -228,7 +238,8 @@ static struct held_decision *try_out(struct router *r, const PolicySelectRequest
 }
 
 /* Newer decisions pushed that of a live call out of the memory: it keeps its variant, and what was recorded of it stands. */
-static const struct held_decision *keep_variant(struct router *r, const PolicySelectRequest *q, const bool *mask, struct outbox *out)
+static const struct held_decision *keep_variant(struct router *r, const PolicySelectRequest *q, const bool *mask,
+                                                struct outbox *out)
 {
     const struct session *s = calls_session(r, q->call_id);
     struct held_decision *d = s ? try_out(r, q, mask, out) : NULL;
@@ -237,14 +248,15 @@ static const struct held_decision *keep_variant(struct router *r, const PolicySe
     return d;
 }
 
-/* What an event decided a moment ago is perhaps still on its way to the stream: it is said once more, for the record comes before the
- * answer, and within the duplicate window it is stored once. */
+/* What an event decided a moment ago is perhaps still on its way to the stream: it is said once more, for the record comes before
+ * the answer, and within the duplicate window it is stored once. */
 static bool perhaps_unrecorded(const struct held_decision *d, wall_time now)
 {
     return !d->recorded && now.us - d->at_us < INT64_C(1000000) * DUPLICATE_WINDOW_S / 2;
 }
 
-static const struct held_decision *answer_of(struct router *r, const PolicySelectRequest *q, const bool *mask, struct outbox *out, const char *traceparent)
+static const struct held_decision *answer_of(struct router *r, const PolicySelectRequest *q, const bool *mask, struct outbox *out,
+                                             const char *traceparent)
 {
     const char *key_id;
     struct held_decision *d = router_remembered(r, q->call_id, &key_id);
@@ -279,7 +291,8 @@ static enum status on_select(void *state, const struct in_msg *in, struct outbox
     return STATUS_OK;
 }
 
-void router_explain(const struct router *r, struct arena *arena, const struct held_decision *d, const char *key_id, RouterSessionReply *m)
+void router_explain(const struct router *r, struct arena *arena, const struct held_decision *d, const char *key_id,
+                    RouterSessionReply *m)
 {
     m->decision = full_record(r, arena, d, key_id);
     m->variant_names = arena_alloc(arena, r->variants->count * sizeof *m->variant_names);
@@ -337,7 +350,8 @@ static enum status on_selected(void *state, const struct in_msg *in, struct outb
         return reason_set(reason, "policy_variant", "a decision that this router cannot repeat");
     pthread_mutex_lock(&r->lock);
     struct held_decision *d = decisions_find(r->decisions, key);
-    if (!d || in->time_us < d->at_us) { /* what was answered while history was still being read gives way to what the caller heard */
+    /* What was answered while history was still being read gives way to what the caller heard. */
+    if (!d || in->time_us < d->at_us) {
         d = d ? d : decisions_add(r->decisions, key, in->time_us);
         decisions_keep_grounds(d, outbox_arena(out), same_variants(r->variants, m) ? m->grounds : NULL);
         d->variant = (size_t)variant;
@@ -349,7 +363,8 @@ static enum status on_selected(void *state, const struct in_msg *in, struct outb
         snprintf(d->guard_version, sizeof d->guard_version, "%s", m->guard_version);
         for (size_t i = 0; i < m->n_context; i++) {
             bool profile = strcmp(m->context[i]->key, "profile") == 0;
-            snprintf(profile ? d->profile : d->time_of_day, profile ? sizeof d->profile : sizeof d->time_of_day, "%s", m->context[i]->value);
+            snprintf(profile ? d->profile : d->time_of_day, profile ? sizeof d->profile : sizeof d->time_of_day, "%s",
+                     m->context[i]->value);
         }
         for (size_t i = 0; i < m->n_probabilities; i++) {
             int index = variants_find(r->variants, m->probabilities[i]->key);
@@ -361,7 +376,7 @@ static enum status on_selected(void *state, const struct in_msg *in, struct outb
     return STATUS_OK;
 }
 
-/* ---- life -------------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------------------------------------ */
 
 static enum status open_router(void *state, const struct service_env *env, struct reason *reason)
 {

@@ -13,7 +13,8 @@
 enum { MEMORY_S = 7200 }; /* how far a start reads back: nothing that is held is older */
 
 enum router_metric {
-    ROUTER_PULLS, ROUTER_DECISIONS, ROUTER_HELD, ROUTER_POLICY_AGE, ROUTER_LIMITS_AGE, ROUTER_SESSIONS, ROUTER_EVENTS, ROUTER_REJECTED, ROUTER_DROPPED
+    ROUTER_PULLS, ROUTER_DECISIONS, ROUTER_HELD, ROUTER_POLICY_AGE, ROUTER_LIMITS_AGE, ROUTER_SESSIONS, ROUTER_EVENTS,
+    ROUTER_REJECTED, ROUTER_DROPPED
 };
 
 struct router {
@@ -41,10 +42,12 @@ struct router {
 struct held_decision *router_remembered(struct router *r, const char *call_id, const char **ret_key_id);
 
 /* A new one, as policy.select makes it, and policy.selected. */
-struct held_decision *router_decide(struct router *r, const PolicySelectRequest *q, const bool *mask, struct outbox *out, const char *traceparent);
+struct held_decision *router_decide(struct router *r, const PolicySelectRequest *q, const bool *mask, struct outbox *out,
+                                    const char *traceparent);
 
 /* The whole record of a decision.  Its texts stay where they are: the reply is to be encoded before the lock is given back. */
-void router_explain(const struct router *r, struct arena *arena, const struct held_decision *d, const char *key_id, RouterSessionReply *m);
+void router_explain(const struct router *r, struct arena *arena, const struct held_decision *d, const char *key_id,
+                    RouterSessionReply *m);
 
 /* ---- calls.c: live calls ---- */
 

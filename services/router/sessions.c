@@ -22,9 +22,15 @@ struct sessions {
 };
 
 /* A pseudonym is random already. */
-static struct session **bucket_of(const struct sessions *s, const uint8_t *key) { return &s->buckets[(size_t)key[0] << 8 | key[1]]; }
+static struct session **bucket_of(const struct sessions *s, const uint8_t *key)
+{
+    return &s->buckets[(size_t)key[0] << 8 | key[1]];
+}
 
-static struct queue *queue_of(struct sessions *s, const struct session *x) { return x->state == FSM_ENDED ? &s->ended : &s->live; }
+static struct queue *queue_of(struct sessions *s, const struct session *x)
+{
+    return x->state == FSM_ENDED ? &s->ended : &s->live;
+}
 
 static void append(struct queue *q, struct session *x)
 {
@@ -92,7 +98,8 @@ static size_t count(const struct sessions *s)
     return n;
 }
 
-struct session *sessions_add(struct sessions *s, const uint8_t key[static CALL_KEY_BYTES], const char *call_id, int64_t at_us, bool *ret_dropped)
+struct session *sessions_add(struct sessions *s, const uint8_t key[static CALL_KEY_BYTES], const char *call_id, int64_t at_us,
+                             bool *ret_dropped)
 {
     size_t size = strlen(call_id) + 1;
     struct session *x = xcalloc(1, sizeof *x + size), **bucket = bucket_of(s, key);
@@ -112,7 +119,7 @@ struct session *sessions_add(struct sessions *s, const uint8_t key[static CALL_K
     return x;
 }
 
-/* ---- one event --------------------------------------------------------------------------------------------------------------------------- */
+/* ---- one event ------------------------------------------------------------------------------------------------------------- */
 
 bool session_saw(const struct session *x, const struct call_step *step)
 {
@@ -171,7 +178,7 @@ enum status sessions_step(struct sessions *s, struct session *x, const struct ca
     return STATUS_OK;
 }
 
-/* ---- all of them ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- all of them ----------------------------------------------------------------------------------------------------------- */
 
 size_t sessions_forget(struct sessions *s, int64_t ended_us, int64_t began_us)
 {

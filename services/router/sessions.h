@@ -2,8 +2,8 @@
 /* sessions.h - the live calls: where each one is, and what has become known of it.
  *
  * Pure memory, by call key.  A session that ended stays for a while, so that what comes late is recognised.  One whose end never
- * comes is given up; when there are too many, the one that ended first goes, and if none has, the one that began first: it is the most
- * likely to have lost its end. */
+ * comes is given up; when there are too many, the one that ended first goes, and if none has, the one that began first: it is the
+ * most likely to have lost its end. */
 #ifndef RL_SESSIONS_H
 #define RL_SESSIONS_H
 
@@ -36,7 +36,8 @@ struct sessions *sessions_free(struct sessions *s);
 struct session *sessions_find(const struct sessions *s, const uint8_t key[static CALL_KEY_BYTES]); /* NULL: none */
 
 /* A new one, idle.  The key must not be there yet.  *ret_dropped: another one that lived had to go. */
-struct session *sessions_add(struct sessions *s, const uint8_t key[static CALL_KEY_BYTES], const char *call_id, int64_t at_us, bool *ret_dropped);
+struct session *sessions_add(struct sessions *s, const uint8_t key[static CALL_KEY_BYTES], const char *call_id, int64_t at_us,
+                             bool *ret_dropped);
 void sessions_remove(struct sessions *s, struct session *gone);
 
 /* One event of the call's stream. */
@@ -52,7 +53,8 @@ struct call_step {
 bool session_saw(const struct session *session, const struct call_step *step);
 
 /* Moves the session.  STATUS_INVALID names state and event, and nothing but what was seen has changed. */
-enum status sessions_step(struct sessions *s, struct session *session, const struct call_step *step, struct reason *reason) MUST_CHECK;
+enum status sessions_step(struct sessions *s, struct session *session, const struct call_step *step,
+                          struct reason *reason) MUST_CHECK;
 
 /* Forgets what ended before `ended_us` and gives up what began before `began_us` and lives; returns how many of the latter. */
 size_t sessions_forget(struct sessions *s, int64_t ended_us, int64_t began_us);

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # compose.sh - docker compose up from a bare clone, for real.  Called by ./rl test compose; `--list` names the sentences.
 #
-# Uses the engine that answers `docker info`; else the one that the script named by RL_TEST_ENGINE brings (dk_install, dk_start, dk_base,
-# dk_stop); else skips with one line.  Everything lives under a project name and ports of its own and is removed at the end.
+# Uses the engine that answers `docker info`; else the one that the script named by RL_TEST_ENGINE brings (dk_install, dk_start,
+# dk_base, dk_stop); else skips with one line.  Everything lives under a project name and ports of its own and is removed at
+# the end.
 set -u
 root=$(cd "$(dirname "$0")/../.." && pwd)
 sentences="a_bare_clone_becomes_ready a_call_is_learned a_killed_service_comes_back_and_counts_once a_restart_keeps_everything
@@ -26,7 +27,8 @@ trap 'exit 130' INT TERM
 
 if ! docker info >/dev/null 2>&1; then
   if [ -z "${RL_TEST_ENGINE:-}" ] || [ "$(id -u)" != 0 ]; then
-    echo "skipped compose: NO DOCKER ENGINE HERE, docker compose was not tried (start one, or name a script that brings one in RL_TEST_ENGINE)"
+    echo "skipped compose: NO DOCKER ENGINE HERE, docker compose was not tried" \
+      "(start one, or name a script that brings one in RL_TEST_ENGINE)"
     end 1
   fi
   # shellcheck disable=SC1090
@@ -52,7 +54,8 @@ for s in FEEDBACK REWARD BANDIT GUARD ROUTER; do export "RL_METRICS_PORT_$s=$(fr
 
 # What git would give to a stranger, and what is not committed yet.
 mkdir "$dir/clone"
-(cd "$root" && git ls-files -z --cached --others --exclude-standard | xargs -0 ls -d 2>/dev/null | tar cf - -T -) | tar xf - -C "$dir/clone"
+(cd "$root" && git ls-files -z --cached --others --exclude-standard | xargs -0 ls -d 2>/dev/null | tar cf - -T -) |
+  tar xf - -C "$dir/clone"
 cd "$dir/clone" || exit 1
 
 ctl() { dc run --rm -T ctl "$@" 2>>"$dir/log"; }
@@ -77,7 +80,8 @@ a_killed_service_comes_back_and_counts_once() {
 a_restart_keeps_everything() { dc restart >>"$dir/log" 2>&1 && within 60 healthy && within 10 learned 2; }
 down_and_up_keep_the_data() {
   secret=$(ctl password voice)
-  dc down >>"$dir/log" 2>&1 && dc up -d --wait --wait-timeout 90 >>"$dir/log" 2>&1 && within 10 learned 2 && [ "$(ctl password voice)" = "$secret" ]
+  dc down >>"$dir/log" 2>&1 && dc up -d --wait --wait-timeout 90 >>"$dir/log" 2>&1 && within 10 learned 2 &&
+    [ "$(ctl password voice)" = "$secret" ]
 }
 scraped() { [ "$(curl -sf "http://127.0.0.1:$PROMETHEUS_PORT/api/v1/query?query=sum(rl_service_up)" | grep -c '"5"\]')" = 1 ]; }
 prometheus_scrapes_five_sidecars() { within 60 scraped; }
@@ -85,7 +89,9 @@ services_run_hardened() {
   [ "$(dc exec -T feedback id -u)" = 10001 ] && ! dc exec -T feedback touch /opt/tom-rl/x 2>>"$dir/log" &&
     ! dc exec -T feedback-metrics sh -c 'ls /data/secrets/* || touch /data/run/x' >>"$dir/log" 2>&1
 }
-the_demo_counts_each_call_once() { dc run --rm -T demo --calls 3000 --json 2>>"$dir/log" | grep -q '"learned":3000,.*"identical":true'; }
+the_demo_counts_each_call_once() {
+  dc run --rm -T demo --calls 3000 --json 2>>"$dir/log" | grep -q '"learned":3000,.*"identical":true'
+}
 
 for sentence in $sentences; do
   if $sentence; then passed=$((passed + 1)); else
@@ -95,7 +101,9 @@ for sentence in $sentences; do
     dc ps -a 2>/dev/null | grep -v healthy | sed 's/^/  /'
   fi
 done
-echo "image $(docker image inspect tom-rl:0.1 --format '{{.Size}}' | awk '{ printf "%.0f MB", $1 / 1e6 }'), of that base $(docker image inspect debian:trixie-slim \
-  --format '{{.Size}}' | awk '{ printf "%.0f MB", $1 / 1e6 }'); memory of the running stack $(dc ps -q | xargs docker stats --no-stream --format '{{.MemUsage}}' |
-  awk '{ v = $1; m = v ~ /KiB/ ? 1 / 1024 : v ~ /GiB/ ? 1024 : 1; sub(/[A-Za-z]+/, "", v); n += v * m } END { printf "%.0f MiB", n }')"
+image_size() { docker image inspect "$1" --format '{{.Size}}' | awk '{ printf "%.0f MB", $1 / 1e6 }'; }
+memory=$(dc ps -q | xargs docker stats --no-stream --format '{{.MemUsage}}' | awk '
+  { v = $1; m = v ~ /KiB/ ? 1 / 1024 : v ~ /GiB/ ? 1024 : 1; sub(/[A-Za-z]+/, "", v); n += v * m }
+  END { printf "%.0f MiB", n }')
+echo "image $(image_size tom-rl:0.1), of that base $(image_size debian:trixie-slim); memory of the running stack $memory"
 end

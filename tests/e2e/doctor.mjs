@@ -24,13 +24,15 @@ export function doctor({ test, withStack, withFolder }) {
     const pid = await stack.pid('bandit');
     process.kill(pid, 'SIGSTOP');
     try {
-      await eventually('the stopped service is found', async () => /FAIL +services +bandit: not ready/.test((await ask()).output), 15000);
+      await eventually('the stopped service is found', async () => /FAIL +services +bandit: not ready/.test((await ask()).output),
+        15000);
     } finally {
       process.kill(pid, 'SIGCONT');
     }
     await eventually('it is well again', async () => (await ask()).code === 0);
 
-    await (await stack.client('voice')).publish('call.ended', { call_id: 'c-bad', signals: { resolution: true, user_rating: 9 } });
+    const refused = { call_id: 'c-bad', signals: { resolution: true, user_rating: 9 } };
+    await (await stack.client('voice')).publish('call.ended', refused);
     await eventually('the dead letter is found', async () => /warn +dead letters +1 /.test((await ask()).output));
   }));
 
@@ -56,8 +58,9 @@ export function doctor({ test, withStack, withFolder }) {
   }));
 
   test('e2e.up.a_second_start_says_what_it_found', () => withStack({}, async (stack) => {
-    await (await stack.client('voice')).publish('call.ended', { call_id: 'c-1', policy_variant: 'v1a', signals: { resolution: true } });
-    await eventually('it is learned', async () => (await (await stack.client('operator')).ask('bandit.stats')).variants.v1a.pulls === 1);
+    const [voice, operator] = [await stack.client('voice'), await stack.client('operator')];
+    await voice.publish('call.ended', { call_id: 'c-1', policy_variant: 'v1a', signals: { resolution: true } });
+    await eventually('it is learned', async () => (await operator.ask('bandit.stats')).variants.v1a.pulls === 1);
     await stack.rl('down');
     const again = await stack.rl('up', '-d');
     assert.match(again, /\(existing\)/);
@@ -79,10 +82,12 @@ export function doctor({ test, withStack, withFolder }) {
     try {
       const env = { ...process.env, DESTDIR: to };
       assert.equal((await run('./rl', ['install'], { env })).code, 0);
-      for (const unit of ['tom-rl-keys', 'tom-rl-nats', 'tom-rl-init', 'tom-rl@', 'tom-rl-sidecar@'])
-        for (const [, program] of (await readFile(join(to, 'etc/systemd/system', `${unit}.service`), 'utf8')).matchAll(/^ExecStart=(\/opt\/\S+)/gm))
+      for (const unit of ['tom-rl-keys', 'tom-rl-nats', 'tom-rl-init', 'tom-rl@', 'tom-rl-sidecar@']) {
+        const text = await readFile(join(to, 'etc/systemd/system', `${unit}.service`), 'utf8');
+        for (const [, program] of text.matchAll(/^ExecStart=(\/opt\/\S+)/gm))
           for (const service of program.includes('%i') ? ['feedback', 'reward', 'bandit', 'guard', 'router'] : [''])
             assert.ok((await stat(join(to, program.replace('%i', service)))).mode & 0o111, program);
+      }
       await writeFile(join(to, 'etc/tom-rl/rl.yaml'), '# mine\n');
       assert.equal((await run('./rl', ['install'], { env })).code, 0);
       assert.equal(await readFile(join(to, 'etc/tom-rl/rl.yaml'), 'utf8'), '# mine\n');

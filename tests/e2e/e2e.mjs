@@ -3,7 +3,8 @@
 //
 //     node tests/e2e/e2e.mjs [--list] [PART ...]     runs the sentences whose name contains one of the parts, all without
 //
-// Needs build/release and `npm install` in this folder.  Prints failures, and last "N passed, N failed, N skipped"; 1 when one failed.
+// Needs build/release and `npm install` in this folder.  Prints failures, and last "N passed, N failed, N skipped"; 1 when one
+// failed.
 import assert from 'node:assert/strict';
 import { cp, mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -68,7 +69,8 @@ test('e2e.schema.rl_feedback_and_the_table_agree', async () => {
   const refused = cases.filter((c) => !c.accept), kept = cases.filter((c) => c.accept && c.event.consent !== 'NONE');
   const letters = () => heard.filter((l) => l.service === 'feedback' && l.stream === 'CALLS');
   await eventually('all refused cases are dead letters', () => letters().length >= refused.length);
-  assert.deepEqual(letters().map((l) => `${nameOf.get(l.sequence)}: ${l.field}`).sort(), refused.map((c) => `${c.name}: ${c.field}`).sort());
+  assert.deepEqual(letters().map((l) => `${nameOf.get(l.sequence)}: ${l.field}`).sort(),
+    refused.map((c) => `${c.name}: ${c.field}`).sort());
   assert.deepEqual([...new Set(letters().map((l) => `${l.subject} ${l.reason}`))], ['call.ended invalid']);
 
   const waiting = kept.filter((c) => !c.event.policy_variant).length; // for a decision
@@ -84,7 +86,10 @@ test('e2e.schema.rl_feedback_and_the_table_agree', async () => {
 
 const known = (call_id) => ({
   call_id, ts: 1763800000.0, agent: 'TOM', profile: 'kfz', policy_variant: 'v1a',
-  signals: { resolution: true, user_rating: 4, barge_in_count: 1, handover: false, duration_sec: 120, repeats: 0, escalation: false, satisfaction: 0.5 },
+  signals: {
+    resolution: true, user_rating: 4, barge_in_count: 1, handover: false, duration_sec: 120, repeats: 0, escalation: false,
+    satisfaction: 0.5,
+  },
 });
 
 // A call of now.
@@ -92,8 +97,8 @@ const recent = (call_id, policy_variant = 'v1a') => ({ ...known(call_id), ts: un
 
 // All that has been learned: over all, in the cell of the known event, and in one that never saw a call.
 async function learned(operator) {
-  const [all, own, other] = await Promise.all([{}, { profile: 'kfz', time_of_day: 'morning' }, { profile: 'it', time_of_day: 'night' }]
-    .map((question) => operator.ask('bandit.stats', question)));
+  const questions = [{}, { profile: 'kfz', time_of_day: 'morning' }, { profile: 'it', time_of_day: 'night' }];
+  const [all, own, other] = await Promise.all(questions.map((question) => operator.ask('bandit.stats', question)));
   return { all: all.variants, own: own.variants, other: other.variants, exploration_rate: all.exploration_rate };
 }
 
@@ -161,7 +166,7 @@ test('e2e.node.select_answers_in_the_encoding_of_the_question', async () => {
   assert.deepEqual(answer.decode(await voice.askBytes('policy.select', question.encode(wrong))).error, refusal.error);
 });
 
-// ---- operation -----------------------------------------------------------------------------------------------------------------
+// ---- operation ----------------------------------------------------------------------------------------------------------------
 
 test('e2e.second_stack_beside_first', async () => {
   const first = await shared();
@@ -180,8 +185,8 @@ test('e2e.second_stack_beside_first', async () => {
 });
 
 const owned = {
-  feedback: ['rl_feedback_total', 'rl_user_rating_distribution', 'rl_session_duration_seconds', 'rl_barge_in_total', 'rl_escalation_total',
-    'rl_policy_success_rate'],
+  feedback: ['rl_feedback_total', 'rl_user_rating_distribution', 'rl_session_duration_seconds', 'rl_barge_in_total',
+    'rl_escalation_total', 'rl_policy_success_rate'],
   reward: ['rl_reward_distribution', 'rl_reward_score'],
   bandit: ['rl_bandit_exploration_rate'],
   guard: ['rl_active_variants', 'rl_blacklisted_variants'],
@@ -190,11 +195,15 @@ const owned = {
 
 test('e2e.prometheus.figures_of_few_callers_are_left_out', () => withStack({}, async (stack) => {
   const voice = await stack.client('voice'), says = async (service) => (await stack.get(service, '/metrics')).text;
-  const counted = (n) => eventually(`${n} calls are learned`, async () => new RegExp(`^rl_calls_learned_total ${n}$`, 'm').test(await says('bandit')));
-  const outcomes = /^rl_(barge_in_total|escalation_total|session_duration_seconds\w*|user_rating\w*|reward_\w*|learned_total|feedback_total)\{[^}]*v3a[^}]*\} [1-9]/m;
+  const counted = (n) => eventually(`${n} calls are learned`, async () =>
+    new RegExp(`^rl_calls_learned_total ${n}$`, 'm').test(await says('bandit')));
+  const names = ['barge_in_total', 'escalation_total', 'session_duration_seconds\\w*', 'user_rating\\w*', 'reward_\\w*',
+    'learned_total', 'feedback_total'];
+  const outcomes = new RegExp(`^rl_(${names.join('|')})\\{[^}]*v3a[^}]*\\} [1-9]`, 'm');
   for (let n = 1; n < 5; n++) await voice.publish('call.ended', recent(`c-few-${n}`, 'v3a'));
   await counted(4);
-  await eventually('the share of four is gone', async () => !/^rl_policy_success_rate\{policy_variant="v3a"/m.test(await says('feedback')));
+  await eventually('the share of four is gone', async () =>
+    !/^rl_policy_success_rate\{policy_variant="v3a"/m.test(await says('feedback')));
   for (const service of services) assert.doesNotMatch(await says(service), outcomes, service);
   assert.match(await says('feedback'), /^rl_calls_stored_total 4$/m);
   await voice.publish('call.ended', recent('c-few-5', 'v3a'));
@@ -202,7 +211,8 @@ test('e2e.prometheus.figures_of_few_callers_are_left_out', () => withStack({}, a
   assert.match(await says('bandit'), /^rl_learned_total\{policy_variant="v3a"\} 5$/m);
   assert.match(await says('feedback'), /^rl_feedback_total\{policy_variant="v3a",[^}]*\} 5$/m);
   assert.match(await says('reward'), /^rl_reward_score_count\{policy_variant="v3a"\} 5$/m);
-  await eventually('and the share is back', async () => /^rl_policy_success_rate\{policy_variant="v3a"\} 1$/m.test(await says('feedback')));
+  await eventually('and the share is back', async () =>
+    /^rl_policy_success_rate\{policy_variant="v3a"\} 1$/m.test(await says('feedback')));
 }));
 
 test('e2e.prometheus.metrics_are_clean', () => withStack({ yaml: 'metrics:\n  legacy_names: false\n' }, async (stack) => {
@@ -211,7 +221,8 @@ test('e2e.prometheus.metrics_are_clean', () => withStack({ yaml: 'metrics:\n  le
   await voice.publish('call.ended', recent('c-clean')); // so that there is more to say than at the start
   await voice.publish('call.ended', { call_id: 'c-unclean' });
   await voice.ask('policy.select', { call_id: 'c-clean', profile: 'kfz' });
-  await eventually('a call is learned and one is refused', async () => /^rl_calls_learned_total 1$/m.test((await stack.get('bandit', '/metrics')).text)
+  await eventually('a call is learned and one is refused', async () =>
+    /^rl_calls_learned_total 1$/m.test((await stack.get('bandit', '/metrics')).text)
     && /^rl_dead_letters_total.* 1$/m.test((await stack.get('feedback', '/metrics')).text));
   for (const service of services) {
     const { status, text } = await stack.get(service, '/metrics');
@@ -294,8 +305,9 @@ test('e2e.sandbox.learns_beside_production_under_names_of_its_own', async () => 
     assert.match(sandboxSays, /^rl_calls_learned_total 3$/m);
     assert.match((await stack.get('bandit', '/metrics')).text, /^rl_calls_learned_total 1$/m);
     if (await hasPromtool()) {
-      await eventually('Prometheus found the sandbox', async () => (await stack.query('sum(sandbox_rl_calls_stored_total) == 3')).length);
-      await eventually('what it counts is not production\'s', async () => (await stack.query('sum(rl_calls_stored_total) == 1')).length);
+      const holds = async (expression) => (await stack.query(expression)).length;
+      await eventually('Prometheus found the sandbox', () => holds('sum(sandbox_rl_calls_stored_total) == 3'));
+      await eventually('what it counts is not production\'s', () => holds('sum(rl_calls_stored_total) == 1'));
     }
     assert.equal((await stack.rl('status')).match(/ ready /g).length, (await hasPromtool()) ? 11 : 10);
   });
@@ -305,7 +317,8 @@ test('e2e.sandbox.either_loop_runs_without_the_other', () => withStack({}, async
   const select = (...more) => stack.rl('select', '--profile', 'kfz', '--json', ...more);
   await stack.rl('up', '-d', '--sandbox');
   process.kill(stack.supervisor); // and the bus with it, which the sandbox's supervisor takes over
-  await eventually('production is gone', async () => (await run('./rl', ['status'], { env: stack.env })).output.startsWith('Nothing runs'));
+  await eventually('production is gone', async () =>
+    (await run('./rl', ['status'], { env: stack.env })).output.startsWith('Nothing runs'));
   await eventually('the sandbox answers', () => select('--sandbox'), 20000);
   await stack.rl('up', '-d');
   stack.supervisor = await stack.pid('supervisor');
@@ -331,14 +344,15 @@ test('e2e.supervisor.a_killed_service_is_back', async () => {
   assert.equal((await operator.ask('bandit.rebuild', { check: true })).identical, true);
 });
 
-// ---- the demo -----------------------------------------------------------------------------------------------------------------------
+// ---- the demo -----------------------------------------------------------------------------------------------------------------
 
 test('e2e.demo.each_call_counts_once_while_services_are_killed', () => withFolder(async (env) => {
   const demo = await run('./rl', ['demo', '--chaos', '--calls', '8000', '--json'], { env });
   assert.equal(demo.code, 0, demo.output);
   const said = JSON.parse(demo.output);
   assert.ok(said.kills >= 2, `${said.kills} services were killed`);
-  assert.deepEqual([said.ended, said.stored, said.learned, said.dead_letters, said.identical, said.sound], [8000, 8000, 8000, 0, true, true]);
+  assert.deepEqual([said.ended, said.stored, said.learned, said.dead_letters, said.identical, said.sound],
+    [8000, 8000, 8000, 0, true, true]);
   assert.ok(said.last > said.first, `${said.last} after ${said.first}`);
   assert.ok(said.last < said.always_best);
 
@@ -353,7 +367,8 @@ test('e2e.demo.each_call_counts_once_while_services_are_killed', () => withFolde
 test('e2e.demo.the_screen_ends_with_each_call_counted_once', () => withFolder(async (env) => {
   const demo = await run('./rl', ['demo', '--calls', '1500'], { env });
   assert.equal(demo.code, 0, demo.output);
-  assert.match(demo.output, /exactly once +1,500 ended, 1,500 stored, 1,500 learned; statistics rebuilt from the ledger: identical\n/);
+  assert.match(demo.output,
+    /exactly once +1,500 ended, 1,500 stored, 1,500 learned; statistics rebuilt from the ledger: identical\n/);
   assert.match(demo.output, /new variants together \d+\.\d % \(limit 10 %\)/);
   assert.match(demo.output, /^ v1a Standard Höflich .* base$/m);
   for (const line of demo.output.split('\n')) assert.ok([...line].length <= 112, line);
@@ -362,12 +377,13 @@ test('e2e.demo.the_screen_ends_with_each_call_counted_once', () => withFolder(as
 
 test('e2e.demo.an_environment_of_the_laboratory_over_the_real_bus', () => withFolder(async (env, folder) => {
   const csv = join(folder, 'regret.csv');
-  const demo = await run('./rl', ['demo', '--environment', 'swap', '--calls', '1500', '--lose', '0.1', '--duplicate', '0.2', '--reorder', '20',
-    '--delay', '1', '--csv', csv, '--json'], { env });
+  const demo = await run('./rl', ['demo', '--environment', 'swap', '--calls', '1500', '--lose', '0.1', '--duplicate', '0.2',
+    '--reorder', '20', '--delay', '1', '--csv', csv, '--json'], { env });
   assert.equal(demo.code, 0, demo.output);
   const said = JSON.parse(demo.output);
   assert.ok(said.lost > 90 && said.lost < 210, `${said.lost} were lost`);
-  assert.deepEqual([said.environment, said.ended, said.stored, said.learned, said.identical], ['swap', ...Array(3).fill(1500 - said.lost), true]);
+  assert.deepEqual([said.environment, said.ended, said.stored, said.learned, said.identical],
+    ['swap', ...Array(3).fill(1500 - said.lost), true]);
   const [head, ...rows] = (await readFile(csv, 'utf8')).trim().split('\n').map((line) => line.split(','));
   assert.deepEqual(head, ['environment', 'seed', 'calls', 'regret', 'regret_always_base', 'restarts']);
   assert.deepEqual(rows.at(-1).slice(0, 3), ['swap', '2', '1500']);
@@ -384,13 +400,13 @@ test('e2e.demo.a_folder_that_no_demo_made_is_not_touched', () => withFolder(asyn
   assert.equal(await readFile(join(folder, 'demo', 'mine'), 'utf8'), 'mine');
 }));
 
-// ---- the rest ----------------------------------------------------------------------------------------------------------------------
+// ---- the rest -----------------------------------------------------------------------------------------------------------------
 
 const kit = { test, json, shared, withStack, withFolder, near, Skip };
 examples(kit);
 doctor(kit);
 
-// ---- the runner -------------------------------------------------------------------------------------------------------------------
+// ---- the runner ---------------------------------------------------------------------------------------------------------------
 
 async function runOne(name, body, counts) {
   try {

@@ -116,8 +116,11 @@ export class Stack {
     stack.prometheusPort = await freePorts(1);
     stack.clients = new Map();
     stack.env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(RL|PROMETHEUS)_/.test(name)));
-    Object.assign(stack.env, { RL_DATA_DIR: stack.dir, RL_NATS_PORT: `${stack.port}`, RL_METRICS_PORT_BASE: `${stack.metricsPort}`,
-      RL_SANDBOX_METRICS_PORT_BASE: `${stack.sandboxPort}`, PROMETHEUS_PORT: `${stack.prometheusPort}`, PROMETHEUS_INTERVAL: '1s' });
+    Object.assign(stack.env, {
+      RL_DATA_DIR: stack.dir, RL_NATS_PORT: `${stack.port}`, RL_METRICS_PORT_BASE: `${stack.metricsPort}`,
+      RL_SANDBOX_METRICS_PORT_BASE: `${stack.sandboxPort}`, PROMETHEUS_PORT: `${stack.prometheusPort}`,
+      PROMETHEUS_INTERVAL: '1s',
+    });
     if (yaml) {
       stack.env.RL_CONFIG = join(stack.dir, 'rl.yaml');
       await writeFile(stack.env.RL_CONFIG, yaml);

@@ -57,7 +57,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         codec_encode(&arena, message, false, &first, &first_size);
         again(&arena, message, false, &wire, &wire_size);
         again(&arena, message, true, &text, &text_size);
-        if (first_size != wire_size || first_size != text_size || memcmp(first, wire, wire_size) || memcmp(first, text, text_size))
+        if (first_size != wire_size || first_size != text_size || memcmp(first, wire, wire_size) ||
+            memcmp(first, text, text_size))
             abort();
     }
     arena_done(&arena);

@@ -25,9 +25,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     memcpy(text, data + 1, size - 1);
     text[size - 1] = '\0';
-    struct rating r = data[0] % 3 == 0 ? rating_of_keys(text) : rating_of_text(text, data[0] % 3 == 1 ? RATING_GERMAN : RATING_ENGLISH);
+    struct rating r = data[0] % 3 == 0 ? rating_of_keys(text)
+                                       : rating_of_text(text, data[0] % 3 == 1 ? RATING_GERMAN : RATING_ENGLISH);
     bool has = r.value >= 1 && r.value <= 5;
-    if ((r.value != 0) != has || has != (r.method != RATING_NONE) || has != (r.reason == RATING_CLEAR) || has != (r.confidence > 0) || r.confidence > 1)
+    if ((r.value != 0) != has || has != (r.method != RATING_NONE) || has != (r.reason == RATING_CLEAR) ||
+        has != (r.confidence > 0) || r.confidence > 1)
         abort();
     free(text);
     return 0;

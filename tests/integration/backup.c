@@ -15,7 +15,8 @@ static int rlctl(struct stack *s, const char *arguments)
 
 static void end_call(struct stack *s, const char *id, int rating)
 {
-    stack_publish(s, "call.ended", arena_printf(&s->arena, "{\"call_id\":\"%s\",\"policy_variant\":\"v1a\",\"signals\":{\"resolution\":true,\"user_rating\":%d}}",
+    stack_publish(s, "call.ended", arena_printf(&s->arena, "{\"call_id\":\"%s\",\"policy_variant\":\"v1a\","
+                                                           "\"signals\":{\"resolution\":true,\"user_rating\":%d}}",
                                                 id, rating), "");
 }
 
@@ -84,7 +85,8 @@ TEST(integration_backup, after_a_loss_the_streams_complete_the_backup)
     EVENTUALLY(pulls(s) == 2 && total(s) == 2 && reward(s) == before, 20000);
     for (int i = 0; i < 2; i++)
         CHECK_INT(stack_end(s, i ? "bandit" : "feedback", SIGKILL), -SIGKILL);
-    CHECK_INT(system(arena_printf(&s->arena, "cd %s/rl && echo rubbish >feedback.db && rm -f bandit.db bandit.db-* feedback.db-*", s->dir)), 0);
+    CHECK_INT(system(arena_printf(&s->arena, "cd %s/rl && echo rubbish >feedback.db && rm -f bandit.db bandit.db-* feedback.db-*",
+                                  s->dir)), 0);
     CHECK_INT(stack_end(s, "guard", SIGTERM), 0);
     CHECK_INT(rlctl(s, arena_printf(&s->arena, "restore %s", folder)), 0);
     for (int i = 0; i < 3; i++)
@@ -101,7 +103,8 @@ TEST(integration_backup, databases_are_found_where_the_settings_file_has_them)
 
     if (!s)
         return;
-    const char *folder = arena_printf(&s->arena, "%s/backup-1", s->dir), *db = arena_printf(&s->arena, "%s/elsewhere/feedback.db", s->dir);
+    const char *folder = arena_printf(&s->arena, "%s/backup-1", s->dir),
+               *db = arena_printf(&s->arena, "%s/elsewhere/feedback.db", s->dir);
     CHECK_INT(stack_end(s, "feedback", SIGTERM), 0);
     CHECK_INT(system(arena_printf(&s->arena, "cd %s && mkdir elsewhere && mv rl/feedback.db* elsewhere", s->dir)), 0);
     stack_config(s, arena_printf(&s->arena, "rl:\n  data_dir: %s\nfeedback:\n  db_path: %s\n  join_wait_s: 5\n", s->dir, db));
@@ -139,7 +142,8 @@ TEST(integration_backup, the_warm_start_comes_back_and_never_over_another_one)
     if (!s)
         return;
     const char *folder = arena_printf(&s->arena, "%s/backup-1", s->dir), *restore = arena_printf(&s->arena, "restore %s", folder),
-               *place = arena_printf(&s->arena, "%s/rl/bandit_prior.yaml", s->dir), *named = arena_printf(&s->arena, "%s/mine.yaml", s->dir);
+               *place = arena_printf(&s->arena, "%s/rl/bandit_prior.yaml", s->dir),
+                   *named = arena_printf(&s->arena, "%s/mine.yaml", s->dir);
     write_prior(s, place, "0.3");
     CHECK_INT(rlctl(s, arena_printf(&s->arena, "backup %s", folder)), 0);
     CHECK_INT(unlink(place), 0);
@@ -189,7 +193,8 @@ static bool file_holds(struct stack *s, const char *text)
 /* Retention is 90 days, the amendment window 30. */
 TEST(integration_keys, a_key_past_retention_is_destroyed_and_no_other)
 {
-    static const char *const secrets[] = {"aa00000000000000000000000000000000000000000000000000000000000000", "bb00000000000000000000000000000000000000000000000000000000000000",
+    static const char *const secrets[] = {"aa00000000000000000000000000000000000000000000000000000000000000",
+                                          "bb00000000000000000000000000000000000000000000000000000000000000",
                                           "cc00000000000000000000000000000000000000000000000000000000000000"};
     struct stack *s = stack_new("");
 

@@ -54,16 +54,18 @@ static void kill_router(struct stack *s)
 static void learn_another(struct stack *s)
 {
     for (int i = 0; i < 40; i++)
-        stack_publish(s, "call.ended", arena_printf(&s->arena, "{\"call_id\":\"l-%d\",\"profile\":\"kfz\",\"policy_variant\":\"v2b\",\"signals\":{\"resolution\":true}}", i), "");
+        stack_publish(s, "call.ended",
+                      arena_printf(&s->arena, "{\"call_id\":\"l-%d\",\"profile\":\"kfz\",\"policy_variant\":\"v2b\","
+                                              "\"signals\":{\"resolution\":true}}", i), "");
     EVENTUALLY(pulls(s, "v2b") == 40, 10000);
 }
 
 TEST(integration_calls, a_router_killed_after_every_step_keeps_the_variant_and_ends_the_call_once)
 {
     static const struct { const char *event, *state, *more; } steps[] = {
-        {"incoming_call", "ringing", ",\"data\":{\"profile\":\"kfz\"}"}, {"call_answered", "connected", ""}, {"audio_start", "listening", ""},
-        {"barge_in", "listening", ""}, {"audio_stop", "thinking", ""}, {"audio_start", "speaking", ",\"data\":{\"user_rating\":4}"},
-        {"call_ended", "ended", ",\"data\":{\"resolution\":true}"}};
+        {"incoming_call", "ringing", ",\"data\":{\"profile\":\"kfz\"}"}, {"call_answered", "connected", ""},
+        {"audio_start", "listening", ""}, {"barge_in", "listening", ""}, {"audio_stop", "thinking", ""},
+        {"audio_start", "speaking", ",\"data\":{\"user_rating\":4}"}, {"call_ended", "ended", ",\"data\":{\"resolution\":true}"}};
     struct stack *s = stack_new("");
     struct reason reason;
 
@@ -92,7 +94,7 @@ TEST(integration_calls, a_router_killed_after_every_step_keeps_the_variant_and_e
     stack_free(s);
 }
 
-/* ---- many -------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- many ------------------------------------------------------------------------------------------------------------------ */
 
 enum { MANY = 20000 };
 
@@ -133,7 +135,7 @@ TEST(integration_calls, twenty_thousand_live_at_once_survive_a_kill_and_are_lear
     stack_free(s);
 }
 
-/* ---- by hand ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- by hand --------------------------------------------------------------------------------------------------------------- */
 
 /* The exit code; what it printed is in the arena. */
 static int rlctl(struct stack *s, const char *arguments, const char **ret_out)
@@ -154,7 +156,8 @@ static void expect(struct stack *s, const char *arguments, int code, const char 
     int ended = rlctl(s, arguments, &out);
 
     if (ended != code || !strstr(out, words))
-        test_fail(__FILE__, __LINE__, "rlctl %s ended with %d, not %d, or did not say \"%s\": %s", arguments, ended, code, words, out);
+        test_fail(__FILE__, __LINE__, "rlctl %s ended with %d, not %d, or did not say \"%s\": %s", arguments, ended, code, words,
+                  out);
 }
 
 TEST(integration_calls, an_operator_leads_a_call_by_hand_and_sees_where_it_is)
@@ -188,7 +191,7 @@ TEST(integration_calls, an_operator_leads_a_call_by_hand_and_sees_where_it_is)
     stack_free(s);
 }
 
-/* ---- the question at the end ---------------------------------------------------------------------------------------------------------------- */
+/* ---- the question at the end ----------------------------------------------------------------------------------------------- */
 
 static double rating_of(struct stack *s, const char *variant)
 {
@@ -217,7 +220,8 @@ TEST(integration_calls, a_caller_is_asked_and_the_answer_rates_the_call)
 
     if (!s)
         return;
-    stack_publish(s, "call.ended", "{\"call_id\":\"secret-7\",\"profile\":\"kfz\",\"policy_variant\":\"v2b\",\"signals\":{\"resolution\":true}}", "");
+    stack_publish(s, "call.ended", "{\"call_id\":\"secret-7\",\"profile\":\"kfz\",\"policy_variant\":\"v2b\","
+                                   "\"signals\":{\"resolution\":true}}", "");
     EVENTUALLY(stack_number(s, "bandit.rewards", "{}", "count") == 1, 10000);
     double mean = stack_number(s, "bandit.rewards", "{}", "mean");
     json_t *q = ask_as_voice(s, "feedback.question", "{\"call_id\":\"secret-7\",\"language\":\"en\"}");
@@ -240,7 +244,8 @@ TEST(integration_calls, a_caller_is_asked_and_the_answer_rates_the_call)
     expect(s, "ask secret-9 --text zehn", 0, "retry: out_of_range");
     expect(s, "ask secret-9 < /dev/null", 0, "Bitte eine Zahl von eins bis f");
     expect(s, "ask secret-9 --text 5 --dtmf 5", 2, "--text or --dtmf");
-    CHECK(system(arena_printf(&s->arena, "echo hm | %s/bin/rlctl ask secret-10 | grep -q 'retry: no_answer'", RL_BINARY_DIR)) == 0);
+    CHECK(system(arena_printf(&s->arena, "echo hm | %s/bin/rlctl ask secret-10 | grep -q 'retry: no_answer'",
+                              RL_BINARY_DIR)) == 0);
     CHECK(system(arena_printf(&s->arena, "grep -lE 'secret-|keine 5' %s/*.log", s->dir)) != 0);
     stack_free(s);
 }

@@ -19,7 +19,8 @@ static void end_call(struct stack *s, int number, const char *variant, int day, 
     long long ts = (time(NULL) / DAY_S - DAYS + day) * (long long)DAY_S + DAY_S * 3 / 8;
     char json[256];
 
-    snprintf(json, sizeof json, "{\"call_id\":\"%s-%d\",\"policy_variant\":\"%s\",\"profile\":\"kfz\",\"ts\":%lld,\"signals\":{\"resolution\":%s}}",
+    snprintf(json, sizeof json,
+             "{\"call_id\":\"%s-%d\",\"policy_variant\":\"%s\",\"profile\":\"kfz\",\"ts\":%lld,\"signals\":{\"resolution\":%s}}",
              variant, number, variant, ts, resolved ? "true" : "false");
     stack_publish(s, "call.ended", json, "");
 }

@@ -83,10 +83,12 @@ static void say_a_lot(struct stack *s, const char *id)
 {
     static const char *const steps[] = {"incoming_call", "call_answered", "audio_start", "barge_in", "audio_stop", "audio_start"};
 
-    json_decref(stack_ask(s, "policy.select", arena_printf(&s->arena, "{\"call_id\":\"%s\",\"profile\":\"kfz\",\"eligible\":[\"v1a\"]}", id)));
+    json_decref(stack_ask(s, "policy.select",
+                          arena_printf(&s->arena, "{\"call_id\":\"%s\",\"profile\":\"kfz\",\"eligible\":[\"v1a\"]}", id)));
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
         stack_publish(s, "call.event", arena_printf(&s->arena, "{\"call_id\":\"%s\",\"event\":\"%s\"}", id, steps[i]), "");
-    stack_publish(s, "call.ended", arena_printf(&s->arena, "{\"call_id\":\"%s\",\"policy_variant\":\"v1a\",\"caller_key\":\"%s\",\"signals\":{\"resolution\":true}}",
+    stack_publish(s, "call.ended", arena_printf(&s->arena, "{\"call_id\":\"%s\",\"policy_variant\":\"v1a\",\"caller_key\":\"%s\","
+                                                           "\"signals\":{\"resolution\":true}}",
                                                 id, id), arena_printf(&s->arena, "%s:ended", id));
     stack_publish(s, "call.amended", arena_printf(&s->arena, "{\"call_id\":\"%s\",\"signals\":{\"user_rating\":2}}", id), "");
     stack_publish(s, "call.amended", arena_printf(&s->arena, "{\"call_id\":\"%s\",\"signals\":{\"user_rating\":7}}", id), "");
@@ -153,7 +155,8 @@ TEST(integration_erase, the_sandbox_erases_its_own_call_and_not_that_of_producti
         EVENTUALLY(pulls(s) == 1 && pulls(sandbox) == 1, 10000);
         json_t *r = erase(sandbox, "both-0817"), *places = json_object_get(r, "erased");
         CHECK_INT(json_integer_value(json_object_get(places, "DECISIONS")), 1);
-        CHECK(json_integer_value(json_object_get(places, "CALLS")) >= 11 && json_integer_value(json_object_get(places, "FEEDBACK")) >= 2);
+        CHECK(json_integer_value(json_object_get(places, "CALLS")) >= 11 &&
+              json_integer_value(json_object_get(places, "FEEDBACK")) >= 2);
         CHECK_INT(pulls(sandbox), 0);
         CHECK_INT(pulls(s), 1);
         json_decref(r);
@@ -162,7 +165,7 @@ TEST(integration_erase, the_sandbox_erases_its_own_call_and_not_that_of_producti
     stack_free(s);
 }
 
-/* ---- a caller ---------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- a caller -------------------------------------------------------------------------------------------------------------- */
 
 #define CALLER "0171-5550-815"
 
@@ -171,7 +174,8 @@ enum { CALLS = 12, ALL_CALLS = 20 };
 /* As it is typed by hand: the caller's key on the standard input. */
 static int rlctl(struct stack *s, const char *arguments, char text[static 65536])
 {
-    FILE *out = popen(arena_printf(&s->arena, "printf '%%s\\n' ' %s' | %s/bin/rlctl %s 2>&1", CALLER, RL_BINARY_DIR, arguments), "r");
+    FILE *out = popen(arena_printf(&s->arena, "printf '%%s\\n' ' %s' | %s/bin/rlctl %s 2>&1", CALLER, RL_BINARY_DIR, arguments),
+                      "r");
     size_t n = fread(text, 1, 65535, out);
 
     text[n] = '\0';
@@ -181,7 +185,8 @@ static int rlctl(struct stack *s, const char *arguments, char text[static 65536]
 static void call_of(struct stack *s, const char *id, const char *caller)
 {
     json_decref(stack_ask(s, "policy.select", arena_printf(&s->arena, "{\"call_id\":\"%s\",\"eligible\":[\"v1a\"]}", id)));
-    stack_publish(s, "call.ended", arena_printf(&s->arena, "{\"call_id\":\"%s\",\"policy_variant\":\"v1a\",\"caller_key\":\"%s\",\"signals\":{\"resolution\":true}}",
+    stack_publish(s, "call.ended", arena_printf(&s->arena, "{\"call_id\":\"%s\",\"policy_variant\":\"v1a\",\"caller_key\":\"%s\","
+                                                           "\"signals\":{\"resolution\":true}}",
                                                 id, caller), "");
     stack_publish(s, "call.amended", arena_printf(&s->arena, "{\"call_id\":\"%s\",\"signals\":{\"user_rating\":2}}", id), "");
 }
@@ -225,13 +230,16 @@ TEST(integration_erase, no_byte_on_disk_knows_a_caller_or_a_call_of_theirs_also_
     CHECK(!strstr(text, CALLER));
     json_decref(held);
     CHECK_INT(rlctl(s, "erase --caller -", text), 0);
-    CHECK(strstr(text, "receipt c-") && strstr(text, "feedback.db        12\n  CALLS              25\n  DECISIONS          12\n"));
-    CHECK(strstr(text, "DLQ                 1\n  router             12\n") && strstr(text, "under the keys k1") && !strstr(text, CALLER));
+    CHECK(strstr(text, "receipt c-") &&
+          strstr(text, "feedback.db        12\n  CALLS              25\n  DECISIONS          12\n"));
+    CHECK(strstr(text, "DLQ                 1\n  router             12\n") && strstr(text, "under the keys k1") &&
+          !strstr(text, CALLER));
     check_caller_gone(s, "after the receipt");
     for (int i = CALLS; i < ALL_CALLS; i++) /* they called again, and the process dies */
         call_of(s, arena_printf(&s->arena, "ofcaller-%d-x", i), CALLER);
     EVENTUALLY(pulls(s) == ALL_CALLS - CALLS + 1, 10000);
-    CHECK_INT(system(arena_printf(&s->arena, "printf %s | %s/bin/rlctl erase --caller - --wait 1 >/dev/null 2>&1 &", CALLER, RL_BINARY_DIR)), 0);
+    CHECK_INT(system(arena_printf(&s->arena, "printf %s | %s/bin/rlctl erase --caller - --wait 1 >/dev/null 2>&1 &", CALLER,
+                                  RL_BINARY_DIR)), 0);
     test_nap();
     stack_end(s, "feedback", SIGKILL);
     stack_start(s, "feedback");

@@ -8,11 +8,13 @@
 #include "test.h"
 
 /* In the order in which they are read. */
-static const enum subject subjects[] = {SUBJECT_POLICY_SELECT, SUBJECT_BANDIT_UPDATED, SUBJECT_POLICY_SELECTED, SUBJECT_CALL_EVENT, SUBJECT_CALL_ENDED};
+static const enum subject subjects[] = {SUBJECT_POLICY_SELECT, SUBJECT_BANDIT_UPDATED, SUBJECT_POLICY_SELECTED,
+                                        SUBJECT_CALL_EVENT, SUBJECT_CALL_ENDED};
 
 static bool streams(struct server *s)
 {
-    return server_start(s, test_dir()) && server_stream(s, "DECISIONS", "policy.selected", "") && server_stream(s, "CALLS", "call.*", "") &&
+    return server_start(s, test_dir()) && server_stream(s, "DECISIONS", "policy.selected", "") &&
+           server_stream(s, "CALLS", "call.*", "") &&
            server_stream(s, "BANDIT", "bandit.updated", ",\"max_msgs_per_subject\":1");
 }
 
@@ -23,7 +25,8 @@ static struct bus *new_bus(const struct server *s)
 
 static enum status begin(struct bus *bus, struct reason *reason)
 {
-    struct bus_setup setup = {.service = "router", .subjects = subjects, .subject_count = 5, .immediate = SUBJECT_COUNT, .history_s = 7200};
+    struct bus_setup setup = {.service = "router", .subjects = subjects, .subject_count = 5, .immediate = SUBJECT_COUNT,
+                              .history_s = 7200};
 
     return bus->ops->start(bus, &setup, reason);
 }
@@ -53,7 +56,8 @@ static void expect(struct bus *bus, enum bus_event_type type, enum subject subje
         return;
     }
     if (e.type != type || e.subject != subject || e.size != strlen(text) || (e.size && memcmp(e.data, text, e.size) != 0))
-        test_fail(__FILE__, __LINE__, "type %d, subject %d, \"%.*s\" came instead of \"%s\"", e.type, e.subject, (int)e.size, (const char *)e.data, text);
+        test_fail(__FILE__, __LINE__, "type %d, subject %d, \"%.*s\" came instead of \"%s\"", e.type, e.subject, (int)e.size,
+                  (const char *)e.data, text);
     if (ack)
         bus->ops->ack(bus, e.reply);
     bus->ops->release(bus, &e, 1);
@@ -97,7 +101,8 @@ TEST(integration_bus, history_comes_whole_and_then_it_is_said_that_it_has)
 
 TEST(integration_bus, history_ends_where_the_consumer_begins_and_skips_what_nobody_asked_for)
 {
-    static const char *const said[][2] = {{"policy.selected", "d-1"}, {"call.event", "e-1"}, {"call.amended", "a-1"}, {"call.ended", "x-1"}, {"call.event", "e-2"}};
+    static const char *const said[][2] = {{"policy.selected", "d-1"}, {"call.event", "e-1"}, {"call.amended", "a-1"},
+                                          {"call.ended", "x-1"}, {"call.event", "e-2"}};
     struct server s;
 
     CHECK(streams(&s));

@@ -37,10 +37,14 @@ TEST(integration_loop, the_known_event_gives_the_known_posterior)
         stack_publish(s, "call.ended", EVENT("c-1", "4"), "");
     EVENTUALLY(pulls(s, "v1a") == 1, 5000);
     CHECK_NEAR(reward_sum(s), 0.866667, 1e-9);
-    CHECK_NEAR(stack_number(s, "bandit.stats", "{\"profile\":\"kfz\",\"time_of_day\":\"morning\"}", "variants.v1a.alpha"), 1.93333, 1e-5);
-    CHECK_NEAR(stack_number(s, "bandit.stats", "{\"profile\":\"kfz\",\"time_of_day\":\"morning\"}", "variants.v1a.beta"), 1.06667, 1e-5);
-    CHECK_NEAR(stack_number(s, "bandit.stats", "{\"profile\":\"it\",\"time_of_day\":\"night\"}", "variants.v1a.alpha_shared"), 1.8889, 1e-4);
-    CHECK_NEAR(stack_number(s, "bandit.stats", "{\"profile\":\"it\",\"time_of_day\":\"night\"}", "variants.v1a.beta_shared"), 1.0635, 1e-4);
+    CHECK_NEAR(stack_number(s, "bandit.stats", "{\"profile\":\"kfz\",\"time_of_day\":\"morning\"}", "variants.v1a.alpha"),
+               1.93333, 1e-5);
+    CHECK_NEAR(stack_number(s, "bandit.stats", "{\"profile\":\"kfz\",\"time_of_day\":\"morning\"}", "variants.v1a.beta"), 1.06667,
+               1e-5);
+    CHECK_NEAR(stack_number(s, "bandit.stats", "{\"profile\":\"it\",\"time_of_day\":\"night\"}", "variants.v1a.alpha_shared"),
+               1.8889, 1e-4);
+    CHECK_NEAR(stack_number(s, "bandit.stats", "{\"profile\":\"it\",\"time_of_day\":\"night\"}", "variants.v1a.beta_shared"),
+               1.0635, 1e-4);
     stack_publish(s, "call.amended", "{\"call_id\":\"c-1\",\"signals\":{\"user_rating\":1}}", "");
     EVENTUALLY(fabs(reward_sum(s) - 0.566667) < 1e-9, 5000);
     CHECK_INT(pulls(s, "v1a"), 1);
@@ -58,7 +62,8 @@ TEST(integration_loop, with_nothing_learned_base_gets_ninety_percent_and_the_oth
 
     if (!s)
         return;
-    json_t *reply = stack_ask(s, "policy.select", "{\"call_id\":\"c-1\",\"profile\":\"kfz\"}"), *p = json_object_get(reply, "probabilities"), *value;
+    json_t *reply = stack_ask(s, "policy.select", "{\"call_id\":\"c-1\",\"profile\":\"kfz\"}"),
+           *p = json_object_get(reply, "probabilities"), *value;
     const char *key;
     double sum = 0;
     CHECK_INT(json_object_size(p), 12);
@@ -109,7 +114,8 @@ TEST(integration_join, amendment_before_end)
     stack_free(s);
 }
 
-/* The call waits for a decision that never comes.  The bus stands still when the timer gives up, and both die before it goes on. */
+/* The call waits for a decision that never comes.  The bus stands still when the timer gives up, and
+ * both die before it goes on. */
 TEST(integration_outbox, timer_output_survives_kill)
 {
     struct stack *s = stack_new("feedback:\n  join_wait_s: 3\n  join_idle_s: 1\n");
@@ -137,7 +143,8 @@ TEST(integration_outbox, timer_output_survives_kill)
 static char *decision_of(struct stack *s, const char *call_id)
 {
     json_t *reply = stack_ask(s, "policy.select", arena_printf(&s->arena, "{\"call_id\":\"%s\",\"profile\":\"kfz\"}", call_id));
-    char *text = reply ? json_dumps(reply, JSON_SORT_KEYS) : NULL, *copy = text ? arena_str(&s->arena, text) : arena_str(&s->arena, "none");
+    char *text = reply ? json_dumps(reply, JSON_SORT_KEYS) : NULL,
+         *copy = text ? arena_str(&s->arena, text) : arena_str(&s->arena, "none");
 
     free(text);
     json_decref(reply);
@@ -155,7 +162,9 @@ TEST(integration_router, sticky_after_kill9)
         before[i] = decision_of(s, arena_printf(&s->arena, "c-%d", i));
     CHECK_STR(decision_of(s, "c-0"), before[0]);
     for (int i = 0; i < 40; i++) /* what is learned since would decide otherwise */
-        stack_publish(s, "call.ended", arena_printf(&s->arena, "{\"call_id\":\"l-%d\",\"profile\":\"kfz\",\"policy_variant\":\"v2b\",\"signals\":{\"resolution\":true}}", i), "");
+        stack_publish(s, "call.ended",
+                      arena_printf(&s->arena, "{\"call_id\":\"l-%d\",\"profile\":\"kfz\",\"policy_variant\":\"v2b\","
+                                              "\"signals\":{\"resolution\":true}}", i), "");
     EVENTUALLY(pulls(s, "v2b") == 40, 10000);
     CHECK_INT(stack_end(s, "router", SIGKILL), -SIGKILL);
     stack_start(s, "router");
@@ -227,12 +236,14 @@ TEST(integration_dlq, replay_is_learned_once)
 
     if (!s)
         return;
-    stack_publish(s, "call.ended", "{\"call_id\":\"c-1\",\"profile\":\"werkstatt\",\"policy_variant\":\"v1a\",\"signals\":{\"resolution\":true}}", "");
+    stack_publish(s, "call.ended", "{\"call_id\":\"c-1\",\"profile\":\"werkstatt\",\"policy_variant\":\"v1a\","
+                                   "\"signals\":{\"resolution\":true}}", "");
     EVENTUALLY(client_stream_get(s->operator, &s->arena, "DLQ", 0, "rl.dlq.feedback", &letter, &reason) == STATUS_OK, 5000);
     CHECK_INT(stack_end(s, "feedback", SIGTERM), 0);
     stack_config(s, "context:\n  profiles: [kfz, werkstatt]\n");
     stack_start(s, "feedback");
-    snprintf(command, sizeof command, "%s/bin/rlctl dlq replay %llu >>%s/rlctl.log 2>&1", RL_BINARY_DIR, (unsigned long long)letter.sequence, s->dir);
+    snprintf(command, sizeof command, "%s/bin/rlctl dlq replay %llu >>%s/rlctl.log 2>&1", RL_BINARY_DIR,
+             (unsigned long long)letter.sequence, s->dir);
     CHECK_INT(system(command), 0);
     EVENTUALLY(pulls(s, "v1a") == 1, 15000);
     CHECK_INT(system(command), 0);
@@ -245,8 +256,10 @@ TEST(integration_dlq, replay_is_learned_once)
 /* As a voice stack does: each message under an id, and again until the stream has it. */
 static void send_one(struct stack *s, int i)
 {
-    char *json = arena_printf(&s->arena, "{\"call_id\":\"k-%d\",\"policy_variant\":\"v1b\",\"signals\":{\"resolution\":true,\"duration_sec\":%d}}", i, i % 300);
-    const struct client_publish m = {.subject = "call.ended", .data = json, .size = strlen(json), .id = arena_printf(&s->arena, "end:k-%d", i),
+    char *json = arena_printf(&s->arena, "{\"call_id\":\"k-%d\",\"policy_variant\":\"v1b\",\"signals\":{\"resolution\":true,"
+                                         "\"duration_sec\":%d}}", i, i % 300);
+    const struct client_publish m = {.subject = "call.ended", .data = json, .size = strlen(json),
+                                     .id = arena_printf(&s->arena, "end:k-%d", i),
                                      .reply = arena_printf(&s->arena, "_INBOX_voice.sent.%d", i)};
     struct reason reason;
 
@@ -426,7 +439,8 @@ TEST(integration_loop, the_traceparent_travels_with_the_call)
     if (!s)
         return;
     CHECK_INT(client_listen(s->operator, "reward.computed", &reason), STATUS_OK);
-    const struct client_publish out = {.subject = "call.ended", .data = EVENT("t-1", "4"), .size = strlen(EVENT("t-1", "4")), .traceparent = trace};
+    const struct client_publish out = {.subject = "call.ended", .data = EVENT("t-1", "4"), .size = strlen(EVENT("t-1", "4")),
+                                       .traceparent = trace};
     CHECK_INT(client_publish(s->voice, &out, NULL, NULL, &reason), STATUS_OK);
     CHECK_INT(client_next(s->operator, &s->arena, 10000, &m), STATUS_OK);
     CHECK_STR(test_failed() ? "" : m.traceparent, trace);

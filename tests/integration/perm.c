@@ -152,14 +152,16 @@ static const char *own_name(struct stack *s, const char *subject)
     return name;
 }
 
-static void check(struct stack *s, const struct right *rights, size_t count, bool (*can)(struct client *, const char *), const char *what)
+static void check(struct stack *s, const struct right *rights, size_t count, bool (*can)(struct client *, const char *),
+                  const char *what)
 {
     for (size_t u = 0; u < USERS; u++)
         for (size_t i = 0; i < count; i++) {
             struct client *client = stack_client(s, users[u]);
             bool may = (rights[i].who >> u & 1) != 0, does = client && can(client, own_name(s, rights[i].subject));
             if (may != does)
-                test_fail(__FILE__, __LINE__, "%s %s %s: %s", users[u], what, rights[i].subject, may ? "must be possible" : "must be refused");
+                test_fail(__FILE__, __LINE__, "%s %s %s: %s", users[u], what, rights[i].subject,
+                          may ? "must be possible" : "must be refused");
             client_free(client);
         }
 }

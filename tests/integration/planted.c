@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* planted.c - what a voice stack writes where it does not belong is found in CALLS and DLQ, whose life is 72 hours, and nowhere else. */
+/* planted.c - what a voice stack writes where it does not belong is found in CALLS and DLQ, whose life is
+ * 72 hours, and nowhere else. */
 #include <ftw.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -71,7 +72,8 @@ static void publish(struct stack *s, const char *subject, const char *json, cons
 static void say_everything(struct stack *s)
 {
     static const struct { const char *subject, *json; } all[] = {
-        {"call.ended", "{\"call_id\":\"" CALL_ID "\",\"caller_key\":\"" CALLER "\",\"policy_variant\":\"v1a\",\"signals\":{\"resolution\":true}}"},
+        {"call.ended", "{\"call_id\":\"" CALL_ID "\",\"caller_key\":\"" CALLER "\",\"policy_variant\":\"v1a\","
+                       "\"signals\":{\"resolution\":true}}"},
         {"call.ended", "{\"call_id\":\"" CALL_ID "-2\",\"policy_variant\":\"" VARIANT "\",\"signals\":{\"resolution\":true}}"},
         {"call.ended", "{\"call_id\":\"" CALL_ID "\",\"profile\":\"" NUMBER "\",\"signals\":{\"resolution\":true}}"},
         {"call.ended", "{\"call_id\":\"" CALL_ID "\",\"agent\":\"" NUMBER "\",\"signals\":{\"resolution\":true}}"},
@@ -79,7 +81,8 @@ static void say_everything(struct stack *s)
         {"call.ended", "{\"call_id\":\"" CALL_ID "\",\"" NUMBER "\":1}"},
         {"call.ended", "{\"call_id\":\"" CALL_ID "\",\"signals\":{\"" NUMBER "\":1}}"},
         {"call.ended", "{\"call_id\":\"" CALL_ID "\",\"transcript\":\"" TEXT "\"}"},
-        {"call.ended", "{\"call_id\":\"" CALL_ID " " TEXT " " TEXT " " TEXT " " TEXT " " TEXT "\",\"signals\":{\"resolution\":true}}"},
+        {"call.ended",
+         "{\"call_id\":\"" CALL_ID " " TEXT " " TEXT " " TEXT " " TEXT " " TEXT "\",\"signals\":{\"resolution\":true}}"},
         {"call.ended", "{\"call_id\":\"" CALL_ID},
         {"call.ended", CALL_ID " " TEXT " " NUMBER},
         {"call.ended", "{\"call_id\":\"" CALL_ID "\",\"ts\":" NUMBER "}"},

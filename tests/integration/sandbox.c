@@ -13,7 +13,7 @@ enum { CALLS = 1000, OWN_CALLS = 20 };
 
 static const char *const variants[] = {"v1a", "v2b", "v3a", "v6b"};
 
-/* ---- what a loop knows, as text -------------------------------------------------------------------------------------------------------------- */
+/* ---- what a loop knows, as text -------------------------------------------------------------------------------------------- */
 
 static void dump_rows(FILE *out, sqlite3 *db, const char *table)
 {
@@ -41,8 +41,10 @@ static void dump(FILE *out, struct stack *s, const char *service)
     sqlite3 *db = NULL;
     sqlite3_stmt *q = NULL;
 
-    CHECK_INT(sqlite3_open_v2(arena_printf(&s->arena, "%s/rl/%s.db", s->dir, service), &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
-    CHECK_INT(sqlite3_prepare_v2(db, "SELECT name FROM sqlite_master WHERE type = 'table' AND name != 'rl_loop' ORDER BY name", -1, &q, NULL), SQLITE_OK);
+    CHECK_INT(sqlite3_open_v2(arena_printf(&s->arena, "%s/rl/%s.db", s->dir, service), &db, SQLITE_OPEN_READONLY, NULL),
+              SQLITE_OK);
+    CHECK_INT(sqlite3_prepare_v2(db, "SELECT name FROM sqlite_master WHERE type = 'table' AND name != 'rl_loop' ORDER BY name",
+                                 -1, &q, NULL), SQLITE_OK);
     while (sqlite3_step(q) == SQLITE_ROW)
         dump_rows(out, db, (const char *)sqlite3_column_text(q, 0));
     sqlite3_finalize(q);
@@ -80,7 +82,7 @@ static char *known(struct stack *s)
     return text;
 }
 
-/* ---- calls ----------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- calls ----------------------------------------------------------------------------------------------------------------- */
 
 static double learned(struct stack *s)
 {
@@ -104,7 +106,8 @@ static void call(struct stack *s, int count)
         snprintf(text, sizeof text, "{\"call_id\":\"c-%d\",\"profile\":\"kfz\"}", i);
         if (i % 10 == 0)
             json_decref(stack_ask(s, "policy.select", text));
-        snprintf(text, sizeof text, "{\"call_id\":\"c-%d\",\"profile\":\"kfz\",\"policy_variant\":\"%s\",\"signals\":{\"resolution\":%s,\"user_rating\":%d}}", i,
+        snprintf(text, sizeof text, "{\"call_id\":\"c-%d\",\"profile\":\"kfz\",\"policy_variant\":\"%s\","
+                                    "\"signals\":{\"resolution\":%s,\"user_rating\":%d}}", i,
                  variants[i % 4], i % 3 ? "true" : "false", 1 + i % 5);
         const struct client_publish message = {.subject = "call.ended", .data = text, .size = strlen(text)};
         CHECK_INT(client_send(s->voice, &message, &reason), STATUS_OK);
@@ -130,7 +133,8 @@ TEST(integration_sandbox, a_thousand_calls_leave_production_as_it_was_to_the_byt
         char *after = known(s);
         CHECK_STR(after, before);
         CHECK_INT(learned(s), OWN_CALLS);
-        CHECK(system(arena_printf(&s->arena, "grep -q bus.disconnected %s/*.log", s->dir)) != 0); /* the server read its configuration again */
+        /* The server read its configuration again. */
+        CHECK(system(arena_printf(&s->arena, "grep -q bus.disconnected %s/*.log", s->dir)) != 0);
         free(after);
     }
     free(before);

@@ -10,8 +10,9 @@
 static int simulate(const char *options)
 {
     struct arena arena = {0};
-    int status = system(arena_printf(&arena, "cd %s && env -u RL_CONFIG RL_VARIANTS_PATH=%s/docs/policies/prompt_variants.yaml %s/bin/rl-sim --in-process --json %s"
-                                             " >out.json 2>err.txt", test_dir(), RL_SOURCE_DIR, RL_BINARY_DIR, options));
+    int status = system(arena_printf(&arena, "cd %s && env -u RL_CONFIG RL_VARIANTS_PATH=%s/docs/policies/prompt_variants.yaml"
+                                             " %s/bin/rl-sim --in-process --json %s >out.json 2>err.txt", test_dir(),
+                                     RL_SOURCE_DIR, RL_BINARY_DIR, options));
 
     arena_done(&arena);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
@@ -46,7 +47,8 @@ static int same(const char *file, const char *other)
 
 TEST(integration_simulation, the_same_seed_writes_the_same_files_whatever_happens_to_reports)
 {
-    const char *way = "--calls 1500 --environment swap --seed 5 --lose 0.1 --duplicate 0.2 --reorder 20 --delay 1 --rate 100 --calls-per-hour 20";
+    const char *way = "--calls 1500 --environment swap --seed 5 --lose 0.1 --duplicate 0.2 --reorder 20 --delay 1 --rate 100"
+                      " --calls-per-hour 20";
     struct arena arena = {0};
 
     unsetenv("RL_BANDIT_PRIOR_PATH");
@@ -65,7 +67,8 @@ TEST(integration_simulation, calls_over_the_bus_that_say_when_they_ended_are_fil
 
     if (!s)
         return;
-    int status = system(arena_printf(&s->arena, "%s/bin/rl-sim --calls 1500 --rate 0 --calls-per-hour 20 --json >%s/sim.json", RL_BINARY_DIR, s->dir));
+    int status = system(arena_printf(&s->arena, "%s/bin/rl-sim --calls 1500 --rate 0 --calls-per-hour 20 --json >%s/sim.json",
+                                     RL_BINARY_DIR, s->dir));
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
     CHECK(stack_number(s, "bandit.rebuild", "{\"check\":true}", "buckets") > 2 * AN_HOUR);
     stack_free(s);

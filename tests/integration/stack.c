@@ -38,7 +38,7 @@ int test_patience(void)
 #endif
 }
 
-/* ---- processes ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- processes ------------------------------------------------------------------------------------------------------------- */
 
 static bool port_free(int port)
 {
@@ -112,7 +112,10 @@ static int end(pid_t pid, int signal)
     return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
-static const char *program(struct stack *s, const char *name) { return arena_printf(&s->arena, "%s/bin/%s", RL_BINARY_DIR, name); }
+static const char *program(struct stack *s, const char *name)
+{
+    return arena_printf(&s->arena, "%s/bin/%s", RL_BINARY_DIR, name);
+}
 
 static void run(struct stack *s, const char *name, const char *verb)
 {
@@ -134,7 +137,8 @@ static int index_of(const char *service)
 
 void stack_start(struct stack *s, const char *service)
 {
-    const char *argv[] = {program(s, arena_printf(&s->arena, "rl-%s", service)), "-c", arena_printf(&s->arena, "%s/rl.yaml", s->dir), NULL};
+    const char *argv[] = {program(s, arena_printf(&s->arena, "rl-%s", service)), "-c",
+                          arena_printf(&s->arena, "%s/rl.yaml", s->dir), NULL};
 
     s->services[index_of(service)] = spawn(s, service, argv);
 }
@@ -175,7 +179,7 @@ pid_t stack_pid(struct stack *s, const char *service)
     return pid;
 }
 
-/* ---- life ---------------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------------------------------------ */
 
 void stack_config(struct stack *s, const char *config)
 {
@@ -204,8 +208,8 @@ static struct stack *prepare(void)
 struct client *stack_client_saying(struct stack *s, const char *user, const char *prefix)
 {
     char wire[64];
-    struct client_options options = {.url = arena_printf(&s->arena, "nats://127.0.0.1:%d", s->port), .user = wire, .prefix = prefix,
-                                     .name = "test"};
+    struct client_options options = {.url = arena_printf(&s->arena, "nats://127.0.0.1:%d", s->port), .user = wire,
+                                     .prefix = prefix, .name = "test"};
     struct client *client = NULL;
     struct reason reason;
 
@@ -232,8 +236,8 @@ static bool answers(struct stack *s, const char *subject)
 
 bool stack_ready(struct stack *s)
 {
-    return answers(s, "feedback.stats") && answers(s, "bandit.stats") && answers(s, "guard.status") && answers(s, "router.session")
-           && answers(s, "reward.compute");
+    return answers(s, "feedback.stats") && answers(s, "bandit.stats") && answers(s, "guard.status")
+           && answers(s, "router.session") && answers(s, "reward.compute");
 }
 
 /* The router decides by what was learned once it has both snapshots. */
@@ -293,7 +297,10 @@ static struct stack *populate(struct stack *s, const char *config)
 
 struct stack *stack_new(const char *config) { return populate(stack_new_bare(), config); }
 
-struct stack *stack_new_sandbox(struct stack *beside, const char *config) { return populate(stack_new_sandbox_bare(beside), config); }
+struct stack *stack_new_sandbox(struct stack *beside, const char *config)
+{
+    return populate(stack_new_sandbox_bare(beside), config);
+}
 
 struct stack *stack_new_supervised(void)
 {
@@ -312,7 +319,8 @@ static void show_logs(struct stack *s)
     const char *keep = getenv("RL_TEST_KEEP");
     char command[1200];
 
-    snprintf(command, sizeof command, "for f in %s/*.log %s/log/*.log; do [ -s \"$f\" ] && echo \"  -- $f\" && tail -n 4 \"$f\" | cut -c1-300; done", s->dir, s->dir);
+    snprintf(command, sizeof command, "for f in %s/*.log %s/log/*.log; do [ -s \"$f\" ] && echo \"  -- $f\" && tail -n 4 \"$f\" |"
+                                      " cut -c1-300; done", s->dir, s->dir);
     if (test_failed() && system(command) != 0)
         puts("  no logs");
     snprintf(command, sizeof command, "cp -r %s %s", s->dir, keep ? keep : "");
@@ -354,7 +362,7 @@ struct stack *stack_free(struct stack *s)
     return NULL;
 }
 
-/* ---- asking -------------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- asking ---------------------------------------------------------------------------------------------------------------- */
 
 json_t *stack_ask(struct stack *s, const char *subject, const char *json)
 {

@@ -28,7 +28,8 @@ struct stack *stack_new(const char *config);
 struct stack *stack_new_supervised(void);
 /* Keys, configuration, server and streams, but no service. */
 struct stack *stack_new_bare(void);
-/* A second loop on the bus of the first, which must be freed after it: data in <dir>/sandbox, the server's configuration read again. */
+/* A second loop on the bus of the first, which must be freed after it: data in <dir>/sandbox, the server's
+ * configuration read again. */
 struct stack *stack_new_sandbox(struct stack *beside, const char *config);
 struct stack *stack_new_sandbox_bare(struct stack *beside);
 struct stack *stack_free(struct stack *s);
@@ -42,7 +43,8 @@ void stack_end_nats(struct stack *s, int signal);
 pid_t stack_pid(struct stack *s, const char *service); /* by its pid file */
 
 struct client *stack_client(struct stack *s, const char *user);
-struct client *stack_client_saying(struct stack *s, const char *user, const char *prefix); /* another prefix before subjects than its loop's */
+/* With another prefix before subjects than its loop's. */
+struct client *stack_client_saying(struct stack *s, const char *user, const char *prefix);
 
 /* Asks as operator; the answer as JSON (a new reference), with its error if it is one.  NULL: none came. */
 json_t *stack_ask(struct stack *s, const char *subject, const char *json);

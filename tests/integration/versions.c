@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* versions.c - an operator tries a second reward version on real services: configure, replay, compare, switch, kill, switch back. */
+/* versions.c - an operator tries a second reward version on real services: configure, replay, compare,
+ * switch, kill, switch back. */
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -20,8 +21,8 @@ static void end_call(struct stack *s, int number)
 
     if (number % 3 == 0)
         snprintf(rating, sizeof rating, ",\"user_rating\":%d", 1 + number % 5);
-    snprintf(json, sizeof json, "{\"call_id\":\"c-%d\",\"policy_variant\":\"%s\",\"signals\":{\"resolution\":true%s}}", number, number % 2 ? "v1a" : "v2b",
-             rating);
+    snprintf(json, sizeof json, "{\"call_id\":\"c-%d\",\"policy_variant\":\"%s\",\"signals\":{\"resolution\":true%s}}", number,
+             number % 2 ? "v1a" : "v2b", rating);
     stack_publish(s, "call.ended", json, "");
 }
 
@@ -30,14 +31,16 @@ static double pulls(struct stack *s, const char *version)
     char ask[64];
 
     snprintf(ask, sizeof ask, "{\"reward_version\":\"%s\"}", version);
-    double a = stack_number(s, "bandit.stats", ask, "variants.v1a.pulls"), b = stack_number(s, "bandit.stats", ask, "variants.v2b.pulls");
+    double a = stack_number(s, "bandit.stats", ask, "variants.v1a.pulls"),
+           b = stack_number(s, "bandit.stats", ask, "variants.v2b.pulls");
     return a + b;
 }
 
 static bool active_is(struct stack *s, const char *version)
 {
     json_t *reply = stack_ask(s, "bandit.stats", "{}");
-    const char *text = json_string_value(json_object_get(reply, "reward_version")), *policy = json_string_value(json_object_get(reply, "version"));
+    const char *text = json_string_value(json_object_get(reply, "reward_version")),
+               *policy = json_string_value(json_object_get(reply, "version"));
     bool yes = text && policy && strcmp(text, version) == 0 && strncmp(policy, version, strlen(version)) == 0;
 
     json_decref(reply);
@@ -108,7 +111,8 @@ static void check_says(struct stack *s, const char *arguments, int code, const c
     int ended = rlctl(s, arguments, &out);
 
     if (ended != code || !strstr(out, words))
-        test_fail(__FILE__, __LINE__, "rlctl %s ended with %d, not %d, or did not say \"%s\": %s", arguments, ended, code, words, out);
+        test_fail(__FILE__, __LINE__, "rlctl %s ended with %d, not %d, or did not say \"%s\": %s", arguments, ended, code, words,
+                  out);
 }
 
 static void check_comparison(struct stack *s)

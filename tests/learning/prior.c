@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* prior.c - what a warm start is worth when it is right, and what it costs when it is wrong.
  *
- * The worlds of rl-sim, in process.  The prior is the bandit_state.json of an installation that heard 250 calls of each variant, blind to the
- * context: right with the truth of this world, wrong with the best and the worst exchanged, and so on to the middle, or with the
- * variants shuffled.  RL_TEST_WORLDS=60 rl-test-learning learning.prior prints the table of docs/learning.md; for the bounds six worlds are enough. */
+ * The worlds of rl-sim, in process.  The prior is the bandit_state.json of an installation that heard 250 calls of each variant,
+ * blind to the context: right with the truth of this world, wrong with the best and the worst exchanged, and so on to the middle,
+ * or with the variants shuffled.  RL_TEST_WORLDS=60 rl-test-learning learning.prior prints the table of docs/learning.md; for the
+ * bounds six worlds are enough. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,9 +14,9 @@
 
 enum { CALLS = 2000, EARLY = 500, HEARD = 250, WORLDS = 6 };
 
-static const struct reward_rules v1 = {.resolution_weight = 0.6, .rating_weight = 0.2, .barge_in_weight = 0.1, .repeat_weight = 0.1,
-                                       .handover_weight = 0.1, .barge_in_cap = 3, .repeat_cap = 3, .duration_target_sec = 180,
-                                       .duration_bound = 0.2, .duration_term = DURATION_LINEAR};
+static const struct reward_rules v1 = {.resolution_weight = 0.6, .rating_weight = 0.2, .barge_in_weight = 0.1,
+                                       .repeat_weight = 0.1, .handover_weight = 0.1, .barge_in_cap = 3, .repeat_cap = 3,
+                                       .duration_target_sec = 180, .duration_bound = 0.2, .duration_term = DURATION_LINEAR};
 static const char *const profiles[] = {"kfz", "it", "sales", "support", "general", NULL};
 
 enum prior_kind { RIGHT, WRONG, UNRELATED };
@@ -60,7 +61,8 @@ static void write_state(const char *path, const struct sim *s, const struct arra
         shuffled[other] = v;
     }
     for (size_t v = 0; v < s->variants.count; v++)
-        mean[v] = (a->truth == WRONG ? opposite(c, v) : callers_overall(c, a->truth == RIGHT ? v : shuffled[v])) + 0.46 / sqrt(HEARD) * rng_normal(&rng);
+        mean[v] = (a->truth == WRONG ? opposite(c, v) : callers_overall(c, a->truth == RIGHT ? v : shuffled[v])) +
+                  0.46 / sqrt(HEARD) * rng_normal(&rng);
     for (int side = 0; side < 2; side++) {
         fprintf(f, side ? "}, \"beta\": {" : "{\"alpha\": {");
         for (size_t v = 0; v < s->variants.count; v++)
@@ -78,7 +80,8 @@ static double regret(const struct sim *s, long to)
     double sum = 0;
 
     for (long i = 0; i < to; i++)
-        sum += callers_truth(s->callers, s->served[i].cell, callers_best(s->callers, s->served[i].cell)) - (double)s->served[i].truth;
+        sum += callers_truth(s->callers, s->served[i].cell, callers_best(s->callers, s->served[i].cell)) -
+               (double)s->served[i].truth;
     return sum;
 }
 
@@ -86,8 +89,9 @@ static void run(const struct arrangement *a, long seed, double ret[2])
 {
     struct sim s = {.options = {.calls = CALLS, .refresh = 20, .seed = seed, .in_process = true, .json = true, .name = "test",
                                 .environment = environments},
-                    .rules = v1, .guard = {.floor = 0.002, .parole_cap = 0.01, .uncertainty_half_width = 0.15}, .common.profiles = {profiles, 5},
-                    .model = {.belief.beta.shrinkage = 20, .belief.model = MODEL_LINEAR, .explore = EXPLORE_DEFAULTS, .reward_version = "v1"}};
+                    .rules = v1, .guard = {.floor = 0.002, .parole_cap = 0.01, .uncertainty_half_width = 0.15},
+                    .common.profiles = {profiles, 5}, .model = {.belief.beta.shrinkage = 20, .belief.model = MODEL_LINEAR,
+                                                                .explore = EXPLORE_DEFAULTS, .reward_version = "v1"}};
     struct reason reason;
 
     CHECK(variants_load(&s.arena, RL_SOURCE_DIR "/docs/policies/prompt_variants.yaml", &s.variants, &reason) == STATUS_OK);
@@ -119,14 +123,15 @@ static void mean_of(const struct arrangement *a, double ret_mean[2])
         }
     }
     if (asked)
-        printf("| %s | %.1f ± %.1f | %.1f ± %.1f |\n", a->name, ret_mean[0], 1.96 * sqrt(squares[0] / (double)(worlds - 1) / (double)worlds), ret_mean[1],
+        printf("| %s | %.1f ± %.1f | %.1f ± %.1f |\n", a->name, ret_mean[0],
+               1.96 * sqrt(squares[0] / (double)(worlds - 1) / (double)worlds), ret_mean[1],
                1.96 * sqrt(squares[1] / (double)(worlds - 1) / (double)worlds));
 }
 
 TEST(learning_prior, a_right_prior_saves_regret_and_less_of_a_wrong_one_costs_less)
 {
-    static const struct arrangement all[] = {{"none", RIGHT, 0, false}, {"right, 20", RIGHT, 20, false}, {"wrong, 20", WRONG, 20, false},
-                                             {"wrong, 5", WRONG, 5, false}};
+    static const struct arrangement all[] = {{"none", RIGHT, 0, false}, {"right, 20", RIGHT, 20, false},
+                                             {"wrong, 20", WRONG, 20, false}, {"wrong, 5", WRONG, 5, false}};
     double mean[4][2];
 
     for (size_t i = 0; i < 4; i++)

@@ -11,7 +11,8 @@ anchors() { # the headings of a page, as the address bar writes them
 bad=0 seen=0
 for page in $(find . -name '*.md' -not -path './build/*' -not -path './data/*' -not -path '*/node_modules/*'); do
   folder=$(dirname "$page")
-  for link in $(sed 's/`[^`]*`//g' "$page" | grep -oE '\]\([^) ]+\)|(src|href)="[^"]+"' | sed -E 's/^\]\(//; s/\)$//; s/^(src|href)="//; s/"$//'); do
+  for link in $(sed 's/`[^`]*`//g' "$page" |
+    grep -oE '\]\([^) ]+\)|(src|href)="[^"]+"' | sed -E 's/^\]\(//; s/\)$//; s/^(src|href)="//; s/"$//'); do
     case $link in *://* | mailto:*) continue ;; esac
     seen=$((seen + 1))
     file=${link%%#*} heading=

@@ -10,4 +10,5 @@ dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 "$root/tools/docs.sh" "$bin" "$dir"
 [ "$(grep -c '^|' "$dir/messages.md")" -gt 200 ] || { echo "the page of messages is nearly empty"; exit 1; }
-diff -r "$root/docs/reference" "$dir" || { echo "docs/reference (<) is not what the programs say (>).  Write the pages again:  ./rl docs"; exit 1; }
+diff -r "$root/docs/reference" "$dir" ||
+  { echo "docs/reference (<) is not what the programs say (>).  Write the pages again:  ./rl docs"; exit 1; }

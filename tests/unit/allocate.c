@@ -23,7 +23,8 @@ static void start(struct setup *s)
         s->group[i] = i ? NEW : GROUP_NONE;
         s->w[i] = 1.0 / K;
     }
-    s->limits = (struct limits){.count = K, .eligible = s->eligible, .group = s->group, .group_count = 3, .caps = {0.10, 0.05, 0.01}, .floor = 0.002};
+    s->limits = (struct limits){.count = K, .eligible = s->eligible, .group = s->group, .group_count = 3,
+                                .caps = {0.10, 0.05, 0.01}, .floor = 0.002};
 }
 
 static double group_sum(const struct setup *s, unsigned group)

@@ -22,9 +22,7 @@ static const struct belief_data small = {
     .cells = 2, .variants = 3, .fields = 2, .slots = 2, .own = own, .context = context, .slot = slots};
 static const struct belief_fit known = {.sd = {0.5, 0.08, 0.06, 0.05, 0.09, 0.04, 0.03, 0.02, 0.035, 0.025}, .calls = 23};
 
-/* --- beta
- * ---------------------------------------------------------------------------------------------------------------------------------
- */
+/* --- beta ------------------------------------------------------------------------------------------------------------------- */
 
 TEST(unit_belief, beta_is_the_reference_posterior)
 {
@@ -41,9 +39,7 @@ TEST(unit_belief, beta_is_the_reference_posterior)
     arena_done(&arena);
 }
 
-/* --- gaussian
- * -----------------------------------------------------------------------------------------------------------------------------
- */
+/* --- gaussian --------------------------------------------------------------------------------------------------------------- */
 
 /* By hand: SS = 2.5 - .9, 1 - .25, 1.5 - 4/7, 1.2 - 1.125 and 19 degrees of freedom beside 5 prior calls of 0.25. */
 TEST(unit_belief, gaussian_is_what_the_formula_says)
@@ -82,12 +78,10 @@ TEST(unit_belief, a_million_equal_rewards_leave_a_small_but_positive_deviation)
     }
 }
 
-/* --- linear
- * -------------------------------------------------------------------------------------------------------------------------------
- */
+/* --- linear ----------------------------------------------------------------------------------------------------------------- */
 
-/* Reference: the same model as a list of features, solved by the mixed-model equations (Henderson 1975) in another language.  Of what
- * is borrowed it knows no bound. */
+/* Reference: the same model as a list of features, solved by the mixed-model equations (Henderson 1975) in another language.  Of
+ * what is borrowed it knows no bound. */
 TEST(unit_belief, linear_equals_the_mixed_model_equations)
 {
     static const double expected[][4] = {
@@ -215,8 +209,7 @@ TEST(unit_belief, overall_is_the_mean_over_the_cells_and_surer_than_one_of_them)
     }
 }
 
-/* --- group variances
- * ------------------------------------------------------------------------------------------------------------------------ */
+/* --- group variances -------------------------------------------------------------------------------------------------------- */
 
 enum { CELLS = 20, VARIANTS = 12, EACH = 300 };
 
@@ -354,8 +347,7 @@ TEST(unit_belief, marginals_less_the_mean_covariance_choose_nearly_as_the_joint_
     arena_done(&arena);
 }
 
-/* --- too many pairs: the hierarchy
- * ------------------------------------------------------------------------------------------------------- */
+/* --- too many pairs: the hierarchy ------------------------------------------------------------------------------------------ */
 
 /* 30 cells x 20 variants is beyond BELIEF_PAIRS; without slots and fields but one, both models mean nearly the same. */
 TEST(unit_belief, the_hierarchy_says_nearly_what_the_dense_model_says)

@@ -24,8 +24,8 @@ static double beats(int a, double b, double c, double d)
     return sum;
 }
 
-/* The slow way: the trapezoidal rule in t = ln(x / (1 - x)) over [-36, 36], a third of the smallest standard deviation a step, and the
- * distribution functions by the same rule with its Euler-Maclaurin correction, normalised by their own totals. */
+/* The slow way: the trapezoidal rule in t = ln(x / (1 - x)) over [-36, 36], a third of the smallest standard deviation a step,
+ * and the distribution functions by the same rule with its Euler-Maclaurin correction, normalised by their own totals. */
 static void reference(const struct arms *k, double *w)
 {
     double step = 0.02, cdf[MOST] = {0}, total[MOST] = {0}, f[MOST], F[MOST];
@@ -73,7 +73,8 @@ static double check_arms(const struct arms *k, double tolerance)
 
 TEST(unit_best, two_arms_agree_with_the_closed_form)
 {
-    static const int arms[][4] = {{2, 3, 3, 2}, {1, 1, 1, 1}, {1, 1, 2, 1}, {20, 30, 5, 4}, {1000, 900, 3, 2}, {1, 50, 1, 70}, {400, 1, 90, 1}};
+    static const int arms[][4] = {{2, 3, 3, 2}, {1, 1, 1, 1}, {1, 1, 2, 1}, {20, 30, 5, 4}, {1000, 900, 3, 2}, {1, 50, 1, 70},
+                                  {400, 1, 90, 1}};
 
     for (size_t i = 0; i < sizeof arms / sizeof *arms; i++) {
         const int *k = arms[i];
@@ -161,7 +162,8 @@ TEST(unit_best, a_thousand_arms_add_up)
 
 TEST(unit_best, two_normal_arms_agree_with_the_closed_form)
 {
-    static const double arms[][4] = {{0, 1, 0, 1}, {0.1, 0.02, 0.13, 0.4}, {0.5, 0.001, 0.4, 1}, {0, 0.1, 0.5, 0.1}, {-0.3, 3, 0.2, 0.01}};
+    static const double arms[][4] = {{0, 1, 0, 1}, {0.1, 0.02, 0.13, 0.4}, {0.5, 0.001, 0.4, 1}, {0, 0.1, 0.5, 0.1},
+                                     {-0.3, 3, 0.2, 0.01}};
 
     for (size_t i = 0; i < sizeof arms / sizeof *arms; i++) {
         double mean[] = {arms[i][0], arms[i][2]}, sd[] = {arms[i][1], arms[i][3]}, w[2];
@@ -191,7 +193,8 @@ static void reference_normal(const double *mean, const double *sd, size_t count,
         }
 }
 
-/* The counts of statistics.md 3, in which Gauss-Hermite fails: comparable, 2 .. 2,000, and base with 1e5 calls beside others with 1 to 1e4. */
+/* The counts of statistics.md 3, in which Gauss-Hermite fails: comparable, 2 .. 2,000, and base with 1e5 calls
+ * beside others with 1 to 1e4. */
 TEST(unit_best, normal_arms_of_any_counts_stay_within_1e_4)
 {
     static const double ranges[][2] = {{200, 400}, {2, 2000}, {1, 1e4}};
@@ -249,8 +252,8 @@ TEST(unit_best, a_joint_posterior_without_covariance_is_the_independent_one)
 /* Two arms: P(first) = Phi((m - m') / sqrt(v + v' - 2 c)); what is common to all of three changes nothing. */
 TEST(unit_best, covariance_counts_and_what_is_common_does_not)
 {
-    double mean[] = {0.1, 0}, cov[] = {0.04, 0.03, 0.03, 0.04}, w[2], sd[] = {0.1, 0.12, 0.2}, three[] = {0.1, 0.05, 0}, apart[3], joint[3],
-           shared[9];
+    double mean[] = {0.1, 0}, cov[] = {0.04, 0.03, 0.03, 0.04}, w[2], sd[] = {0.1, 0.12, 0.2}, three[] = {0.1, 0.05, 0}, apart[3],
+           joint[3], shared[9];
 
     best_joint(mean, cov, 2, 8192, w);
     CHECK_NEAR(w[0], 0.5 * erfc(-0.1 / sqrt(0.02) / sqrt(2)), 5e-3);

@@ -19,7 +19,8 @@ static enum status read_json(struct arena *arena, const char *members, struct ca
     ProtobufCMessage *message;
     bool is_json;
 
-    CHECK_INT(codec_decode(arena, &tom__rl__v1__reward_computed__descriptor, json, strlen(json), 65536, &is_json, &message, reason), STATUS_OK);
+    CHECK_INT(codec_decode(arena, &tom__rl__v1__reward_computed__descriptor, json, strlen(json), 65536, &is_json, &message,
+                           reason), STATUS_OK);
     return test_failed() ? STATUS_INTERNAL : call_read(&rules, (const RewardComputed *)message, arena, ret, reason);
 }
 
@@ -58,8 +59,9 @@ TEST(unit_call, everything_the_ledger_keeps_is_taken_over)
     struct reason reason = {0};
     struct call call;
 
-    CHECK_INT(read_json(&arena, KEY REST ",\"reward\":0.8666666666,\"propensity\":0.25,\"holdback\":true,\"retracted\":true,\"decision_source\":\"PINNED\","
-                                         "\"context\":{\"profile\":\"kfz\",\"time_of_day\":\"morning\"},\"signals\":{\"user_rating\":4}",
+    CHECK_INT(read_json(&arena, KEY REST ",\"reward\":0.8666666666,\"propensity\":0.25,\"holdback\":true,\"retracted\":true,"
+                                         "\"decision_source\":\"PINNED\",\"context\":{\"profile\":\"kfz\","
+                                         "\"time_of_day\":\"morning\"},\"signals\":{\"user_rating\":4}",
                         &call, &reason), STATUS_OK);
     CHECK_INT(call.key[1], 0x23);
     CHECK_INT(call.day, 20414);
@@ -79,7 +81,8 @@ TEST(unit_call, a_candidate_is_learned_beside_the_active_version)
     struct reason reason = {0};
     struct call call;
 
-    CHECK_INT(read_json(&arena, KEY "\"day\":1,\"revision\":1,\"policy_variant\":\"v1a\",\"reward_version\":\"v3\"", &call, &reason), STATUS_OK);
+    CHECK_INT(read_json(&arena, KEY "\"day\":1,\"revision\":1,\"policy_variant\":\"v1a\",\"reward_version\":\"v3\"", &call,
+                        &reason), STATUS_OK);
     CHECK_STR(call.version, "v3");
     CHECK_INT(read_json(&arena, KEY REST, &call, &reason), STATUS_OK);
     CHECK_STR(call.version, "v1");
@@ -92,7 +95,8 @@ TEST(unit_call, a_context_that_nobody_configured_makes_no_new_cell)
     struct reason reason = {0};
     struct call call;
 
-    CHECK_INT(read_json(&arena, KEY REST ",\"context\":{\"profile\":\"boats\",\"time_of_day\":\"noon\"}", &call, &reason), STATUS_OK);
+    CHECK_INT(read_json(&arena, KEY REST ",\"context\":{\"profile\":\"boats\",\"time_of_day\":\"noon\"}", &call, &reason),
+              STATUS_OK);
     CHECK_STR(call.cell, "other/other");
     CHECK_INT(call.p_nano, -1);
     CHECK_INT(read_json(&arena, KEY REST, &call, &reason), STATUS_OK);

@@ -11,7 +11,8 @@
 
 #define DESCRIPTOR(lower) &tom__rl__v1__##lower##__descriptor
 
-static const ProtobufCMessageDescriptor *const stored_only[] = {DESCRIPTOR(call_record), DESCRIPTOR(decision), DESCRIPTOR(end), DESCRIPTOR(knowledge)};
+static const ProtobufCMessageDescriptor *const stored_only[] = {DESCRIPTOR(call_record), DESCRIPTOR(decision), DESCRIPTOR(end),
+                                                                DESCRIPTOR(knowledge)};
 
 struct bench {
     struct arena arena;
@@ -33,7 +34,8 @@ static enum status decode_text(struct bench *b, const ProtobufCMessageDescriptor
 }
 
 /* The text is refused with this field, and a rule that says these words. */
-static void refuse_bytes(const ProtobufCMessageDescriptor *type, const void *data, size_t size, const char *field, const char *words)
+static void refuse_bytes(const ProtobufCMessageDescriptor *type, const void *data, size_t size, const char *field,
+                         const char *words)
 {
     struct bench b = {0};
 
@@ -52,7 +54,7 @@ static void refuse(const ProtobufCMessageDescriptor *type, const char *json, con
 
 #define WIRE(bytes) bytes, sizeof bytes - 1 /* a string literal, for its NULs */
 
-/* --- every message, filled at random ------------------------------------------------------------------------------------------- */
+/* --- every message, filled at random ---------------------------------------------------------------------------------------- */
 
 static uint64_t chance_state;
 
@@ -74,7 +76,8 @@ static char *random_text(struct arena *arena)
 
 static double random_double(void)
 {
-    static const double odd[] = {0, -0.0, 1, -1, 0.1, 1e-300, 5e-324, 1.7976931348623157e308, 1763800000.123456, 123456789012345678, 1e22, 2. / 3};
+    static const double odd[] = {0, -0.0, 1, -1, 0.1, 1e-300, 5e-324, 1.7976931348623157e308, 1763800000.123456,
+                                 123456789012345678, 1e22, 2. / 3};
 
     return chance(2) ? odd[chance(sizeof odd / sizeof *odd)] : ((double)chance(1u << 30) - 5e8) / (1 + (double)chance(1u << 30));
 }
@@ -132,7 +135,8 @@ static void fill_value(struct arena *arena, const ProtobufCFieldDescriptor *fiel
 
 static bool is_map(const ProtobufCFieldDescriptor *field)
 {
-    return field->type == PROTOBUF_C_TYPE_MESSAGE && strstr(((const ProtobufCMessageDescriptor *)field->descriptor)->short_name, "Entry");
+    return field->type == PROTOBUF_C_TYPE_MESSAGE &&
+           strstr(((const ProtobufCMessageDescriptor *)field->descriptor)->short_name, "Entry");
 }
 
 static void fill_repeated(struct arena *arena, const ProtobufCFieldDescriptor *field, ProtobufCMessage *message)
@@ -187,7 +191,8 @@ static void round_trip(const ProtobufCMessageDescriptor *type)
     CHECK_INT(decode(&b, type, text, text_size), STATUS_OK);
     CHECK(b.json);
     if (test_failed())
-        return (void)test_fail(__FILE__, __LINE__, "%s: %s: %s in %s", type->short_name, b.reason.field, b.reason.text, (const char *)text);
+        return (void)test_fail(__FILE__, __LINE__, "%s: %s: %s in %s", type->short_name, b.reason.field, b.reason.text,
+                               (const char *)text);
     codec_encode(&b.arena, b.message, false, &again, &again_size);
     if (first_size != again_size || memcmp(first, again, again_size) != 0)
         test_fail(__FILE__, __LINE__, "%s changes: %s", type->short_name, (const char *)text);
@@ -252,11 +257,13 @@ TEST(unit_codec, camel_case_that_is_not_the_fields_is_unknown)
     refuse(DESCRIPTOR(call_ended), "{\"callid\":\"c\"}", "callid", "unknown field");
 }
 
-/* --- the known event ------------------------------------------------------------------------------------------------------------- */
+/* --- the known event -------------------------------------------------------------------------------------------------------- */
 
 static const char *const known_event =
-    "{\"call_id\":\"c-1\",\"ts\":1763800000.0,\"agent\":\"TOM\",\"profile\":\"kfz\",\"policy_variant\":\"v1a\",\"signals\":{\"resolution\":true,"
-    "\"user_rating\":4,\"barge_in_count\":1,\"handover\":false,\"duration_sec\":120,\"repeats\":0,\"escalation\":false,\"satisfaction\":0.5}}";
+    "{\"call_id\":\"c-1\",\"ts\":1763800000.0,\"agent\":\"TOM\",\"profile\":\"kfz\",\"policy_variant\":\"v1a\","
+    "\"signals\":{\"resolution\":true,"
+    "\"user_rating\":4,\"barge_in_count\":1,\"handover\":false,\"duration_sec\":120,\"repeats\":0,\"escalation\":false,"
+    "\"satisfaction\":0.5}}";
 
 TEST(unit_codec, the_known_feedback_event_is_read)
 {
@@ -295,7 +302,8 @@ TEST(unit_codec, null_is_absent_for_a_field_and_refused_in_a_list)
 {
     struct bench b = {0};
 
-    CHECK_INT(decode_text(&b, DESCRIPTOR(call_ended), "{\"call_id\":\"c\",\"ts\":null,\"signals\":null,\"consent\":null}"), STATUS_OK);
+    CHECK_INT(decode_text(&b, DESCRIPTOR(call_ended), "{\"call_id\":\"c\",\"ts\":null,\"signals\":null,\"consent\":null}"),
+              STATUS_OK);
     CHECK(!HAS((CallEnded *)b.message, has_ts_case) && !((CallEnded *)b.message)->signals);
     refuse(DESCRIPTOR(policy_select_request), "{\"eligible\":[null]}", "eligible", "must be a text, not null");
     refuse(DESCRIPTOR(reward_computed), "{\"context\":{\"profile\":null}}", "context.profile", "must be a text, not null");
@@ -311,7 +319,7 @@ TEST(unit_codec, nothing_at_all_is_an_empty_message)
     arena_done(&b.arena);
 }
 
-/* --- how JSON looks -------------------------------------------------------------------------------------------------------------- */
+/* --- how JSON looks --------------------------------------------------------------------------------------------------------- */
 
 static void prints(const ProtobufCMessageDescriptor *type, const char *json, const char *expected)
 {
@@ -331,7 +339,8 @@ static void prints(const ProtobufCMessageDescriptor *type, const char *json, con
 TEST(unit_codec, fields_without_presence_are_printed_and_absent_ones_left_out)
 {
     prints(DESCRIPTOR(feedback_stats_reply), "{}",
-           "{\"total_events\":0,\"policy_stats\":{},\"profile_stats\":{},\"waiting\":0,\"retracted\":0,\"retention_days\":0,\"amendment_window_days\":0}");
+           "{\"total_events\":0,\"policy_stats\":{},\"profile_stats\":{},\"waiting\":0,\"retracted\":0,\"retention_days\":0,"
+           "\"amendment_window_days\":0}");
     prints(DESCRIPTOR(signals), "{}", "{}");
     prints(DESCRIPTOR(call_amended), "{\"callId\":\"c\",\"signals\":{\"userRating\":1}}",
            "{\"call_id\":\"c\",\"source\":\"UNSPECIFIED\",\"signals\":{\"user_rating\":1}}");
@@ -342,8 +351,10 @@ TEST(unit_codec, maps_are_objects)
     prints(DESCRIPTOR(reward_compute_reply), "{\"components\":{\"total\":0.8666666666666667,\"resolution\":0.6}}",
            "{\"reward\":0,\"components\":{\"total\":0.8666666666666667,\"resolution\":0.6},\"reward_version\":\"\"}");
     refuse(DESCRIPTOR(reward_compute_reply), "{\"components\":[]}", "components", "must be an object, not a list");
-    refuse(DESCRIPTOR(reward_compute_reply), "{\"components\":{\"total\":\"x\"}}", "components.total", "must be a number, not a text");
-    refuse(DESCRIPTOR(bandit_stats_reply), "{\"variants\":{\"v1a\":{\"pulls\":1.5}}}", "variants.v1a.pulls", "must be an integer");
+    refuse(DESCRIPTOR(reward_compute_reply), "{\"components\":{\"total\":\"x\"}}", "components.total",
+           "must be a number, not a text");
+    refuse(DESCRIPTOR(bandit_stats_reply), "{\"variants\":{\"v1a\":{\"pulls\":1.5}}}", "variants.v1a.pulls",
+           "must be an integer");
 }
 
 TEST(unit_codec, enums_drop_their_prefix_and_are_read_by_any_name_or_number)
@@ -368,8 +379,8 @@ TEST(unit_codec, doubles_are_as_short_as_they_can_be)
 TEST(unit_codec, bytes_are_base64_and_nothing_else)
 {
     prints(DESCRIPTOR(dead_letter), "{\"payload\":\"AP9h\"}",
-           "{\"service\":\"\",\"subject\":\"\",\"stream\":\"\",\"sequence\":0,\"time\":0,\"reason\":\"\",\"field\":\"\",\"message\":\"\","
-           "\"payload\":\"AP9h\",\"traceparent\":\"\",\"deliveries\":0}");
+           "{\"service\":\"\",\"subject\":\"\",\"stream\":\"\",\"sequence\":0,\"time\":0,\"reason\":\"\",\"field\":\"\","
+           "\"message\":\"\",\"payload\":\"AP9h\",\"traceparent\":\"\",\"deliveries\":0}");
     static const char *const bad[] = {"AP9", "AP9=h", "====", "A===", "AP9h\\n", " AP9h", "AP-_", "AP8h=", "AR==", "AP9h="};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         char json[64];
@@ -378,7 +389,7 @@ TEST(unit_codec, bytes_are_base64_and_nothing_else)
     }
 }
 
-/* --- refusals in JSON ------------------------------------------------------------------------------------------------------------ */
+/* --- refusals in JSON ------------------------------------------------------------------------------------------------------- */
 
 TEST(unit_codec, an_unknown_key_is_refused_by_name)
 {
@@ -400,9 +411,12 @@ TEST(unit_codec, a_wrong_type_says_what_was_expected_and_what_came)
 {
     refuse(DESCRIPTOR(call_ended), "{\"call_id\":7}", "call_id", "must be a text, not an integer");
     refuse(DESCRIPTOR(call_ended), "{\"signals\":[]}", "signals", "must be an object, not a list");
-    refuse(DESCRIPTOR(call_ended), "{\"signals\":{\"resolution\":1}}", "signals.resolution", "must be true or false, not an integer");
-    refuse(DESCRIPTOR(call_ended), "{\"signals\":{\"user_rating\":4.0}}", "signals.user_rating", "must be an integer, not a real number");
-    refuse(DESCRIPTOR(call_ended), "{\"signals\":{\"user_rating\":\"4\"}}", "signals.user_rating", "must be an integer, not a text");
+    refuse(DESCRIPTOR(call_ended), "{\"signals\":{\"resolution\":1}}", "signals.resolution",
+           "must be true or false, not an integer");
+    refuse(DESCRIPTOR(call_ended), "{\"signals\":{\"user_rating\":4.0}}", "signals.user_rating",
+           "must be an integer, not a real number");
+    refuse(DESCRIPTOR(call_ended), "{\"signals\":{\"user_rating\":\"4\"}}", "signals.user_rating",
+           "must be an integer, not a text");
     refuse(DESCRIPTOR(call_ended), "{\"ts\":\"now\"}", "ts", "must be a number, not a text");
     refuse(DESCRIPTOR(policy_select_request), "{\"eligible\":\"v1a\"}", "eligible", "must be a list, not a text");
 }
@@ -419,7 +433,8 @@ TEST(unit_codec, a_number_that_does_not_fit_is_refused)
 
 TEST(unit_codec, text_that_is_no_json_names_line_and_column_and_the_field_if_it_can)
 {
-    refuse(DESCRIPTOR(call_ended), "{\"call_id\":\"c\",\n\"signals\":{\"duration_sec\":NaN}}", "signals.duration_sec", "invalid token (line 2");
+    refuse(DESCRIPTOR(call_ended), "{\"call_id\":\"c\",\n\"signals\":{\"duration_sec\":NaN}}", "signals.duration_sec",
+           "invalid token (line 2");
     refuse(DESCRIPTOR(call_ended), "{\"ts\":Infinity}", "ts", "invalid token");
     refuse(DESCRIPTOR(call_ended), "{", "", "not a JSON object");
     refuse(DESCRIPTOR(call_ended), "{}}", "", "end of file expected");
@@ -440,7 +455,8 @@ TEST(unit_codec, a_reason_never_repeats_the_value_of_a_broken_text)
 
 TEST(unit_codec, invalid_utf8_and_nul_are_refused)
 {
-    static const char *const bad[] = {"\xff", "\xc3", "\xc0\xaf", "\xe0\x80\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xf0\x80\x80\xaf", "\x80"};
+    static const char *const bad[] = {"\xff", "\xc3", "\xc0\xaf", "\xe0\x80\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80",
+                                      "\xf0\x80\x80\xaf", "\x80"};
 
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         char json[64], wire[16] = {0x0a, (char)strlen(bad[i])};
@@ -480,7 +496,7 @@ TEST(unit_codec, two_members_of_one_oneof_are_refused)
     arena_done(&b.arena);
 }
 
-/* --- refusals on the wire --------------------------------------------------------------------------------------------------------- */
+/* --- refusals on the wire --------------------------------------------------------------------------------------------------- */
 
 TEST(unit_codec, an_unknown_field_number_is_refused_by_number)
 {
@@ -495,7 +511,8 @@ TEST(unit_codec, numbers_on_the_wire_obey_the_same_rules)
     refuse_bytes(DESCRIPTOR(call_amended), WIRE("\x18\x09"), "source", "9 is no value of Source");
     refuse_bytes(DESCRIPTOR(signals), WIRE("\x10\x80\x80\x80\x80\x08"), "user_rating", "does not fit");
     refuse_bytes(DESCRIPTOR(feedback_replay_reply), WIRE("\x10\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"), "run", "does not fit");
-    refuse_bytes(DESCRIPTOR(bandit_stats_reply), WIRE("\x0a\x11\x12\x0f\x42\x0d\0\0\0\0\0\0\0\0\0\0\0\0\0"), "variants.value.interval", "cut off");
+    refuse_bytes(DESCRIPTOR(bandit_stats_reply), WIRE("\x0a\x11\x12\x0f\x42\x0d\0\0\0\0\0\0\0\0\0\0\0\0\0"),
+                 "variants.value.interval", "cut off");
     refuse_bytes(DESCRIPTOR(feedback_replay_reply), WIRE("\x10\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02"), "run", "too long");
 }
 
@@ -510,7 +527,8 @@ TEST(unit_codec, broken_protobuf_says_so)
 
 TEST(unit_codec, a_map_key_twice_is_refused_in_both)
 {
-    refuse_bytes(DESCRIPTOR(guard_updated), WIRE("\x1a\x05\x0a\x01" "a" "\x10\x01\x1a\x05\x0a\x01" "a" "\x10\x02"), "stages.a", "given twice");
+    refuse_bytes(DESCRIPTOR(guard_updated), WIRE("\x1a\x05\x0a\x01" "a" "\x10\x01\x1a\x05\x0a\x01" "a" "\x10\x02"), "stages.a",
+                 "given twice");
     refuse(DESCRIPTOR(guard_updated), "{\"stages\":{\"a\":1,\"a\":2}}", "", "duplicate object key");
 }
 
@@ -546,7 +564,8 @@ struct node {
 extern const ProtobufCMessageDescriptor node_type;
 static void node_init(struct node *node) { *node = (struct node){.base.descriptor = &node_type}; }
 static const ProtobufCFieldDescriptor node_fields[] = {
-    {.name = "below", .id = 1, .label = PROTOBUF_C_LABEL_NONE, .type = PROTOBUF_C_TYPE_MESSAGE, .offset = offsetof(struct node, below), .descriptor = &node_type}};
+    {.name = "below", .id = 1, .label = PROTOBUF_C_LABEL_NONE, .type = PROTOBUF_C_TYPE_MESSAGE,
+     .offset = offsetof(struct node, below), .descriptor = &node_type}};
 static const unsigned node_names[] = {0};
 static const ProtobufCIntRange node_ranges[] = {{1, 0}, {0, 1}};
 const ProtobufCMessageDescriptor node_type = {
@@ -682,7 +701,8 @@ TEST(unit_codec, an_error_goes_into_field_15_of_any_reply)
         reason_set(&b.reason, "limit", "must be 1 .. %d", 1000);
         codec_set_error(&b.arena, reply, STATUS_INVALID, &b.reason);
         codec_encode(&b.arena, reply, true, &data, &size);
-        CHECK(strstr((const char *)data, "\"error\":{\"code\":\"invalid\",\"message\":\"must be 1 .. 1000\",\"field\":\"limit\"}"));
+        CHECK(strstr((const char *)data,
+                     "\"error\":{\"code\":\"invalid\",\"message\":\"must be 1 .. 1000\",\"field\":\"limit\"}"));
     }
     arena_done(&b.arena);
 }

@@ -41,8 +41,8 @@ static void desk_close(struct desk *d)
 static enum status run(struct desk *d, const char *name, const char *variant, const char *cell)
 {
     GuardCommandRequest m = TOM__RL__V1__GUARD_COMMAND_REQUEST__INIT;
-    struct guard_command c = {.store = &d->store, .stages = d->stages, .totals = d->totals, .has_totals = !d->no_totals, .profiles = &profiles,
-                              .arena = &d->arena, .now = {1}, .request = &m};
+    struct guard_command c = {.store = &d->store, .stages = d->stages, .totals = d->totals, .has_totals = !d->no_totals,
+                              .profiles = &profiles, .arena = &d->arena, .now = {1}, .request = &m};
 
     m.command = (char *)name;
     m.policy_variant = (char *)variant;

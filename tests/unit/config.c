@@ -135,7 +135,8 @@ TEST(unit_config, of_another_programs_section_only_a_borrowed_key_is_read)
     CHECK_INT(load(&f, "feedback:\n"), STATUS_OK);
     CHECK_INT(f.rules.window, 30);
     arena_done(&f.arena);
-    refused("feedback:\n  amendment_window_days: 0\n", "test.yaml:2: feedback.amendment_window_days: out of range: \"0\" (1 .. 365)");
+    refused("feedback:\n  amendment_window_days: 0\n",
+            "test.yaml:2: feedback.amendment_window_days: out of range: \"0\" (1 .. 365)");
 }
 
 TEST(unit_config, a_key_given_twice_is_refused)

@@ -43,12 +43,12 @@ static void learn(struct scene *s, const char *text)
     s->in.policy = s->policy;
 }
 
-#define STAGES                                                                                                                  \
-    "\"stages\":{\"v1a\":\"BASE\",\"v1b\":\"NEW\",\"v2a\":\"NEW\",\"v2b\":\"NEW\",\"v3a\":\"NEW\",\"v3b\":\"NEW\",\"v4a\":\"NEW\","  \
-    "\"v4b\":\"NEW\",\"v5a\":\"NEW\",\"v5b\":\"NEW\",\"v6a\":\"NEW\",\"v6b\":\"NEW\"}"
-#define GROUPS                                                                                                                  \
-    "\"groups\":[{\"name\":\"new\",\"cap\":0.1,\"members\":[\"v1b\",\"v2a\",\"v2b\",\"v3a\",\"v3b\",\"v4a\",\"v4b\",\"v5a\",\"v5b\","   \
-    "\"v6a\",\"v6b\"]}]"
+#define STAGES                                                                                                      \
+    "\"stages\":{\"v1a\":\"BASE\",\"v1b\":\"NEW\",\"v2a\":\"NEW\",\"v2b\":\"NEW\",\"v3a\":\"NEW\",\"v3b\":\"NEW\"," \
+    "\"v4a\":\"NEW\",\"v4b\":\"NEW\",\"v5a\":\"NEW\",\"v5b\":\"NEW\",\"v6a\":\"NEW\",\"v6b\":\"NEW\"}"
+#define GROUPS                                                                                                                \
+    "\"groups\":[{\"name\":\"new\",\"cap\":0.1,\"members\":[\"v1b\",\"v2a\",\"v2b\",\"v3a\",\"v3b\",\"v4a\",\"v4b\",\"v5a\"," \
+    "\"v5b\",\"v6a\",\"v6b\"]}]"
 
 /* Nothing learned and eleven new variants. */
 static void scene_open(struct scene *s)
@@ -59,7 +59,8 @@ static void scene_open(struct scene *s)
     if (variants_load(&s->arena, RL_SOURCE_DIR "/docs/policies/prompt_variants.yaml", &s->variants, &reason) != STATUS_OK)
         test_fail(__FILE__, __LINE__, "%s", reason.text);
     memset(s->mask, true, sizeof s->mask);
-    s->in = (struct decide_input){.variants = &s->variants, .enabled = true, .cell = "kfz/morning", .mask = s->mask, .holdback = 0.999};
+    s->in = (struct decide_input){.variants = &s->variants, .enabled = true, .cell = "kfz/morning", .mask = s->mask,
+                                  .holdback = 0.999};
     learn(s, "{\"policy_version\":\"p1\",\"cells\":[{\"cell\":\"*\"}]}");
     limit(s, "{\"guard_version\":\"g1\",\"floor\":0.002," STAGES "," GROUPS "}");
 }
@@ -128,7 +129,8 @@ TEST(unit_decide, the_callers_cell_counts_and_any_other_gets_the_star)
     scene_open(&s);
     limit(&s, "{" STAGES "}");
     learn(&s, "{\"cells\":[{\"cell\":\"*\",\"variants\":[{\"policy_variant\":\"v1a\",\"w\":1}]},"
-              "{\"cell\":\"kfz/morning\",\"variants\":[{\"policy_variant\":\"v1a\",\"w\":0.25},{\"policy_variant\":\"v2b\",\"w\":0.75}]}]}");
+              "{\"cell\":\"kfz/morning\",\"variants\":[{\"policy_variant\":\"v1a\",\"w\":0.25},{\"policy_variant\":\"v2b\","
+              "\"w\":0.75}]}]}");
     /* The other ten are unknown to this snapshot: each weighs like one share of twelve. */
     CHECK_NEAR(decided(&s, 0.5).p[at(&s, "v2b")], 0.75 / (1 + 10 / 12.0), 1e-12);
     s.in.cell = "it/night";
@@ -142,7 +144,8 @@ TEST(unit_decide, masked_blacklisted_and_unknown_variants_are_never_drawn)
 
     scene_open(&s);
     s.mask[at(&s, "v2a")] = false;
-    limit(&s, "{\"stages\":{\"v1a\":\"BASE\",\"v2a\":\"ESTABLISHED\",\"v2b\":\"BLACKLISTED\",\"v3a\":\"INACTIVE\",\"v3b\":\"ESTABLISHED\",\"v9z\":\"NEW\"}}");
+    limit(&s, "{\"stages\":{\"v1a\":\"BASE\",\"v2a\":\"ESTABLISHED\",\"v2b\":\"BLACKLISTED\",\"v3a\":\"INACTIVE\","
+              "\"v3b\":\"ESTABLISHED\",\"v9z\":\"NEW\"}}");
     struct decide_output out = decided(&s, 0.9999);
     CHECK_INT(out.variant, (int)at(&s, "v3b"));
     CHECK_NEAR(out.p[0], 0.5, 1e-12);

@@ -188,7 +188,8 @@ TEST(unit_feedback_store, an_older_database_learns_its_days)
     struct reason reason = {0};
 
     CHECK_INT(store_open(database(), feedback_migrations, 2, &store, &reason), STATUS_OK);
-    struct query *q = store_query(store, "INSERT INTO call VALUES(1, ?, x'00112233445566778899aabbccddeeff', 1, 0, 'v1a', 7, 0, x'')");
+    struct query *q = store_query(store,
+                                  "INSERT INTO call VALUES(1, ?, x'00112233445566778899aabbccddeeff', 1, 0, 'v1a', 7, 0, x'')");
     query_bind_int(q, 1, TODAY);
     CHECK_INT(query_run(q, NULL), STATUS_OK);
     store_close(store);
@@ -214,7 +215,7 @@ TEST(unit_feedback_store, counts_go_back_to_zero_also_for_a_name_that_is_cut)
     bench_close(&b);
 }
 
-/* ---- callers ---------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- callers --------------------------------------------------------------------------------------------------------------- */
 
 static struct call *call_of(struct bench *b, uint8_t first_byte, int32_t day, uint8_t caller)
 {
@@ -273,7 +274,8 @@ TEST(unit_feedback_store, an_older_database_learns_its_callers_a_few_rows_at_a_t
     CHECK_INT(b.store.unfilled, 0);
     /* as the migration finds it */
     CHECK_INT(query_run(store_query(b.store.store, "UPDATE call SET caller_key = NULL"), NULL), STATUS_OK);
-    CHECK_INT(query_run(store_query(b.store.store, "INSERT INTO fill SELECT min(id), max(id) FROM call HAVING count(*) > 0"), NULL), STATUS_OK);
+    CHECK_INT(query_run(store_query(b.store.store, "INSERT INTO fill SELECT min(id), max(id) FROM call HAVING count(*) > 0"),
+                        NULL), STATUS_OK);
     CHECK_INT(feedback_store_flush(&b.store), STATUS_OK);
     bench_close(&b);
     b = bench_open();
@@ -298,7 +300,8 @@ TEST(unit_feedback_store, a_database_of_the_version_before_is_told_that_its_rows
     struct reason reason = {0};
 
     CHECK_INT(store_open(database(), feedback_migrations, 7, &store, &reason), STATUS_OK);
-    CHECK_INT(query_run(store_query(store, "INSERT INTO call VALUES(5, 20414, x'00112233445566778899aabbccddeeff', 1, 0, 'v1a', 7, 0, x'', NULL)"), NULL),
+    CHECK_INT(query_run(store_query(store, "INSERT INTO call VALUES(5, 20414, x'00112233445566778899aabbccddeeff', 1, 0, 'v1a',"
+                                           " 7, 0, x'', NULL)"), NULL),
               STATUS_OK);
     store_close(store);
     struct bench b = bench_open();
@@ -306,11 +309,12 @@ TEST(unit_feedback_store, a_database_of_the_version_before_is_told_that_its_rows
     bench_close(&b);
 }
 
-/* ---- cells ------------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- cells ----------------------------------------------------------------------------------------------------------------- */
 
 static int64_t in_cell(struct bench *b, const char *profile)
 {
-    struct query *q = store_query(b->store.store, "SELECT count(*) FROM call WHERE state = 6 AND variant = 'v1a' AND profile = ? AND ts = 3600");
+    struct query *q = store_query(b->store.store,
+                                  "SELECT count(*) FROM call WHERE state = 6 AND variant = 'v1a' AND profile = ? AND ts = 3600");
     bool row;
 
     query_bind_text(q, 1, profile);
@@ -358,7 +362,8 @@ TEST(unit_feedback_store, rows_of_an_older_database_come_into_their_cell_when_th
     c->record->end->ts = 3600;
     c->state = CALL_STORED;
     CHECK_INT(feedback_store_put(&b.store, &b.arena, c), STATUS_OK);
-    CHECK_INT(query_run(store_query(b.store.store, "UPDATE call SET profile = ''"), NULL), STATUS_OK); /* as the migration finds it */
+    /* As the migration finds it. */
+    CHECK_INT(query_run(store_query(b.store.store, "UPDATE call SET profile = ''"), NULL), STATUS_OK);
     CHECK_INT(query_run(store_query(b.store.store, "INSERT INTO fill SELECT min(id), max(id) FROM call"), NULL), STATUS_OK);
     b.store.unfilled = 1;
     CHECK(in_cell(&b, "") == 1 && in_cell(&b, "it") == 0);

@@ -133,8 +133,9 @@ TEST(unit_formula, the_range_is_attained_and_never_left)
     CHECK_NEAR(greatest, 1, 1e-12);
     CHECK_NEAR(total(&rules, (struct signals){TRI_TRUE, TRI_FALSE, TRI_FALSE, 5, 0, 0, 60, -2}), greatest, 1e-12);
     for (int i = 0; i < 2000; i++) {
-        double r = total(&rules, (struct signals){(enum tri)rng_below(&rng, 3), (enum tri)rng_below(&rng, 3), TRI_UNKNOWN, (int)rng_below(&rng, 6),
-                                                  (int)rng_below(&rng, 12) - 1, (int)rng_below(&rng, 7) - 1, 3601 * rng_uniform(&rng) - 1, -2});
+        double r = total(&rules, (struct signals){(enum tri)rng_below(&rng, 3), (enum tri)rng_below(&rng, 3), TRI_UNKNOWN,
+                                                  (int)rng_below(&rng, 6), (int)rng_below(&rng, 12) - 1,
+                                                  (int)rng_below(&rng, 7) - 1, 3601 * rng_uniform(&rng) - 1, -2});
         CHECK(r >= least - 1e-12 && r <= greatest + 1e-12);
     }
 }
@@ -232,8 +233,8 @@ TEST(unit_formula, an_unrated_call_is_scaled_to_the_weight_of_a_rated_one_when_a
 
 TEST(unit_formula, when_only_the_rating_weighs_an_unrated_call_earns_nothing)
 {
-    struct reward_rules rules = {.rating_weight = 1, .barge_in_cap = 1, .repeat_cap = 1, .duration_target_sec = 180, .duration_term = DURATION_NONE,
-                                 .missing_rating = RATING_RENORMALISE};
+    struct reward_rules rules = {.rating_weight = 1, .barge_in_cap = 1, .repeat_cap = 1, .duration_target_sec = 180,
+                                 .duration_term = DURATION_NONE, .missing_rating = RATING_RENORMALISE};
     struct signals s = SIGNALS_NONE;
 
     s.resolution = TRI_TRUE;

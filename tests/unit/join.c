@@ -46,7 +46,9 @@ static unsigned settle(struct bench *b, unsigned effect)
 
 static unsigned decided(struct bench *b, const char *json)
 {
-    return settle(b, join_decision(&b->arena, b->record, (const PolicySelected *)read_json(b, &tom__rl__v1__policy_selected__descriptor, json), NOON_US));
+    const PolicySelected *m = (const PolicySelected *)read_json(b, &tom__rl__v1__policy_selected__descriptor, json);
+
+    return settle(b, join_decision(&b->arena, b->record, m, NOON_US));
 }
 
 static unsigned ended(struct bench *b, const char *json, uint64_t sequence, int64_t arrived_us)
@@ -67,7 +69,9 @@ static unsigned ended(struct bench *b, const char *json, uint64_t sequence, int6
 
 static unsigned amended(struct bench *b, const char *json, int64_t arrived_us)
 {
-    return settle(b, join_amendment(&b->arena, b->record, (const CallAmended *)read_json(b, &tom__rl__v1__call_amended__descriptor, json), arrived_us));
+    const CallAmended *m = (const CallAmended *)read_json(b, &tom__rl__v1__call_amended__descriptor, json);
+
+    return settle(b, join_amendment(&b->arena, b->record, m, arrived_us));
 }
 
 static double known(const struct bench *b, Tom__Rl__V1__Knowledge__Field field)
@@ -88,13 +92,14 @@ static FeedbackStored *said(struct bench *b)
     return m;
 }
 
-#define DECISION "{\"decision_id\":\"d1\",\"policy_variant\":\"v2b\",\"propensity\":0.25,\"eligible\":[\"v1a\",\"v2b\"],"                 \
-                 "\"probabilities\":{\"v1a\":0.75,\"v2b\":0.25},\"context\":{\"profile\":\"it\",\"time_of_day\":\"night\"},\"policy_version\":\"p7\"}"
+#define DECISION "{\"decision_id\":\"d1\",\"policy_variant\":\"v2b\",\"propensity\":0.25,\"eligible\":[\"v1a\",\"v2b\"],"    \
+                 "\"probabilities\":{\"v1a\":0.75,\"v2b\":0.25},\"context\":{\"profile\":\"it\",\"time_of_day\":\"night\"}," \
+                 "\"policy_version\":\"p7\"}"
 #define END "{\"call_id\":\"c\",\"profile\":\"kfz\",\"signals\":{\"resolution\":true,\"user_rating\":4}}"
 #define END_V2B "{\"call_id\":\"c\",\"policy_variant\":\"v2b\",\"signals\":{\"resolution\":true}}"
 #define END_V1A "{\"call_id\":\"c\",\"policy_variant\":\"v1a\",\"signals\":{\"resolution\":true}}"
 
-/* ---- order --------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- order ----------------------------------------------------------------------------------------------------------------- */
 
 enum { STEPS = 6 };
 
@@ -104,7 +109,9 @@ static void step(struct bench *b, int which)
     case 0: decided(b, DECISION); return;
     case 1: ended(b, END, 7, NOON_US + 5 * SECOND); return;
     case 2: amended(b, "{\"source\":\"USER\",\"signals\":{\"user_rating\":2}}", NOON_US + 9 * SECOND); return;
-    case 3: amended(b, "{\"source\":\"JUDGE\",\"signals\":{\"user_rating\":5,\"satisfaction\":-0.5}}", NOON_US + 9 * SECOND); return;
+    case 3:
+        amended(b, "{\"source\":\"JUDGE\",\"signals\":{\"user_rating\":5,\"satisfaction\":-0.5}}", NOON_US + 9 * SECOND);
+        return;
     case 4: amended(b, "{\"retracted\":true,\"signals\":{\"handover\":true}}", NOON_US + 1 * SECOND); return;
     default: amended(b, "{\"retracted\":false}", NOON_US + 2 * SECOND); return;
     }
@@ -163,7 +170,7 @@ TEST(unit_join, every_order_with_and_without_duplicates_gives_the_same_record)
     CHECK_INT(orders, 720);
 }
 
-/* ---- decision and end ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- decision and end ------------------------------------------------------------------------------------------------------ */
 
 TEST(unit_join, a_call_is_complete_with_its_end_and_a_variant_from_either_side)
 {
@@ -243,7 +250,7 @@ TEST(unit_join, the_first_end_counts_and_its_redelivery_is_no_duplicate)
     arena_done(&b.arena);
 }
 
-/* ---- knowledge ------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- knowledge ------------------------------------------------------------------------------------------------------------- */
 
 TEST(unit_join, ties_go_to_human_user_judge_tool_fsm_and_then_to_the_larger_value)
 {
@@ -251,7 +258,8 @@ TEST(unit_join, ties_go_to_human_user_judge_tool_fsm_and_then_to_the_larger_valu
     struct bench b = bench_new();
 
     for (int i = 0; i < 5; i++) {
-        CHECK(amended(&b, arena_printf(&b.arena, "{\"source\":\"%s\",\"signals\":{\"user_rating\":%d}}", ascending[i], 5 - i), NOON_US) & JOIN_CHANGED);
+        CHECK(amended(&b, arena_printf(&b.arena, "{\"source\":\"%s\",\"signals\":{\"user_rating\":%d}}", ascending[i], 5 - i),
+                      NOON_US) & JOIN_CHANGED);
         CHECK_NEAR(known(&b, FIELD(USER_RATING)), 5 - i, 0);
     }
     CHECK(!(amended(&b, "{\"source\":\"USER\",\"signals\":{\"user_rating\":5}}", NOON_US) & JOIN_CHANGED));
@@ -280,7 +288,8 @@ TEST(unit_join, the_last_at_wins_field_by_field_and_nothing_is_known_as_of_later
     amended(&b, "{\"at\":1,\"source\":\"HUMAN\",\"signals\":{\"user_rating\":3,\"repeats\":3}}", NOON_US + 9 * SECOND);
     CHECK_NEAR(known(&b, FIELD(USER_RATING)), 1, 0);
     CHECK_NEAR(known(&b, FIELD(REPEATS)), 1, 0);
-    ended(&b, "{\"call_id\":\"c\",\"ts\":4000000000,\"policy_variant\":\"v1a\",\"signals\":{\"resolution\":true,\"user_rating\":4}}", 1, NOON_US + 2 * SECOND);
+    ended(&b, "{\"call_id\":\"c\",\"ts\":4000000000,\"policy_variant\":\"v1a\",\"signals\":{\"resolution\":true,"
+              "\"user_rating\":4}}", 1, NOON_US + 2 * SECOND);
     CHECK_NEAR(known(&b, FIELD(USER_RATING)), 4, 0);
     amended(&b, "{\"signals\":{\"user_rating\":2}}", NOON_US + 3 * SECOND);
     CHECK_NEAR(known(&b, FIELD(USER_RATING)), 2, 0);
@@ -334,7 +343,8 @@ TEST(unit_join, after_a_tombstone_no_message_brings_anything_back)
     arena_done(&b.arena);
 }
 
-#define CONCLUDED "{\"call_id\":\"c\",\"policy_variant\":\"v1a\",\"source\":\"FSM\",\"signals\":{\"barge_in_count\":2,\"duration_sec\":80}}"
+#define CONCLUDED "{\"call_id\":\"c\",\"policy_variant\":\"v1a\",\"source\":\"FSM\"," \
+                  "\"signals\":{\"barge_in_count\":2,\"duration_sec\":80}}"
 #define TOLD "{\"call_id\":\"c\",\"policy_variant\":\"v2b\",\"signals\":{\"resolution\":true,\"duration_sec\":75}}"
 
 TEST(unit_join, an_end_that_the_router_concluded_waits_for_its_outcome_and_an_amendment_completes_it)

@@ -142,7 +142,8 @@ TEST(unit_laboratory, an_outcome_told_twice_counts_once_for_the_default_and_twic
     }
 }
 
-/* One batch of outcomes is the same batch in any order: sums have none.  A window that is longer than the batch makes them late. */
+/* One batch of outcomes is the same batch in any order: sums have none.  A window that is longer than
+ * the batch makes them late. */
 TEST(unit_laboratory, outcomes_in_another_order_are_the_same_sums)
 {
     struct lab_case c = short_case("B2", "a:", 2000, "default"), shuffled, late;
@@ -161,7 +162,10 @@ TEST(unit_laboratory, outcomes_in_another_order_are_the_same_sums)
 
 /* What was lost and what comes late, twice and shuffled: whatever is told is told of steps that were made, each at most twice. */
 static void count_told(void *learner, const struct outcome *o) { ((int *)learner)[o->step]++; }
-static size_t first_arm(void *learner, long step, size_t cell, struct rng *rng) { return (void)learner, (void)step, (void)cell, (void)rng, 0; }
+static size_t first_arm(void *learner, long step, size_t cell, struct rng *rng)
+{
+    return (void)learner, (void)step, (void)cell, (void)rng, 0;
+}
 static void *counters(const void *rule, const struct setting *s) { return (void)s, (void)rule, *(int *const *)rule; }
 static void keep(void *learner) { (void)learner; }
 
@@ -170,7 +174,8 @@ TEST(unit_laboratory, outcomes_are_lost_and_repeated_as_often_as_was_asked)
     enum { STEPS = 20000 };
     struct lab_case c = short_case("B2", "a:", STEPS, "uniform");
     int *told = calloc(STEPS, sizeof *told), never = 0, twice = 0;
-    struct algorithm a = {.name = "counts", .rule = &told, .create = counters, .destroy = keep, .choose = first_arm, .learn = count_told};
+    struct algorithm a = {.name = "counts", .rule = &told, .create = counters, .destroy = keep, .choose = first_arm,
+                          .learn = count_told};
     struct trial trial;
 
     c.lost = 0.2;

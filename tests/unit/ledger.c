@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ledger.c - tests of rows and sums: whatever comes, in whatever order and how often, the sums are the fold of the newest rows. */
+/* ledger.c - tests of rows and sums: whatever comes, in whatever order and how often, the sums are
+ * the fold of the newest rows. */
 #include "ledger.h"
 
 #include <stdlib.h>
@@ -49,9 +50,10 @@ static void done(struct fixture *f)
 
 static struct call call_number(int number)
 {
-    const struct signals signals = {.resolution = TRI_TRUE, .user_rating = 4, .barge_in_count = 1, .repeats = 0, .duration_sec = 12.34, .satisfaction = .5};
-    struct call c = {.day = NOW / DAY, .revision = 1, .ts = NOW, .version = "v1", .cell = "kfz/morning", .variant = "v1a", .p_nano = 900000000,
-                     .flags = CALL_P_KNOWN, .signals = signals_pack(&signals), .reward = 866667};
+    const struct signals signals = {.resolution = TRI_TRUE, .user_rating = 4, .barge_in_count = 1, .repeats = 0,
+                                    .duration_sec = 12.34, .satisfaction = .5};
+    struct call c = {.day = NOW / DAY, .revision = 1, .ts = NOW, .version = "v1", .cell = "kfz/morning", .variant = "v1a",
+                     .p_nano = 900000000, .flags = CALL_P_KNOWN, .signals = signals_pack(&signals), .reward = 866667};
 
     memcpy(c.key, &number, sizeof number);
     return c;
@@ -152,15 +154,16 @@ TEST(unit_ledger, an_older_revision_changes_nothing)
     done(&f);
 }
 
-/* --- any sequence equals a fresh fold ----------------------------------------------------------------------------------------------------- */
+/* --- any sequence equals a fresh fold --------------------------------------------------------------------------------------- */
 
 static struct call random_call(struct rng *rng)
 {
     static const char *const cells[] = {"kfz/morning", "it/night", "sales/evening"};
     static const char *const variants[] = {"v1a", "v2b", "v3a"};
     struct call c = call_number((int)rng_below(rng, 60));
-    struct signals s = {.resolution = (enum tri)rng_below(rng, 3), .handover = (enum tri)rng_below(rng, 3), .escalation = (enum tri)rng_below(rng, 3),
-                        .user_rating = (int)rng_below(rng, 6), .barge_in_count = (int)rng_below(rng, 12) - 1, .repeats = (int)rng_below(rng, 7) - 1,
+    struct signals s = {.resolution = (enum tri)rng_below(rng, 3), .handover = (enum tri)rng_below(rng, 3),
+                        .escalation = (enum tri)rng_below(rng, 3), .user_rating = (int)rng_below(rng, 6),
+                        .barge_in_count = (int)rng_below(rng, 12) - 1, .repeats = (int)rng_below(rng, 7) - 1,
                         .duration_sec = 40 * rng_uniform(rng), .satisfaction = 2 * rng_uniform(rng) - 1};
 
     c.revision = 1 + (int64_t)rng_below(rng, 20);
@@ -225,7 +228,7 @@ TEST(unit_ledger, the_check_finds_sums_that_do_not_follow_from_the_rows)
     done(&f);
 }
 
-/* --- folding ---------------------------------------------------------------------------------------------------------------------------- */
+/* --- folding ---------------------------------------------------------------------------------------------------------------- */
 
 TEST(unit_ledger, folding_keeps_every_total_and_amendments_find_their_bucket)
 {
@@ -318,7 +321,7 @@ TEST(unit_ledger, a_restart_knows_how_far_time_has_come)
     done(&f);
 }
 
-/* --- reset ------------------------------------------------------------------------------------------------------------------------------- */
+/* --- reset ------------------------------------------------------------------------------------------------------------------ */
 
 TEST(unit_ledger, reset_then_amend_then_rebuild)
 {
@@ -349,7 +352,7 @@ TEST(unit_ledger, reset_then_amend_then_rebuild)
     done(&f);
 }
 
-/* --- single rewards ------------------------------------------------------------------------------------------------------------------------ */
+/* --- single rewards --------------------------------------------------------------------------------------------------------- */
 
 TEST(unit_ledger, rewards_come_sorted_and_filtered)
 {
@@ -384,7 +387,7 @@ TEST(unit_ledger, rewards_come_sorted_and_filtered)
     done(&f);
 }
 
-/* ---- erasing ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- erasing --------------------------------------------------------------------------------------------------------------- */
 
 static struct ledger_check checked(struct fixture *f)
 {
@@ -428,7 +431,7 @@ TEST(unit_ledger, an_erased_call_leaves_the_sums_as_if_it_had_never_been_however
     done(&f);
 }
 
-/* ---- rows that are given up ------------------------------------------------------------------------------------------------------------------ */
+/* ---- rows that are given up ------------------------------------------------------------------------------------------------ */
 
 static struct call seen_before(int number, int64_t days)
 {

@@ -32,7 +32,8 @@ TEST(unit_log, a_line_has_time_program_level_event_and_values)
     char line[4096];
 
     printed(LOG_INFO, LOG_INFO, "3", line, sizeof line);
-    CHECK(line[4] == '-' && line[7] == '-' && line[10] == 'T' && line[13] == ':' && line[19] == '.' && line[23] == 'Z' && line[24] == ' ');
+    CHECK(line[4] == '-' && line[7] == '-' && line[10] == 'T' && line[13] == ':' && line[19] == '.' && line[23] == 'Z' &&
+          line[24] == ' ');
     CHECK_STR(line + 25, "feedback  info     test.event  value=3\n");
 }
 

@@ -19,7 +19,8 @@ static const struct metric first_table[] = {
     {.name = "t_lag", .type = METRIC_GAUGE, .help = "Lag.", .labels = {"consumer"}},
 };
 static const struct metric second_table[] = {
-    {.name = "t_reward", .type = METRIC_HISTOGRAM, .help = "Reward.", .labels = {"variant"}, .bounds = {-1, 0, 0.5, 1}, .bound_count = 4},
+    {.name = "t_reward", .type = METRIC_HISTOGRAM, .help = "Reward.", .labels = {"variant"}, .bounds = {-1, 0, 0.5, 1},
+     .bound_count = 4},
     {.name = "t_plain_total", .type = METRIC_COUNTER, .help = "No labels."},
 };
 static const struct metric_table tables[] = {{first_table, 2}, {second_table, 2}};

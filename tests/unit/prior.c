@@ -8,8 +8,10 @@
 enum { HOUR = 3600 };
 
 static const struct variant_slot calm[] = {{"tone", "calm"}}, brisk[] = {{"tone", "brisk"}};
-static const struct variant two[] = {{.id = "v1a", .slots = calm, .slot_count = 1}, {.id = "v1b", .slots = brisk, .slot_count = 1}};
-static const struct variants variants = {.items = two, .count = 2, .initial_alpha = 1, .initial_beta = 1, .min_pulls_for_confidence = 10};
+static const struct variant two[] = {{.id = "v1a", .slots = calm, .slot_count = 1},
+                                     {.id = "v1b", .slots = brisk, .slot_count = 1}};
+static const struct variants variants = {.items = two, .count = 2, .initial_alpha = 1, .initial_beta = 1,
+                                         .min_pulls_for_confidence = 10};
 static const char *const words[] = {"it", "kfz", NULL};
 static const struct config_list profiles = {words, 2};
 static const struct prior_settings twenty = {.variants = &variants, .profiles = &profiles, .strength = 20};
@@ -58,7 +60,8 @@ TEST(unit_prior, a_beta_posterior_is_the_reference_prior_and_the_imaginary_calls
     struct stats own[] = {{0}, {.n = 4, .reward = -2 * REWARD_SCALE, .reward_sq = 2 * REWARD_SCALE}};
     struct arena arena = {0};
     struct prior p = prior_of(&arena, &twenty, &row, 1);
-    struct grid g = {.version = "v1", .variants = &variants, .variant_count = 2, .cell_count = 1, .cells = cells, .own = own, .all = own};
+    struct grid g = {.version = "v1", .variants = &variants, .variant_count = 2, .cell_count = 1, .cells = cells, .own = own,
+                     .all = own};
     struct grid joined = prior_join(&p, &g, &(struct prior_age){0}, &arena);
     struct beta_prior reference = {1, 1, 20};
     struct beta_posterior b = posterior_beta_moments(&reference, &joined.moments[1], &joined.moments[1]);
@@ -172,7 +175,8 @@ TEST(unit_prior, the_policy_version_names_the_prior)
     static const struct prior_row row = {.variant = "v1a", .cell = "", .mean = 0.1, .spread = 0.5, .calls = 8},
                                   other = {.variant = "v1a", .cell = "", .mean = 0.11, .spread = 0.5, .calls = 8};
     struct arena arena = {0};
-    struct prior p = prior_of(&arena, &twenty, &row, 1), same = prior_of(&arena, &twenty, &row, 1), changed = prior_of(&arena, &twenty, &other, 1);
+    struct prior p = prior_of(&arena, &twenty, &row, 1), same = prior_of(&arena, &twenty, &row, 1),
+                 changed = prior_of(&arena, &twenty, &other, 1);
     const struct prior *priors[] = {NULL, &p, &same, &changed};
     uint32_t hashes[4];
 

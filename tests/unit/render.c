@@ -14,11 +14,13 @@ enum { CALLS, SECONDS, LEVEL, HEARD, BARGE_IN, RATING, SHARE, SIZE_LIMIT = 4 << 
 
 static const struct metric table[] = {
     {.name = "t_calls_total", .type = METRIC_COUNTER, .help = "Calls \\ per\nline.", .labels = {"variant", "agent"}},
-    {.name = "t_seconds", .type = METRIC_HISTOGRAM, .help = "Time.", .labels = {"step"}, .bounds = {0.1, 1, 2.5}, .bound_count = 3},
+    {.name = "t_seconds", .type = METRIC_HISTOGRAM, .help = "Time.", .labels = {"step"}, .bounds = {0.1, 1, 2.5},
+     .bound_count = 3},
     {.name = "t_level", .type = METRIC_GAUGE, .help = "Level."},
     {.name = "t_heard_total", .type = METRIC_COUNTER, .help = "Calls.", .labels = {"agent", "variant"}, .cell = "t_heard_total"},
     {.name = "t_barge_in_total", .type = METRIC_COUNTER, .help = "Barge-ins.", .labels = {"variant"}, .cell = "t_heard_total"},
-    {.name = "t_rating", .type = METRIC_HISTOGRAM, .help = "Ratings.", .labels = {"variant"}, .bounds = {1, 2}, .bound_count = 2, .cell = "t_rating"},
+    {.name = "t_rating", .type = METRIC_HISTOGRAM, .help = "Ratings.", .labels = {"variant"}, .bounds = {1, 2}, .bound_count = 2,
+     .cell = "t_rating"},
     {.name = "t_share", .type = METRIC_GAUGE, .help = "Share.", .labels = {"variant"}, .cell = "t_heard_total"},
 };
 
@@ -34,7 +36,8 @@ static struct fixture *fixture_new(void)
     struct fixture *f = calloc(1, sizeof *f);
     struct reason reason = {0};
 
-    if (metrics_open(test_dir(), "unit", "1.0", &(struct metric_table){table, sizeof table / sizeof *table}, 1, &f->m, &reason) != STATUS_OK)
+    if (metrics_open(test_dir(), "unit", "1.0", &(struct metric_table){table, sizeof table / sizeof *table}, 1, &f->m,
+                     &reason) != STATUS_OK)
         test_fail(__FILE__, __LINE__, "%s", reason.text);
     metrics_set(f->m, LEVEL, 0, NULL, NULL, NULL);
     return f;
@@ -100,7 +103,8 @@ TEST(unit_render, series_come_out_under_one_head)
     struct metrics_view view = read_file(f);
     char *text = text_of(&view, now_us());
     CHECK_HAS(text, "rl_service_up{service=\"unit\"} 1\n");
-    CHECK_HAS(text, "# HELP t_calls_total Calls \\\\ per\\nline.\n# TYPE t_calls_total counter\nt_calls_total{variant=\"v1a\",agent=\"TOM\"} 3\n"
+    CHECK_HAS(text, "# HELP t_calls_total Calls \\\\ per\\nline.\n# TYPE t_calls_total counter\n"
+                    "t_calls_total{variant=\"v1a\",agent=\"TOM\"} 3\n"
                     "t_calls_total{variant=\"v1b\",agent=\"TOM\"} 0\n");
     CHECK_HAS(text, "# TYPE t_level gauge\nt_level 0.1\n");
     CHECK_INT(times(text, "# TYPE t_calls_total"), 1);

@@ -187,7 +187,8 @@ TEST(unit_restarts, a_restart_of_an_older_database_still_counts_and_is_marked_as
     bool row = false;
 
     CHECK_INT(store_open(path, ledger_migrations, BEFORE_CHANGED, &older, &reason), STATUS_OK);
-    CHECK_INT(query_run(store_query(older, "INSERT INTO restart (version, level, cell, variant, hour, evidence, found_at) VALUES ('v1', 0, 'kfz/night', 'v1a', 7, 1, 9)"),
+    CHECK_INT(query_run(store_query(older, "INSERT INTO restart (version, level, cell, variant, hour, evidence,"
+                                           " found_at) VALUES ('v1', 0, 'kfz/night', 'v1a', 7, 1, 9)"),
                         NULL), STATUS_OK);
     struct fixture f = fixture(path);
     CHECK_INT(restarts_load(f.store, "v1", &r), STATUS_OK);

@@ -20,6 +20,7 @@ TEST(unit_retention, rows_that_could_still_be_corrected_must_be_kept)
     CHECK_INT(check(0, 365, &reason), STATUS_OK);
     CHECK_INT(check(43, 30, &reason), STATUS_CONFIG);
     CHECK_STR(reason.field, "bandit.retention_days");
-    CHECK_STR(reason.text, "43 is less than 44: feedback.amendment_window_days is 30, and the streams can say a call again for 14 days more; 0 keeps all");
+    CHECK_STR(reason.text, "43 is less than 44: feedback.amendment_window_days is 30,"
+                           " and the streams can say a call again for 14 days more; 0 keeps all");
     CHECK_INT(check(90, 77, &reason), STATUS_CONFIG);
 }

@@ -63,7 +63,8 @@ static void check_table(struct arena *arena, const char *file, const struct conf
 
 TEST(unit_rl_yaml, every_setting_stands_there_at_its_default_below_its_help)
 {
-    const struct service *const services[] = {&feedback_service, &reward_service, &bandit_service, &guard_service, &router_service};
+    const struct service *const services[] = {&feedback_service, &reward_service, &bandit_service, &guard_service,
+                                              &router_service};
     char text[65536] = "";
     struct arena arena = {0};
     FILE *in = fopen(RL_SOURCE_DIR "/config/rl.yaml", "r");

@@ -28,7 +28,8 @@ static const char *amended(struct arena *arena, int argc, const char *const *arg
     return arena_printf(arena, "%.*s", (int)size, (const char *)data);
 }
 
-#define AMENDED(arena, ...) amended(arena, (int)(sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *)), (const char *const[]){__VA_ARGS__})
+#define AMENDED(arena, ...) \
+    amended(arena, (int)(sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *)), (const char *const[]){__VA_ARGS__})
 
 TEST(unit_rlctl, options_fill_the_fields_that_they_name_and_no_other)
 {
@@ -36,8 +37,10 @@ TEST(unit_rlctl, options_fill_the_fields_that_they_name_and_no_other)
 
     arena_init(&arena);
     CHECK_STR(AMENDED(&arena, "c-1", "--unresolved", "--rating=4", "--satisfaction", "-0.5", "--source", "human"),
-              "{\"call_id\":\"\",\"source\":\"HUMAN\",\"signals\":{\"resolution\":false,\"user_rating\":4,\"satisfaction\":-0.5}}");
-    CHECK_STR(AMENDED(&arena, "c-1", "--unres", "--rati=2"), "{\"call_id\":\"\",\"source\":\"UNSPECIFIED\",\"signals\":{\"resolution\":false,\"user_rating\":2}}");
+              "{\"call_id\":\"\",\"source\":\"HUMAN\",\"signals\":{\"resolution\":false,\"user_rating\":4,"
+              "\"satisfaction\":-0.5}}");
+    CHECK_STR(AMENDED(&arena, "c-1", "--unres", "--rati=2"),
+              "{\"call_id\":\"\",\"source\":\"UNSPECIFIED\",\"signals\":{\"resolution\":false,\"user_rating\":2}}");
     CHECK_STR(AMENDED(&arena, "c-1", "--retract"), "{\"call_id\":\"\",\"source\":\"UNSPECIFIED\",\"retracted\":true}");
     arena_done(&arena);
 }
@@ -64,7 +67,8 @@ TEST(unit_rlctl, words_and_common_options_may_come_in_any_order)
 {
     struct args args;
 
-    CHECK_INT(args_parse(7, (const char *const[]){"--json", "a", "-n", "5", "-", "--as", "init"}, options, &args, NULL), STATUS_OK);
+    CHECK_INT(args_parse(7, (const char *const[]){"--json", "a", "-n", "5", "-", "--as", "init"}, options, &args, NULL),
+              STATUS_OK);
     CHECK(args.json && !args.help);
     CHECK_STR(args.as, "init");
     CHECK_INT(args.word_count, 2);

@@ -8,7 +8,10 @@
 
 static const struct guard_rules rules = {.min_pulls = 20, .uncertainty_half_width = 0.15, .blacklist_mean = -0.2};
 
-static Stage stage(int64_t n, double variance) { return guard_stage(&rules, false, VERDICT_NONE, &(struct own_total){n, 0, variance}); }
+static Stage stage(int64_t n, double variance)
+{
+    return guard_stage(&rules, false, VERDICT_NONE, &(struct own_total){n, 0, variance});
+}
 
 TEST(unit_rules, a_variant_is_new_until_its_twentieth_rewarded_call)
 {
@@ -81,7 +84,10 @@ TEST(unit_rules, the_half_width_shrinks_with_the_root_of_the_calls)
     CHECK_NEAR(total_half_width(&total), 0, 0);
 }
 
-static enum verdict judged(enum verdict before, int64_t n, double mean) { return guard_verdict(&rules, false, before, &(struct own_total){n, mean, 0.2}); }
+static enum verdict judged(enum verdict before, int64_t n, double mean)
+{
+    return guard_verdict(&rules, false, before, &(struct own_total){n, mean, 0.2});
+}
 
 TEST(unit_rules, twenty_calls_with_a_mean_below_the_limit_blacklist_a_variant)
 {
@@ -119,7 +125,8 @@ TEST(unit_rules, beyond_max_active_the_new_ones_go_first_and_then_the_lowest_mea
 {
     const struct own_total totals[] = {{50, -0.1, 0}, {30, 0.2, 0}, {0, 0, 0}, {30, 0.5, 0}, {5, 0.9, 0}, {30, -1, 0}};
     const Stage before[] = {STAGE(BASE), STAGE(ESTABLISHED), STAGE(NEW), STAGE(ESTABLISHED), STAGE(NEW), STAGE(BLACKLISTED)};
-    static const bool speaks[6][6] = {{1, 1, 1, 1, 1, 0}, {1, 0, 0, 0, 0, 0}, {1, 0, 0, 1, 0, 0}, {1, 1, 0, 1, 0, 0}, {1, 1, 1, 1, 0, 0}, {1, 1, 1, 1, 1, 0}};
+    static const bool speaks[6][6] = {{1, 1, 1, 1, 1, 0}, {1, 0, 0, 0, 0, 0}, {1, 0, 0, 1, 0, 0}, {1, 1, 0, 1, 0, 0},
+                                      {1, 1, 1, 1, 0, 0}, {1, 1, 1, 1, 1, 0}};
     struct guard_rules few = rules;
 
     for (few.max_active = 0; few.max_active < 6; few.max_active++) {

@@ -49,7 +49,8 @@ static void run_call(struct desk *d, struct session *x, int64_t from_s)
     CHECK_INT(step(d, x, FSM_ON_CALL_ENDED, from_s + 65, NULL), STATUS_OK);
 }
 
-#define TELL(data, name, NAME, value) ((data).has_##name##_case = TOM__RL__V1__CALL_EVENT__DATA__HAS_##NAME##_##NAME, (data).name = (value))
+#define TELL(data, name, NAME, value) \
+    ((data).has_##name##_case = TOM__RL__V1__CALL_EVENT__DATA__HAS_##NAME##_##NAME, (data).name = (value))
 
 TEST(unit_sessions, a_call_gathers_counts_what_it_was_told_last_and_its_length_from_the_answer)
 {
@@ -127,7 +128,8 @@ TEST(unit_sessions, the_length_is_unknown_without_an_answer_or_with_a_clock_that
 {
     struct desk d = {.sessions = sessions_new(10)};
     bool dropped;
-    struct session *never = open_call(&d, 1, 1000, &dropped), *back = open_call(&d, 2, 1000, &dropped), *lasts = open_call(&d, 3, 1000, &dropped);
+    struct session *never = open_call(&d, 1, 1000, &dropped), *back = open_call(&d, 2, 1000, &dropped),
+                   *lasts = open_call(&d, 3, 1000, &dropped);
 
     CHECK_INT(step(&d, never, FSM_ON_INCOMING_CALL, 1000, NULL), STATUS_OK);
     CHECK_INT(step(&d, never, FSM_ON_TIMEOUT, 1030, NULL), STATUS_OK);
@@ -165,7 +167,8 @@ TEST(unit_sessions, what_ended_is_forgotten_by_its_end_and_what_never_ends_by_it
     uint8_t key[CALL_KEY_BYTES];
     bool dropped;
 
-    struct session *first = open_call(&d, 1, 1000, &dropped), *lives = open_call(&d, 2, 1001, &dropped), *later = open_call(&d, 3, 1002, &dropped);
+    struct session *first = open_call(&d, 1, 1000, &dropped), *lives = open_call(&d, 2, 1001, &dropped),
+                   *later = open_call(&d, 3, 1002, &dropped);
     run_call(&d, later, 1002);
     run_call(&d, first, 1010);
     CHECK_INT(step(&d, lives, FSM_ON_INCOMING_CALL, 1001, NULL), STATUS_OK);

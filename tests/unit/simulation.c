@@ -6,9 +6,9 @@
 #include "sim.h"
 #include "test.h"
 
-static const struct reward_rules v1 = {.resolution_weight = 0.6, .rating_weight = 0.2, .barge_in_weight = 0.1, .repeat_weight = 0.1,
-                                       .handover_weight = 0.1, .barge_in_cap = 3, .repeat_cap = 3, .duration_target_sec = 180,
-                                       .duration_bound = 0.2, .duration_term = DURATION_LINEAR};
+static const struct reward_rules v1 = {.resolution_weight = 0.6, .rating_weight = 0.2, .barge_in_weight = 0.1,
+                                       .repeat_weight = 0.1, .handover_weight = 0.1, .barge_in_cap = 3, .repeat_cap = 3,
+                                       .duration_target_sec = 180, .duration_bound = 0.2, .duration_term = DURATION_LINEAR};
 
 TEST(unit_callers, the_same_seed_gives_the_same_world)
 {
@@ -94,7 +94,8 @@ static void prepare(struct sim *s, long seed)
     *s = (struct sim){.options = {.calls = 20000, .refresh = 100, .seed = seed, .in_process = true, .json = true, .name = "test",
                                   .environment = environments},
                       .rules = v1, .guard = {.floor = 0.002, .parole_cap = 0.01, .uncertainty_half_width = 0.15},
-                      .model = {.belief.beta.shrinkage = 20, .belief.model = MODEL_LINEAR, .explore = EXPLORE_DEFAULTS, .reward_version = "v1"}};
+                      .model = {.belief.beta.shrinkage = 20, .belief.model = MODEL_LINEAR, .explore = EXPLORE_DEFAULTS,
+                                .reward_version = "v1"}};
     CHECK(variants_load(&s->arena, RL_SOURCE_DIR "/docs/policies/prompt_variants.yaml", &s->variants, &reason) == STATUS_OK);
 }
 
@@ -216,8 +217,9 @@ TEST(unit_simulation, whatever_happens_to_reports_each_is_learned_once)
     struct sim s;
 
     prepare(&s, 3);
-    s.options = (struct sim_options){.calls = 8000, .refresh = 100, .seed = 3, .rate = 100, .in_process = true, .json = true, .name = "test",
-                                     .environment = environment_find("swap"), .lost = 0.1, .duplicated = 0.3, .reorder = 25, .delay = 2};
+    s.options = (struct sim_options){.calls = 8000, .refresh = 100, .seed = 3, .rate = 100, .in_process = true, .json = true,
+                                     .name = "test", .environment = environment_find("swap"), .lost = 0.1, .duplicated = 0.3,
+                                     .reorder = 25, .delay = 2};
     CHECK(sim_run(&s));
     CHECK(sim_sound(&s));
     CHECK_NEAR((double)s.lost, 800, 120);
@@ -394,8 +396,9 @@ TEST(unit_past, calls_end_at_their_pace_until_now_and_what_is_said_twice_is_note
     past_begin(&s, (wall_time){(int64_t)7200000 * 1000000});
     CHECK_NEAR(past_end(&s, 0), 7200000 - 20 * 3600, 1e-6);
     CHECK_NEAR(past_end(&s, 1000), 7200000, 1e-6);
-    snprintf(text, sizeof text, "{\"level\":\"cell\",\"context\":{\"profile\":\"kfz\",\"time_of_day\":\"night\"},\"since\":%d,\"evidence\":2.5,"
-                                "\"mean_before\":0.5,\"mean_after\":0.25}", 7200000 - 10 * 3600);
+    snprintf(text, sizeof text,
+             "{\"level\":\"cell\",\"context\":{\"profile\":\"kfz\",\"time_of_day\":\"night\"},\"since\":%d,\"evidence\":2.5,"
+             "\"mean_before\":0.5,\"mean_after\":0.25}", 7200000 - 10 * 3600);
     struct client_message m = {.data = (const uint8_t *)text, .size = strlen(text)};
     past_heard(&s, &arena, &m, 700);
     past_heard(&s, &arena, &m, 800);

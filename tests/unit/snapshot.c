@@ -8,7 +8,8 @@
 enum { NOW = 1763800000 };
 
 static const struct variant three[] = {{.id = "v1a"}, {.id = "v1b"}, {.id = "v2a"}};
-static const struct variants variants = {.items = three, .count = 3, .initial_alpha = 1, .initial_beta = 1, .min_pulls_for_confidence = 10};
+static const struct variants variants = {.items = three, .count = 3, .initial_alpha = 1, .initial_beta = 1,
+                                         .min_pulls_for_confidence = 10};
 
 struct fixture {
     struct arena arena;
@@ -38,8 +39,8 @@ static void done(struct fixture *f)
 
 static void learn(struct fixture *f, int number, const char *cell, const char *variant, double reward)
 {
-    struct call c = {.day = NOW / 86400, .revision = 1, .ts = NOW, .version = "v1", .cell = cell, .variant = variant, .p_nano = -1,
-                     .signals = signals_pack(&SIGNALS_NONE), .reward = reward_to_micro(reward)};
+    struct call c = {.day = NOW / 86400, .revision = 1, .ts = NOW, .version = "v1", .cell = cell, .variant = variant,
+                     .p_nano = -1, .signals = signals_pack(&SIGNALS_NONE), .reward = reward_to_micro(reward)};
     enum learned outcome;
 
     memcpy(c.key, &number, sizeof number);
@@ -235,7 +236,8 @@ TEST(unit_snapshot, a_report_of_one_cell_tells_who_is_best_with_all_that_is_wron
         learn(&f, i, i % 2 ? "kfz/morning" : "it/morning", three[i % 3].id, (i % 3) * 0.2 + (i % 5) * 0.1 - 0.3);
     for (enum belief_model model = MODEL_BETA; model <= MODEL_LINEAR; model++) {
         f.model.belief.model = model;
-        const BanditStatsReply *one = ask(&f, "kfz", "morning", true), *other = ask(&f, "kfz", "morning", false), *all = ask(&f, "kfz", "", true);
+        const BanditStatsReply *one = ask(&f, "kfz", "morning", true), *other = ask(&f, "kfz", "morning", false),
+                               *all = ask(&f, "kfz", "", true);
         double sum = 0;
         for (size_t i = 0; i < one->n_variants; i++) {
             sum += one->variants[i]->value->probability_best_joint;

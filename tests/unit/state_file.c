@@ -11,7 +11,10 @@ static const struct variant two[] = {{.id = "v1a"}, {.id = "v1b"}};
 static const struct variants variants = {.items = two, .count = 2};
 static const struct model model = {.belief.beta = {1, 1, 20}, .reward_version = "v1", .variants = &variants};
 
-static double number(const json_t *root, const char *key, const char *variant) { return json_number_value(json_object_get(json_object_get(root, key), variant)); }
+static double number(const json_t *root, const char *key, const char *variant)
+{
+    return json_number_value(json_object_get(json_object_get(root, key), variant));
+}
 
 TEST(unit_state_file, it_has_the_keys_that_users_know)
 {

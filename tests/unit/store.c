@@ -170,7 +170,8 @@ TEST(unit_store, an_older_file_is_brought_up_to_date_once)
 
 TEST(unit_store, a_migration_that_fails_leaves_the_version_before_it)
 {
-    static const char *const broken[] = {"CREATE TABLE t (id INTEGER)", "CREATE TABLE u (id INTEGER); CREATE TABLE t (id INTEGER)"};
+    static const char *const broken[] = {"CREATE TABLE t (id INTEGER)",
+                                         "CREATE TABLE u (id INTEGER); CREATE TABLE t (id INTEGER)"};
     const char *path = file_in("half.db");
     struct store *store = NULL;
     struct reason reason;

@@ -117,8 +117,9 @@ TEST(unit_stored_message, times_are_read_to_the_microsecond)
 
 TEST(unit_stored_message, what_is_no_such_time_is_minus_one)
 {
-    static const char *const bad[] = {"", "now", "2026-11-24", "2026-11-24T08:30:22", "2026-11-24T08:30:22.5", "2026-11-24 08:30:22Z",
-                                      "2026-13-24T08:30:22Z", "2026-11-24T08:30:22+01:00", "2026-11-24T08:30:22Zulu"};
+    static const char *const bad[] = {"", "now", "2026-11-24", "2026-11-24T08:30:22", "2026-11-24T08:30:22.5",
+                                      "2026-11-24 08:30:22Z", "2026-13-24T08:30:22Z", "2026-11-24T08:30:22+01:00",
+                                      "2026-11-24T08:30:22Zulu"};
 
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         if (rfc3339_us(bad[i]) != -1)

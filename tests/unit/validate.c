@@ -28,7 +28,8 @@ static struct validate_rules rules_with(int out_of_range)
 /* The path of each message: decoded, then checked; how many signals were clamped is left in `clamped`. */
 static unsigned clamped;
 
-static enum status ended(const struct validate_rules *rules, struct arena *arena, const char *json, CallEnded **ret, struct reason *reason)
+static enum status ended(const struct validate_rules *rules, struct arena *arena, const char *json, CallEnded **ret,
+                         struct reason *reason)
 {
     ProtobufCMessage *m;
     bool is_json;
@@ -45,7 +46,8 @@ static enum status amended(struct arena *arena, const char *json, struct reason 
     struct validate_rules rules = rules_with(OUT_OF_RANGE_REJECT);
     ProtobufCMessage *m;
     bool is_json;
-    enum status status = codec_decode(arena, &tom__rl__v1__call_amended__descriptor, json, strlen(json), CAP, &is_json, &m, reason);
+    enum status status = codec_decode(arena, &tom__rl__v1__call_amended__descriptor, json, strlen(json), CAP, &is_json, &m,
+                                      reason);
 
     return status == STATUS_OK ? validate_call_amended(&rules, (CallAmended *)m, now, &clamped, reason) : status;
 }
@@ -61,7 +63,8 @@ static void check_case(const json_t *row)
     bool accepted = ended(&rules, &arena, event, &m, &reason) == STATUS_OK;
 
     if (accepted != json_is_true(json_object_get(row, "accept")) || strcmp(accepted ? "" : reason.field, field) != 0)
-        test_fail(__FILE__, __LINE__, "%s: %s, field \"%s\": %s", name, accepted ? "accepted" : "refused", reason.field, reason.text);
+        test_fail(__FILE__, __LINE__, "%s: %s, field \"%s\": %s", name, accepted ? "accepted" : "refused", reason.field,
+                  reason.text);
     free(event);
     arena_done(&arena);
 }
@@ -84,8 +87,9 @@ TEST(unit_validate, clamp_moves_signals_into_their_range_and_counts_them)
     struct reason reason = {0};
     CallEnded *m = NULL;
 
-    CHECK_INT(ended(&rules, &arena, CALL(",\"signals\":{\"resolution\":true,\"user_rating\":9,\"barge_in_count\":-2,\"repeats\":5,"
-                                         "\"duration_sec\":7200,\"satisfaction\":-1.5}"), &m, &reason), STATUS_OK);
+    CHECK_INT(ended(&rules, &arena,
+                    CALL(",\"signals\":{\"resolution\":true,\"user_rating\":9,\"barge_in_count\":-2,\"repeats\":5,"
+                         "\"duration_sec\":7200,\"satisfaction\":-1.5}"), &m, &reason), STATUS_OK);
     CHECK_INT(clamped, 4);
     CHECK_INT(m->signals->user_rating, 5);
     CHECK_INT(m->signals->barge_in_count, 0);
@@ -134,7 +138,8 @@ TEST(unit_validate, the_routers_own_end_may_lack_the_resolution_and_nobody_elses
     CallEnded *m;
 
     CHECK_INT(ended(&rules, &arena, "{\"call_id\":\"c\",\"source\":\"FSM\"}", &m, &reason), STATUS_OK);
-    CHECK_INT(ended(&rules, &arena, "{\"call_id\":\"c\",\"source\":\"FSM\",\"signals\":{\"user_rating\":7}}", &m, &reason), STATUS_INVALID);
+    CHECK_INT(ended(&rules, &arena, "{\"call_id\":\"c\",\"source\":\"FSM\",\"signals\":{\"user_rating\":7}}", &m, &reason),
+              STATUS_INVALID);
     CHECK_STR(reason.field, "signals.user_rating");
     CHECK_INT(ended(&rules, &arena, "{\"call_id\":\"c\",\"source\":\"TOOL\"}", &m, &reason), STATUS_INVALID);
     CHECK_STR(reason.field, "signals.resolution");

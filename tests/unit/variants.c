@@ -66,7 +66,8 @@ TEST(unit_variants, the_shipped_file_is_the_table_of_the_reference)
 /* What a speech synthesiser says as it is written, to somebody it is polite to. */
 static void speakable(const char *text)
 {
-    static const char *const bad[] = {"z. B.", "z.B.", "bzw.", "usw.", "ca.", "Nr.", "%", "&", "/", "(", "*", "_", "\"", "...", " du ", " dir ", " dein"};
+    static const char *const bad[] = {"z. B.", "z.B.", "bzw.", "usw.", "ca.", "Nr.", "%", "&", "/", "(", "*", "_", "\"", "...",
+                                      " du ", " dir ", " dein"};
     static const char *const polite[] = {"Sie", "Ihnen", "Ihr", "mir"};
     bool found = false;
 
@@ -176,7 +177,8 @@ TEST(unit_variants, every_slip_is_named_with_file_line_and_key)
     refused("      tone: warm\n", "      tone: warm\n      tune: x\n", "v.yaml:16: tune: unknown slot, did you mean tone?");
     refused("tone: warm", "tone: hot", "v.yaml:15: tone: \"hot\" is none of its values (warm, cool)");
     refused("tone: warm", "tone: warn", "v.yaml:15: tone: \"warn\" is none of its values, did you mean warm?");
-    refused("      tone: warm\n", "      tone: warm\n      voice: x\n", "v.yaml:16: voice: unknown slot (greeting, tone, threshold)");
+    refused("      tone: warm\n", "      tone: warm\n      voice: x\n",
+            "v.yaml:16: voice: unknown slot (greeting, tone, threshold)");
     refused("threshold: 1\n", "threshold: 7\n", "v.yaml:16: threshold: \"7\" is none of its values (1, 6)");
     refused("greeting: Hello\n", "greeting: \"\"\n", "v.yaml:14: greeting: want a text of 1 to 1000 bytes");
     refused("greeting: Hello\n", "greeting: [a]\n", "v.yaml:14: greeting: want a text of 1 to 1000 bytes");
@@ -189,7 +191,8 @@ TEST(unit_variants, every_slip_is_named_with_file_line_and_key)
     refused("- id: v1a", "- id: v2a", "v.yaml:10: id: variant v2a stands there twice");
     refused("- id: v1a", "- id: one", "v.yaml:10: id: \"one\" is no id: v, digits, one lower-case letter");
     refused("description: First.", "description:", "v.yaml:12: description: want a text of 1 to 1000 bytes");
-    refused("base_variant: v1a", "base_variant: v9z", "v.yaml:19: deployment.traffic_split.base_variant: there is no variant \"v9z\"");
+    refused("base_variant: v1a", "base_variant: v9z",
+            "v.yaml:19: deployment.traffic_split.base_variant: there is no variant \"v9z\"");
     refused("base_variant: v1a", "new_variants: 2",
             "v.yaml:19: deployment.traffic_split.new_variants: out of range: \"2\" (0 .. 1)");
     refused("base_variant: v1a", "old_variants: 0",
@@ -227,8 +230,8 @@ TEST(unit_variants, what_is_no_yaml_is_named_with_its_line_and_the_key_there)
     refused("name: One", "name: On\xff", "v.yaml:11: name: invalid leading UTF-8 octet");
     refused("name: One", "name: \"\\0\"", "v.yaml:11: name: a value holds a NUL");
     refused("name: One", "name: \"One", "v.yaml:11: name: found unexpected end of stream, while scanning a quoted scalar");
-    refused("slots:\n  greeting: {description: Said.}\n  tone: {values: [warm, cool]}\n  threshold: {values: [1, 6]}\n", "slots: {}\n",
-            "v.yaml:1: slots: at least one slot is needed");
+    refused("slots:\n  greeting: {description: Said.}\n  tone: {values: [warm, cool]}\n  threshold: {values: [1, 6]}\n",
+            "slots: {}\n", "v.yaml:1: slots: at least one slot is needed");
 }
 
 TEST(unit_variants, more_than_fit_are_refused_where_the_first_too_many_stands)
@@ -240,7 +243,8 @@ TEST(unit_variants, more_than_fit_are_refused_where_the_first_too_many_stands)
     int used = snprintf(all, sizeof all, "slots: {tone: {}}\nvariants:\n");
 
     for (int i = 0; i <= MAX_VARIANTS; i++)
-        used += snprintf(all + used, sizeof all - (size_t)used, "  - {id: v%da, name: N, description: D, parameters: {tone: x}}\n", i + 1);
+        used += snprintf(all + used, sizeof all - (size_t)used,
+                         "  - {id: v%da, name: N, description: D, parameters: {tone: x}}\n", i + 1);
     write_file(all);
     CHECK_INT(variants_load(&arena, file_path(), &v, &reason), STATUS_CONFIG);
     CHECK_STR(strstr(reason.text, "v.yaml"), "v.yaml:259: variants: more than 256");
@@ -267,5 +271,6 @@ TEST(unit_variants, an_id_is_v_digits_and_one_letter)
 {
     CHECK(variant_id_valid("v1a") && variant_id_valid("v12z"));
     CHECK(!variant_id_valid("") && !variant_id_valid("v") && !variant_id_valid("va") && !variant_id_valid("v1"));
-    CHECK(!variant_id_valid("V1a") && !variant_id_valid("v1A") && !variant_id_valid("v1ab") && !variant_id_valid("v123456789012345a"));
+    CHECK(!variant_id_valid("V1a") && !variant_id_valid("v1A") && !variant_id_valid("v1ab") &&
+          !variant_id_valid("v123456789012345a"));
 }

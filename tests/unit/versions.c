@@ -56,9 +56,10 @@ static void done(struct fixture *f)
 
 static struct call call_number(int number, const char *version, int64_t reward)
 {
-    const struct signals signals = {.resolution = TRI_TRUE, .user_rating = number % 2 ? 4 : 0, .barge_in_count = 1, .duration_sec = 12, .satisfaction = -2};
-    struct call c = {.day = NOW / DAY, .revision = 1, .ts = NOW, .version = version, .cell = "kfz/morning", .variant = "v1a", .p_nano = -1,
-                     .signals = signals_pack(&signals), .reward = reward};
+    const struct signals signals = {.resolution = TRI_TRUE, .user_rating = number % 2 ? 4 : 0, .barge_in_count = 1,
+                                    .duration_sec = 12, .satisfaction = -2};
+    struct call c = {.day = NOW / DAY, .revision = 1, .ts = NOW, .version = version, .cell = "kfz/morning", .variant = "v1a",
+                     .p_nano = -1, .signals = signals_pack(&signals), .reward = reward};
 
     memcpy(c.key, &number, sizeof number);
     return c;
@@ -93,7 +94,7 @@ static struct stats sum_of(struct fixture *f, const char *version)
     return sum;
 }
 
-/* --- the ledger --------------------------------------------------------------------------------------------------------------------------- */
+/* --- the ledger ------------------------------------------------------------------------------------------------------------- */
 
 TEST(unit_versions, a_call_counts_once_under_each_version_also_after_a_restart)
 {
@@ -217,7 +218,7 @@ TEST(unit_versions, any_sequence_with_resets_and_folds_stays_the_fold_of_its_row
     done(&f);
 }
 
-/* --- a database of before ------------------------------------------------------------------------------------------------------------------- */
+/* --- a database of before --------------------------------------------------------------------------------------------------- */
 
 TEST(unit_versions, a_database_of_before_keeps_its_rows_and_takes_a_second_version)
 {
@@ -225,11 +226,13 @@ TEST(unit_versions, a_database_of_before_keeps_its_rows_and_takes_a_second_versi
     struct reason reason = {0};
 
     CHECK_INT(store_open(file(), ledger_migrations, 1, &f.store, &reason), STATUS_OK);
-    CHECK_INT(query_run(store_query(f.store, "INSERT INTO name (id, text) VALUES (1, 'v1'), (2, 'kfz/morning'), (3, 'v1a')"), NULL), STATUS_OK);
+    CHECK_INT(query_run(store_query(f.store, "INSERT INTO name (id, text) VALUES (1, 'v1'), (2, 'kfz/morning'), (3, 'v1a')"),
+                        NULL), STATUS_OK);
     for (int i = 0; i < 3; i++) { /* as the program of before wrote them */
         struct call c = call_number(i, "v1", 100000 * i);
-        struct query *q = store_query(f.store, "INSERT INTO ledger (day, call_key, revision, version, cell, variant, hour, p, flags, signals, reward,"
-                                               " learned_at) VALUES (?1, ?2, 5, 1, 2, 3, ?3, -1, ?4, ?5, ?6, ?7)");
+        struct query *q = store_query(f.store, "INSERT INTO ledger (day, call_key, revision, version, cell, variant, hour, p,"
+                                               " flags, signals, reward, learned_at) VALUES (?1, ?2, 5, 1, 2, 3, ?3, -1, ?4,"
+                                               " ?5, ?6, ?7)");
         query_bind_int(q, 1, c.day);
         query_bind_blob(q, 2, c.key, CALL_KEY_BYTES);
         query_bind_int(q, 3, c.ts / HOUR);
@@ -239,12 +242,13 @@ TEST(unit_versions, a_database_of_before_keeps_its_rows_and_takes_a_second_versi
         query_bind_int(q, 7, NOW);
         CHECK_INT(query_run(q, NULL), STATUS_OK);
     }
-    struct query *q = store_query(f.store, "INSERT INTO sums (version, cell, variant, hour, n, reward, reward_sq, rated, rating, rating_sq, outcome_known,"
-                                           " resolved, handover, escalation, short_calls, barge_in, barge_in_sq)"
-                                           " VALUES (1, 2, 3, ?, 2, 100000, 10000, 1, 4, 16, 2, 2, 0, 0, 0, 2, 2)");
+    struct query *q = store_query(f.store, "INSERT INTO sums (version, cell, variant, hour, n, reward, reward_sq, rated, rating,"
+                                           " rating_sq, outcome_known, resolved, handover, escalation, short_calls, barge_in,"
+                                           " barge_in_sq) VALUES (1, 2, 3, ?, 2, 100000, 10000, 1, 4, 16, 2, 2, 0, 0, 0, 2, 2)");
     query_bind_int(q, 1, NOW / HOUR);
     CHECK_INT(query_run(q, NULL), STATUS_OK);
-    CHECK_INT(query_run(store_query(f.store, "UPDATE facts SET row_total = 3, changes = 3, newest_ts = 1763800000"), NULL), STATUS_OK);
+    CHECK_INT(query_run(store_query(f.store, "UPDATE facts SET row_total = 3, changes = 3, newest_ts = 1763800000"), NULL),
+              STATUS_OK);
     f.store = store_close(f.store);
 
     f = open_file();
@@ -259,7 +263,7 @@ TEST(unit_versions, a_database_of_before_keeps_its_rows_and_takes_a_second_versi
     done(&f);
 }
 
-/* --- the active one ------------------------------------------------------------------------------------------------------------------------- */
+/* --- the active one --------------------------------------------------------------------------------------------------------- */
 
 static struct versions opened(struct fixture *f, const char *first, const char *candidate)
 {
@@ -350,7 +354,8 @@ TEST(unit_versions, when_the_active_one_is_configured_no_more_the_configured_one
 
 TEST(unit_versions, the_configured_names_must_differ)
 {
-    struct versions same = {.first = "v1", .candidate = "v1"}, none = {.first = "", .candidate = ""}, fine = {.first = "v1", .candidate = ""};
+    struct versions same = {.first = "v1", .candidate = "v1"}, none = {.first = "", .candidate = ""},
+                    fine = {.first = "v1", .candidate = ""};
     struct reason reason = {0};
 
     CHECK_INT(versions_check(&same, &reason), STATUS_CONFIG);
@@ -359,7 +364,7 @@ TEST(unit_versions, the_configured_names_must_differ)
     CHECK_INT(versions_check(&fine, &reason), STATUS_OK);
 }
 
-/* --- side by side ----------------------------------------------------------------------------------------------------------------------------- */
+/* --- side by side ----------------------------------------------------------------------------------------------------------- */
 
 TEST(unit_versions, the_difference_is_paired_call_by_call)
 {

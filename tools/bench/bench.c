@@ -31,7 +31,8 @@ void bench_nap(long us) { nanosleep(&(struct timespec){.tv_nsec = us * 1000}, NU
 struct client *bench_connect(struct bench *b, const char *user)
 {
     struct client_options options = {.url = b->url, .user = user, .prefix = b->common.subject_prefix, .name = "rl-bench",
-                                     .password_file = arena_printf(&b->arena, "%s/secrets/%s.password", b->common.data_dir, user)};
+                                     .password_file = arena_printf(&b->arena, "%s/secrets/%s.password", b->common.data_dir,
+                                                                   user)};
     struct client *client = NULL;
     struct reason reason;
 
@@ -44,8 +45,9 @@ struct client *bench_connect(struct bench *b, const char *user)
 
 static bool parse(struct bench *b, int argc, char **argv, const char **ret_service)
 {
-    static const struct option options[] = {{"calls", 1, NULL, 'c'}, {"window", 1, NULL, 'w'}, {"record", 1, NULL, 'r'}, {"reply", 1, NULL, 'p'},
-                                            {"stored", 1, NULL, 's'}, {"computed", 1, NULL, 'm'}, {"no-record", 0, NULL, 'n'}, {0}};
+    static const struct option options[] = {{"calls", 1, NULL, 'c'}, {"window", 1, NULL, 'w'}, {"record", 1, NULL, 'r'},
+                                            {"reply", 1, NULL, 'p'}, {"stored", 1, NULL, 's'}, {"computed", 1, NULL, 'm'},
+                                            {"no-record", 0, NULL, 'n'}, {0}};
     long *const fields[] = {['c'] = &b->calls, ['w'] = &b->window, ['r'] = &b->record, ['p'] = &b->reply, ['s'] = &b->stored,
                             ['m'] = &b->computed};
     int c;
@@ -73,7 +75,8 @@ int main(int argc, char **argv)
         return fputs(usage, stderr), EX_USAGE;
     if (config_load(&b.arena, &table, 1, NULL, &reason) != STATUS_OK)
         return fprintf(stderr, "rl-bench: %s: %s\n", reason.field, reason.text), EX_CONFIG;
-    b.url = b.common.nats_url[0] ? b.common.nats_url : arena_printf(&b.arena, "nats://127.0.0.1:%lld", (long long)b.common.nats_port);
+    b.url = b.common.nats_url[0] ? b.common.nats_url
+                                 : arena_printf(&b.arena, "nats://127.0.0.1:%lld", (long long)b.common.nats_port);
     int code = EX_USAGE;
     if (strcmp(verb, "load") == 0)
         code = bench_load(&b);

@@ -1,9 +1,9 @@
 #!/bin/sh
-# bench.sh - the whole loop, and a decision, beside a relay that only moves the same messages; feedback with a million calls beside bare
-# SQLite; and how well it learns.  Called by ./rl bench [loop|select|feedback|learning].
+# bench.sh - the whole loop, and a decision, beside a relay that only moves the same messages; feedback with a million calls
+# beside bare SQLite; and how well it learns.  Called by ./rl bench [loop|select|feedback|learning].
 #
-# Both sides run in one call on one machine: ours (five services with their databases) and the floor (five relays: same bus code, same
-# subjects, streams and message sizes; no decoding, no store).  Rounds alternate; the best of each side counts.
+# Both sides run in one call on one machine: ours (five services with their databases) and the floor (five relays: same bus code,
+# same subjects, streams and message sizes; no decoding, no store).  Rounds alternate; the best of each side counts.
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 bin=$root/build/release/bin
@@ -101,8 +101,8 @@ best_select() {
   echo "ours                  $(echo "$ours" | head -1)"
   echo "echo with a record    $(echo "$record" | head -1)"
   echo "bare echo             $(echo "$bare" | head -1)"
-  set -- "$(echo "$ours" | figure p50)" "$(echo "$ours" | figure p99)" "$(echo "$record" | figure p50)" "$(echo "$record" | figure p99)" \
-    "$(echo "$bare" | figure p50)" "$(echo "$bare" | figure p99)"
+  set -- "$(echo "$ours" | figure p50)" "$(echo "$ours" | figure p99)" "$(echo "$record" | figure p50)" \
+    "$(echo "$record" | figure p99)" "$(echo "$bare" | figure p50)" "$(echo "$bare" | figure p99)"
   awk -v a="$1" -v b="$2" -v c="$5" -v d="$6" 'BEGIN { printf "ratio select-bare p50 %.2f p99 %.2f\n", a / c, b / d }'
   awk -v a="$1" -v b="$2" -v c="$3" -v d="$4" 'BEGIN { printf "ratio select p50 %.2f p99 %.2f\n", a / c, b / d }'
 }
@@ -125,13 +125,16 @@ best_feedback() {
   ask_feedback few 20000 >"$dir/few.txt"
   ask_feedback many "$rows" >"$dir/many.txt"
   for f in few many; do sed "s/^/$(printf '%-5s' $f)/" "$dir/$f.txt"; done
-  set -- "$(row fill "$dir/many.txt" | figure ours)" "$(row fill "$dir/many.txt" | figure bare)" "$(row stats "$dir/many.txt" | figure p50)" \
-    "$(row stats "$dir/few.txt" | figure p50)" "$(row page "$dir/many.txt" | figure p50)" "$(row page "$dir/few.txt" | figure p50)" \
+  set -- "$(row fill "$dir/many.txt" | figure ours)" "$(row fill "$dir/many.txt" | figure bare)" \
+    "$(row stats "$dir/many.txt" | figure p50)" "$(row stats "$dir/few.txt" | figure p50)" \
+    "$(row page "$dir/many.txt" | figure p50)" "$(row page "$dir/few.txt" | figure p50)" \
     "$(row cleanup "$dir/many.txt" | figure chunk)" "$(row fill "$dir/many.txt" | figure chunk)"
   tenths=$(row "tenths ours" "$dir/many.txt" | figure last/first) bare=$(row "tenths bare" "$dir/many.txt" | figure last/first)
   worst=$(sed -n 's/^query[a-z_]* .* p99 \([0-9.]*\) us.*/\1/p' "$dir/many.txt" | sort -n | tail -1)
-  awk -v a="$1" -v b="$2" -v c="$3" -v d="$4" -v e="$5" -v f="$6" -v g="$7" -v h="$8" -v t="$tenths" -v u="$bare" -v w="$worst" 'BEGIN {
-    printf "ratio feedback insert/bare %.2f  stats many/few %.2f  page many/few %.2f  cleanup chunk/bare %.2f  last/first tenth %.2f (bare %.2f)  worst query p99 %.2f ms\n",
+  awk -v a="$1" -v b="$2" -v c="$3" -v d="$4" -v e="$5" -v f="$6" -v g="$7" -v h="$8" \
+    -v t="$tenths" -v u="$bare" -v w="$worst" 'BEGIN {
+    printf "ratio feedback insert/bare %.2f  stats many/few %.2f  page many/few %.2f  " \
+      "cleanup chunk/bare %.2f  last/first tenth %.2f (bare %.2f)  worst query p99 %.2f ms\n",
       a / b, c / d, e / f, g / h, t, u, w / 1000 }'
 }
 

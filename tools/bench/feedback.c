@@ -18,7 +18,8 @@ struct asker {
 };
 
 /* Seconds; *ret (may be NULL) the reply, until the next question. */
-static double ask(struct asker *a, const char *subject, const ProtobufCMessage *m, const ProtobufCMessageDescriptor *type, ProtobufCMessage **ret)
+static double ask(struct asker *a, const char *subject, const ProtobufCMessage *m, const ProtobufCMessageDescriptor *type,
+                  ProtobufCMessage **ret)
 {
     struct client_message reply;
     struct reason reason = {0};
@@ -129,8 +130,8 @@ static void clean(struct asker *a)
         bench_nap(NAP_US);
     } while (before - now < deleted);
     double took = bench_now() - start;
-    printf("cleanup deleted %llu in %.2f s plan %.1f ms chunk %.2f ms slowest %.2f ms\n", (unsigned long long)deleted, took, plan * 1e3,
-           deleted ? took * 1e3 / ((double)deleted / CHUNK) : 0, slowest * 1e3);
+    printf("cleanup deleted %llu in %.2f s plan %.1f ms chunk %.2f ms slowest %.2f ms\n", (unsigned long long)deleted, took,
+           plan * 1e3, deleted ? took * 1e3 / ((double)deleted / CHUNK) : 0, slowest * 1e3);
 }
 
 int bench_feedback(struct bench *b)

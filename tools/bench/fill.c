@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fill.c - a database of feedback with many calls, made by the service's own functions, and beside it one made by bare SQLite.
  *
- * Both take the same rows in the same transactions, by turns: ours keeps its records, counts and revisions as the service does; the floor
- * is the bare statement with everything prepared beforehand.  Then what a page and a chunk of a cleanup cost the floor. */
+ * Both take the same rows in the same transactions, by turns: ours keeps its records, counts and revisions as the
+ * service does; the floor is the bare statement with everything prepared beforehand.  Then what a page and a chunk of
+ * a cleanup cost the floor. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,8 @@
 #include "rng.h"
 #include "service.h"
 
-enum { BATCH = 2048, DAYS = 60, VARIANTS = 12, CHUNK = 200, CHUNKS = 40, RARE = 5000 /* one call in so many */, PAGE = 100, PAGES = 200, DAY_S = 86400, TENTHS = 10 };
+enum { BATCH = 2048, DAYS = 60, VARIANTS = 12, CHUNK = 200, CHUNKS = 40, PAGE = 100, PAGES = 200, DAY_S = 86400, TENTHS = 10 };
+enum { RARE = 5000 }; /* one call in so many */
 
 struct fill {
     struct bench *b;
@@ -43,18 +45,22 @@ static struct store *open_file(struct fill *f, const char *name)
 
     mkdir(f->b->common.data_dir, 0750);
     mkdir(folder, 0750);
-    must(store_open(arena_printf(&f->b->arena, "%s/%s", folder, name), feedback_migrations, FEEDBACK_MIGRATIONS, &store, &reason), name);
+    must(store_open(arena_printf(&f->b->arena, "%s/%s", folder, name), feedback_migrations, FEEDBACK_MIGRATIONS, &store, &reason),
+         name);
     return store;
 }
 
-/* ---- calls -------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- calls ----------------------------------------------------------------------------------------------------------------- */
 
 typedef Tom__Rl__V1__PolicySelected__ProbabilitiesEntry ProbabilitiesEntry;
 #define Probabilities_descriptor tom__rl__v1__policy_selected__probabilities_entry__descriptor
 typedef Tom__Rl__V1__PolicySelected__ContextEntry ContextEntry;
 #define Context_descriptor tom__rl__v1__policy_selected__context_entry__descriptor
 
-static char *variant_id(struct arena *arena, unsigned number) { return arena_printf(arena, "v%u%c", 1 + number / 2, 'a' + (int)(number % 2)); }
+static char *variant_id(struct arena *arena, unsigned number)
+{
+    return arena_printf(arena, "v%u%c", 1 + number / 2, 'a' + (int)(number % 2));
+}
 
 static char *profile(struct fill *f)
 {
@@ -67,7 +73,8 @@ static const PolicySelected *decision(struct fill *f, int64_t ts, unsigned varia
 {
     PolicySelected *m = codec_new(&f->arena, &tom__rl__v1__policy_selected__descriptor);
 
-    m->decision_id = arena_printf(&f->arena, "%016llx%016llx", (unsigned long long)rng_next(&f->rng), (unsigned long long)rng_next(&f->rng));
+    m->decision_id = arena_printf(&f->arena, "%016llx%016llx", (unsigned long long)rng_next(&f->rng),
+                                  (unsigned long long)rng_next(&f->rng));
     m->policy_variant = variant_id(&f->arena, variant);
     m->propensity = 1.0 / VARIANTS;
     m->policy_version = arena_str(&f->arena, "v1-0-498755-3f212098");
@@ -123,7 +130,7 @@ static struct call *next_call(struct fill *f)
     return c;
 }
 
-/* ---- both sides --------------------------------------------------------------------------------------------------------------------------- */
+/* ---- both sides ------------------------------------------------------------------------------------------------------------ */
 
 static void put_ours(struct fill *f, struct call **calls, size_t count)
 {
@@ -195,18 +202,20 @@ static void mark_published(struct fill *f)
 {
     struct query *q;
 
-    must(query_run(store_query(f->store, "CREATE TABLE IF NOT EXISTS rl_loop(name TEXT PRIMARY KEY, value INTEGER NOT NULL, time_us INTEGER NOT NULL)"), NULL),
+    must(query_run(store_query(f->store, "CREATE TABLE IF NOT EXISTS rl_loop(name TEXT PRIMARY KEY, value INTEGER NOT NULL,"
+                                         " time_us INTEGER NOT NULL)"), NULL),
          "rl_loop");
     q = store_query(f->store, "INSERT OR REPLACE INTO rl_loop(name, value, time_us) VALUES('published', ?, 0)");
     query_bind_int(q, 1, f->ours.last_revision);
     must(query_run(q, NULL), "published");
 }
 
-/* ---- the floor's page and chunk ------------------------------------------------------------------------------------------------------------ */
+/* ---- the floor's page and chunk -------------------------------------------------------------------------------------------- */
 
 static double bare_page(struct fill *f)
 {
-    struct query *q = store_query(f->bare, "SELECT " FEEDBACK_COLUMNS " FROM call WHERE state = 6 AND variant = ? AND profile = 'it' ORDER BY ts DESC, id DESC LIMIT ?");
+    struct query *q = store_query(f->bare, "SELECT " FEEDBACK_COLUMNS " FROM call WHERE state = 6 AND variant = ? AND profile ="
+                                                                      " 'it' ORDER BY ts DESC, id DESC LIMIT ?");
     double start = bench_now();
     bool row;
 
@@ -222,7 +231,8 @@ static double bare_page(struct fill *f)
 
 static double bare_chunk(struct fill *f)
 {
-    struct query *q = store_query(f->bare, "DELETE FROM call WHERE id IN (SELECT id FROM call WHERE day < ? ORDER BY id LIMIT ?)");
+    struct query *q = store_query(f->bare,
+                                  "DELETE FROM call WHERE id IN (SELECT id FROM call WHERE day < ? ORDER BY id LIMIT ?)");
     double start = bench_now();
 
     for (int i = 0; i < CHUNKS; i++) {
@@ -261,7 +271,8 @@ int bench_fill(struct bench *b)
     }
     mark_published(&f);
     double page = bare_page(&f), chunk = bare_chunk(&f);
-    printf("fill rows %ld ours %.0f bare %.0f page %.1f chunk %.2f\n", f.made, (double)f.made / f.ours_s, (double)f.made / f.bare_s, page * 1e6, chunk * 1e3);
+    printf("fill rows %ld ours %.0f bare %.0f page %.1f chunk %.2f\n", f.made, (double)f.made / f.ours_s,
+           (double)f.made / f.bare_s, page * 1e6, chunk * 1e3);
     print_tenths("ours", part_ours);
     print_tenths("bare", part_bare);
     feedback_store_close(&f.ours);

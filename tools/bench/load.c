@@ -69,7 +69,8 @@ static long total_of(struct arena *arena, const struct client_message *m)
     bool json;
     long n = 0;
 
-    if (codec_decode(arena, &tom__rl__v1__bandit_updated__descriptor, m->data, m->size, 1 << 20, &json, &body, &reason) != STATUS_OK)
+    if (codec_decode(arena, &tom__rl__v1__bandit_updated__descriptor, m->data, m->size, 1 << 20, &json, &body,
+                     &reason) != STATUS_OK)
         return -1;
     for (size_t i = 0; i < ((BanditUpdated *)body)->n_totals; i++)
         n += ((BanditUpdated *)body)->totals[i]->n;
@@ -136,7 +137,8 @@ static bool listen_all(struct load *l)
 
 int bench_load(struct bench *b)
 {
-    struct load l = {.b = b, .voice = bench_connect(b, "voice"), .operator = bench_connect(b, "operator"), .run = (unsigned)getpid()};
+    struct load l = {.b = b, .voice = bench_connect(b, "voice"), .operator = bench_connect(b, "operator"),
+                     .run = (unsigned)getpid()};
     bool ok = listen_all(&l);
     double start = bench_now();
 
@@ -148,14 +150,15 @@ int bench_load(struct bench *b)
     ok = ok && wait_learned(&l);
     double learned = bench_now() - start;
     if (ok) {
-        printf("load %.0f/s calls %ld acked %.3f s learned %.3f s\nsizes --reply %zu", (double)b->calls / learned, b->calls, acked, learned,
-               l.reply_size);
+        printf("load %.0f/s calls %ld acked %.3f s learned %.3f s\nsizes --reply %zu", (double)b->calls / learned, b->calls,
+               acked, learned, l.reply_size);
         last_size(&l, "record", "DECISIONS", "policy.selected");
         last_size(&l, "stored", "FEEDBACK", "feedback.stored");
         last_size(&l, "computed", "REWARDS", "reward.computed");
         putchar('\n');
     } else {
-        fprintf(stderr, "rl-bench: stopped at asked %ld ended %ld acked %ld learned %ld\n", l.asked, l.ended, l.acked, l.learned - l.learned_before);
+        fprintf(stderr, "rl-bench: stopped at asked %ld ended %ld acked %ld learned %ld\n", l.asked, l.ended, l.acked,
+                l.learned - l.learned_before);
     }
     client_free(l.voice);
     client_free(l.operator);
@@ -202,8 +205,8 @@ int bench_select(struct bench *b)
     for (long i = 0; i < b->calls; i++)
         took[i] = one_select(&l, i);
     qsort(took, (size_t)b->calls, sizeof *took, by_size);
-    printf("select p50 %.1f us p99 %.1f us calls %ld\nsizes --reply %zu", took[b->calls / 2] * 1e6, took[b->calls * 99 / 100] * 1e6, b->calls,
-           l.reply_size);
+    printf("select p50 %.1f us p99 %.1f us calls %ld\nsizes --reply %zu", took[b->calls / 2] * 1e6,
+           took[b->calls * 99 / 100] * 1e6, b->calls, l.reply_size);
     last_size(&l, "record", "DECISIONS", "policy.selected");
     putchar('\n');
     free(took);

@@ -29,8 +29,8 @@ static void on_signal(int number) { stop_signal = number; }
 static void on_select(void *ctx, const struct bus_event *request)
 {
     struct relay *r = ctx;
-    struct bus_message record = {.subject = SUBJECT_POLICY_SELECTED, .data = r->payload, .size = (size_t)r->b->record, .id = "", .traceparent = "",
-                                 .token = UINT64_MAX};
+    struct bus_message record = {.subject = SUBJECT_POLICY_SELECTED, .data = r->payload, .size = (size_t)r->b->record, .id = "",
+                                 .traceparent = "", .token = UINT64_MAX};
     char id[64];
 
     snprintf(id, sizeof id, "policy.selected/%s", request->reply);
@@ -64,7 +64,8 @@ static bool set_up(struct relay *r, const char *service)
 
 static void move(struct relay *r, struct bus_event *e)
 {
-    struct bus_message m = {.subject = r->out, .data = r->payload, .size = r->out_size, .id = "", .traceparent = "", .token = ++r->token};
+    struct bus_message m = {.subject = r->out, .data = r->payload, .size = r->out_size, .id = "", .traceparent = "",
+                            .token = ++r->token};
 
     if (e->type == BUS_PUBACK && e->token != UINT64_MAX) {
         struct bus_event *input = &r->open[e->token % OPEN];
@@ -125,8 +126,10 @@ int bench_relay(struct bench *b, const char *service)
     struct relay *r = xcalloc(1, sizeof *r);
     struct bus_nats_options options = {.url = b->url, .user = service, .prefix = b->common.subject_prefix, .name = service,
                                        .send_asap = strcmp(service, "router") == 0, .connect_timeout_s = 10,
-                                       .password_file = arena_printf(&b->arena, "%s/secrets/%s.password", b->common.data_dir, service)};
-    struct bus_setup setup = {.service = service, .subjects = r->in, .immediate = SUBJECT_POLICY_SELECT, .on_immediate = on_select, .ctx = r};
+                                       .password_file = arena_printf(&b->arena, "%s/secrets/%s.password", b->common.data_dir,
+                                                                     service)};
+    struct bus_setup setup = {.service = service, .subjects = r->in, .immediate = SUBJECT_POLICY_SELECT,
+                              .on_immediate = on_select, .ctx = r};
     struct reason reason;
 
     r->b = b;

@@ -60,14 +60,15 @@ static void stream_api(struct writer *w, const char *call, enum stream s, const 
     item(w, "%s.%s%s", call, name, rest);
 }
 
-/* ---- services ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- services -------------------------------------------------------------------------------------------------------------- */
 
 static bool is(const char *a, const char *b) { return a && strcmp(a, b) == 0; }
 
 /* Snapshots are read by who decides from them. */
 static bool reads(const char *service, enum subject s)
 {
-    return (s == SUBJECT_BANDIT_UPDATED && (is(service, "router") || is(service, "guard"))) || (s == SUBJECT_GUARD_UPDATED && is(service, "router"));
+    return (s == SUBJECT_BANDIT_UPDATED && (is(service, "router") || is(service, "guard"))) ||
+           (s == SUBJECT_GUARD_UPDATED && is(service, "router"));
 }
 
 static void publish_consumer(struct writer *w, const struct consumer_info *c)
@@ -112,7 +113,8 @@ static void publish_history(struct writer *w, enum stream s)
     stream_api(w, "$JS.FC", s, ".>");
 }
 
-/* feedback.erase: what holds single calls can be searched and overwritten, message by message; and whether others have taken it. */
+/* feedback.erase: what holds single calls can be searched and overwritten, message by message; and
+ * whether others have taken it. */
 static void publish_erase(struct writer *w)
 {
     char rest[64];
@@ -165,7 +167,7 @@ static void service_subscribe(struct writer *w, const char *service)
     }
 }
 
-/* ---- people ------------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- people ---------------------------------------------------------------------------------------------------------------- */
 
 static void voice_publish(struct writer *w)
 {
@@ -197,8 +199,8 @@ static void operator_subscribe(struct writer *w)
 /* Makes streams and consumers, and may say again what lies in the dead letters, whatever subject it came from. */
 static void init_publish(struct writer *w)
 {
-    static const char *const calls[] = {"INFO", "STREAM.CREATE.*", "STREAM.UPDATE.*", "STREAM.INFO.*", "STREAM.MSG.GET.*", "CONSUMER.DURABLE.CREATE.*.*",
-                                        "CONSUMER.INFO.*.*", "CONSUMER.DELETE.*.*"};
+    static const char *const calls[] = {"INFO", "STREAM.CREATE.*", "STREAM.UPDATE.*", "STREAM.INFO.*", "STREAM.MSG.GET.*",
+                                        "CONSUMER.DURABLE.CREATE.*.*", "CONSUMER.INFO.*.*", "CONSUMER.DELETE.*.*"};
 
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
         item(w, "$JS.API.%s", calls[i]);
@@ -207,7 +209,7 @@ static void init_publish(struct writer *w)
             subject(w, s, NULL);
 }
 
-/* ---- the file ------------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- the file -------------------------------------------------------------------------------------------------------------- */
 
 static void begin(struct writer *w, const char *user, const char *password, const char *list)
 {
@@ -259,11 +261,13 @@ static enum status password_of(const char *path, char ret[static 128], struct re
     return STATUS_OK;
 }
 
-/* At most 70 % of what is free: a full disk stops the server altogether.  Never less than before, since what our own streams hold is not free. */
+/* At most 70 % of what is free: a full disk stops the server altogether.  Never less than before, since what our own
+ * streams hold is not free. */
 static long store_mb(const char *folder, const char *old_conf)
 {
     struct statvfs fs;
-    double free_mb = statvfs(folder, &fs) == 0 ? (double)fs.f_bavail * (double)fs.f_frsize / 1048576 * 0.7 - SANDBOX_STORE_MB : MIN_STORE_MB;
+    double free_mb = statvfs(folder, &fs) == 0 ? (double)fs.f_bavail * (double)fs.f_frsize / 1048576 * 0.7 - SANDBOX_STORE_MB
+                                               : MIN_STORE_MB;
     long mb = free_mb > MAX_STORE_MB ? MAX_STORE_MB : free_mb < MIN_STORE_MB ? MIN_STORE_MB : (long)free_mb, before = 0;
     char line[512];
     FILE *f = fopen(old_conf, "re");

@@ -91,6 +91,7 @@ enum status init_keys(struct init *init, struct reason *reason)
         status = make_secret(arena_printf(&init->arena, "%s/secrets/pseudonym.keys", init->common.data_dir),
                              arena_printf(&init->arena, "k1 %s %lld", text, (long long)time(NULL)), &made_key, reason);
     if (status == STATUS_OK)
-        printf("%s pseudonym key, %d of %d bus passwords new, in %s/secrets (0600)\n", made_key ? "new" : "existing", made, users, init->common.data_dir);
+        printf("%s pseudonym key, %d of %d bus passwords new, in %s/secrets (0600)\n", made_key ? "new" : "existing", made, users,
+               init->common.data_dir);
     return status;
 }

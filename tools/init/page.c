@@ -27,7 +27,8 @@ static void print_published(void)
         const char *from = clients(s);
         if (s->kind == KIND_REQUEST)
             continue;
-        printf("| `%s` | %s | %s%s%s", s->name, stream_table[s->stream].name, s->service ? s->service : "", s->service && *from ? ", " : "", from);
+        printf("| `%s` | %s | %s%s%s", s->name, stream_table[s->stream].name, s->service ? s->service : "",
+               s->service && *from ? ", " : "", from);
         print_message(s->message);
         puts(" |");
     }
@@ -52,8 +53,8 @@ static void print_streams(void)
     puts("\n## Streams\n\n| stream | keeps | at most | largest message |\n| --- | --- | --- | --- |");
     for (size_t i = 0; i < STREAM_COUNT; i++) {
         const struct stream_info *s = &stream_table[i];
-        printf("| %s | %s%lld h | %lld %% of the store | %d KiB |\n", s->name, s->last_only ? "the last message, " : "", (long long)s->max_age_s / 3600,
-               (long long)s->max_bytes_share, (int)(s->max_msg_size / 1024));
+        printf("| %s | %s%lld h | %lld %% of the store | %d KiB |\n", s->name, s->last_only ? "the last message, " : "",
+               (long long)s->max_age_s / 3600, (long long)s->max_bytes_share, (int)(s->max_msg_size / 1024));
     }
 }
 
@@ -62,7 +63,8 @@ static void print_consumers(void)
     puts("\n## Durable consumers\n\n| consumer | of | subject | several instances |\n| --- | --- | --- | --- |");
     for (size_t i = 0; i < CONSUMER_COUNT; i++) {
         const struct consumer_info *c = &consumer_table[i];
-        printf("| %s | %s | `%s` | %s |\n", c->durable, c->service, subject_table[c->subject].name, c->group ? "share it" : "no: the second is refused");
+        printf("| %s | %s | `%s` | %s |\n", c->durable, c->service, subject_table[c->subject].name,
+               c->group ? "share it" : "no: the second is refused");
     }
 }
 

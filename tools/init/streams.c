@@ -24,11 +24,13 @@ struct maker {
 };
 
 /* Asks the JetStream API.  ret_answer is a new reference; *ret_code the server's err_code, 0 when it agreed. */
-static enum status api(struct maker *m, const char *subject, const json_t *body, json_t **ret_answer, int *ret_code, struct reason *reason)
+static enum status api(struct maker *m, const char *subject, const json_t *body, json_t **ret_answer, int *ret_code,
+                       struct reason *reason)
 {
     char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
     struct client_message answer;
-    enum status status = client_request(m->client, &m->arena, subject, text ? text : "", text ? strlen(text) : 0, API_MS, &answer, reason);
+    enum status status = client_request(m->client, &m->arena, subject, text ? text : "", text ? strlen(text) : 0, API_MS, &answer,
+                                        reason);
 
     free(text);
     if (status != STATUS_OK)
@@ -54,11 +56,12 @@ static json_t *stream_config(const struct maker *m, enum stream s)
             json_array_append_new(subjects, json_string(name));
         }
     wire_stream(prefix, s, name);
-    return json_pack("{s:s, s:o, s:s, s:s, s:s, s:I, s:I, s:i, s:i, s:i, s:i, s:i, s:I}", "name", name, "subjects", subjects, "retention", "limits", "storage",
-                     "file", "discard", "old", "max_age", (json_int_t)(info->max_age_s * NANO), "max_bytes",
-                     (json_int_t)(m->store_bytes / 100 * info->max_bytes_share), "max_msg_size", (int)info->max_msg_size, "max_msgs_per_subject",
-                     info->last_only ? 1 : -1, "max_consumers", -1, "max_msgs", -1, "num_replicas", 1, "duplicate_window",
-                     (json_int_t)(DUPLICATE_WINDOW_S * NANO));
+    return json_pack("{s:s, s:o, s:s, s:s, s:s, s:I, s:I, s:i, s:i, s:i, s:i, s:i, s:I}", "name", name, "subjects", subjects,
+                     "retention", "limits", "storage", "file", "discard", "old", "max_age", (json_int_t)(info->max_age_s * NANO),
+                     "max_bytes", (json_int_t)(m->store_bytes / 100 * info->max_bytes_share),
+                     "max_msg_size", (int)info->max_msg_size, "max_msgs_per_subject", info->last_only ? 1 : -1,
+                     "max_consumers", -1, "max_msgs", -1, "num_replicas", 1,
+                     "duplicate_window", (json_int_t)(DUPLICATE_WINDOW_S * NANO));
 }
 
 static bool same_config(const json_t *wanted, const json_t *found)
@@ -109,13 +112,15 @@ static enum status keep_consumer(struct maker *m, size_t c, struct reason *reaso
     int code = 0;
 
     wire_stream(prefix, subject_table[info->subject].stream, stream);
-    enum status status = api(m, arena_printf(&m->arena, "$JS.API.CONSUMER.INFO.%s.%s", stream, info->durable), NULL, &answer, &code, reason);
+    enum status status = api(m, arena_printf(&m->arena, "$JS.API.CONSUMER.INFO.%s.%s", stream, info->durable), NULL, &answer,
+                             &code, reason);
     json_decref(answer);
     answer = NULL;
     if (status == STATUS_OK && code == NOT_FOUND_CONSUMER) {
         wire_user(prefix, info->service, user);
         json_t *body = consumer_request(prefix, user, c, 0, 0);
-        status = api(m, arena_printf(&m->arena, "$JS.API.CONSUMER.DURABLE.CREATE.%s.%s", stream, info->durable), body, &answer, &code, reason);
+        status = api(m, arena_printf(&m->arena, "$JS.API.CONSUMER.DURABLE.CREATE.%s.%s", stream, info->durable), body, &answer,
+                     &code, reason);
         json_decref(body);
         if (status == STATUS_OK && code == 0)
             log_info("consumer.made", "stream=%s consumer=%s", stream, info->durable);
@@ -136,7 +141,8 @@ static enum status read_limits(struct maker *m, struct reason *reason)
     if (status == STATUS_OK) {
         m->store_bytes = json_integer_value(json_object_get(json_object_get(answer, "limits"), "max_storage"));
         if (m->store_bytes <= 0)
-            status = reason_fail(reason, STATUS_CONFIG, "", "the account has no max_file; rl-init conf writes a nats.conf that sets it");
+            status = reason_fail(reason, STATUS_CONFIG, "",
+                                 "the account has no max_file; rl-init conf writes a nats.conf that sets it");
     }
     json_decref(answer);
     return status;
@@ -159,8 +165,9 @@ static enum status connect_patiently(struct maker *m, struct reason *reason)
     const struct common_config *c = &m->init->common;
     char user[64];
     struct client_options options = {.user = user, .prefix = "", .name = "rl-init",
-                                     .url = c->nats_url[0] ? c->nats_url
-                                                           : arena_printf(&m->init->arena, "nats://127.0.0.1:%lld", (long long)c->nats_port),
+                                     .url = c->nats_url[0]
+                                                ? c->nats_url
+                                                : arena_printf(&m->init->arena, "nats://127.0.0.1:%lld", (long long)c->nats_port),
                                      .password_file = init_password_path(m->init, c->data_dir, c->subject_prefix, "init")};
     enum status status = STATUS_UNAVAILABLE;
 

@@ -25,8 +25,8 @@ static const double segments[] = {.3, .5, .9, .3, .2, .9, .3, .2, .1, .7, .2, .1
      .arms = 9, .means = column, .wanted = want,                                                                          \
      .entries = {{"thompson", thompson_}, UNPRINTED("gaussian"), UNPRINTED("ucb1"), UNPRINTED("ucb .5"),                  \
                  UNPRINTED("kl-ucb"), UNPRINTED("kl-ucb .5"), UNPRINTED("default, gaussian"),                             \
-                 UNPRINTED("default, plain"), UNPRINTED("default, caution 0"), UNPRINTED("default, cautious .1"), UNPRINTED("default, floor .002"),        \
-                 UNPRINTED("default, no detector"), UNPRINTED("default")}}
+                 UNPRINTED("default, plain"), UNPRINTED("default, caution 0"), UNPRINTED("default, cautious .1"),         \
+                 UNPRINTED("default, floor .002"), UNPRINTED("default, no detector"), UNPRINTED("default")}}
 
 #define B3(title, hour, want, ...)                                                                                        \
     {.id = "B3", .name = title, .world = WORLD_SEGMENTS, .horizon = 5000, .batch = 1, .runs = 300,                        \
@@ -45,8 +45,8 @@ static const double segments[] = {.3, .5, .9, .3, .2, .9, .3, .2, .1, .7, .2, .1
      .arms = 10, .low = low_, .high = high_, .wanted = "default at most 0.72 x thompson",                                 \
      .entries = {{"thompson", thompson_}, UNPRINTED("gaussian"), UNPRINTED("kl-ucb .5"), UNPRINTED("greedy"),             \
                  {"ts-ucb 100", ts_ucb_}, {"gittins-whittle .99", gittins_}, UNPRINTED("uniform"),                        \
-                 UNPRINTED("default, gaussian"), UNPRINTED("default, plain"), UNPRINTED("default, caution 0"), UNPRINTED("default, cautious .1"),          \
-                 UNPRINTED("default")}}
+                 UNPRINTED("default, gaussian"), UNPRINTED("default, plain"), UNPRINTED("default, caution 0"),            \
+                 UNPRINTED("default, cautious .1"), UNPRINTED("default")}}
 
 #define B6(title, steps, runs_, ...)                                                                                      \
     {.id = "B6", .name = title, .world = WORLD_CALLS, .horizon = steps, .batch = 1, .runs = runs_, .steps_per_hour = 40,  \
@@ -70,7 +70,8 @@ const struct lab_case lab_cases[] = {
     B2("c: .01x3 .02x3 .05x2 .1", column_c, "default below thompson and 69.2", 69.2),
     B3("10 steps an hour", 10, "default below 40", {"thompson", 444}, {"discounted thompson .95", 221},
        {"discounted thompson .99", NAN}, {"glr-klucb", 66}, {"oracle kl-ucb", 33}, {"default, gaussian", NAN},
-       {"default, delta .01", NAN}, {"default, no detector", NAN}, {"default, floor .002", NAN}, {"default, told", NAN}, {"default", NAN}),
+       {"default, delta .01", NAN}, {"default, no detector", NAN}, {"default, floor .002", NAN}, {"default, told", NAN},
+       {"default", NAN}),
     B3("100 steps an hour", 100, "default below 66", {"default", NAN}),
     B3("200 steps an hour", 200, "default below 66", {"default", NAN}),
     B4("first 5000 rounds", 5000, "default above .98", .844),
@@ -85,8 +86,8 @@ const struct lab_case lab_cases[] = {
     B6("structured, 20000 calls, guard's caps", 20000, 8, .capped = true, .wanted = "what the caps cost",
        .entries = {{"default", NAN}}),
     B6("structured, 20000 calls, forgetting", 20000, 12, .wanted = "what a half-life costs where nothing changes",
-       .entries = {UNPRINTED("default, half-life 30 d"), UNPRINTED("default, half-life 10 d"), UNPRINTED("default, half-life 3 d"),
-                   UNPRINTED("default, half-life 1 d"), UNPRINTED("default")}),
+       .entries = {UNPRINTED("default, half-life 30 d"), UNPRINTED("default, half-life 10 d"),
+                   UNPRINTED("default, half-life 3 d"), UNPRINTED("default, half-life 1 d"), UNPRINTED("default")}),
     B6("no structure, 5000 calls", 5000, 20, .truth = TRUTH_NO_STRUCTURE, .wanted = "beside it", .entries = B6_ALL),
     B6("no context, 5000 calls", 5000, 20, .truth = TRUTH_NO_CONTEXT, .wanted = "beside it", .entries = B6_ALL),
     {0},

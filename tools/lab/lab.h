@@ -18,9 +18,7 @@
 
 enum { LAB_POINTS = SVG_POINTS, LAB_VARIANTS = ENVIRONMENT_VARIANTS, LAB_ENTRIES = 16 };
 
-/* ---- worlds
- * -------------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- worlds ---------------------------------------------------------------------------------------------------------------- */
 
 enum world_kind { WORLD_FIXED, WORLD_UNIFORM, WORLD_RESTLESS, WORLD_SEGMENTS, WORLD_NEWS, WORLD_CALLS };
 
@@ -73,9 +71,7 @@ double world_outcome(struct world *w, size_t cell, size_t arm);  /* x in [0, 1];
 /* Expected x of a call whose problem stays unsolved, and is solved, under the default reward formula. */
 extern const double lab_x_unsolved, lab_x_solved;
 
-/* ---- learners
- * ------------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- learners -------------------------------------------------------------------------------------------------------------- */
 
 /* What a learner knows before the first step. */
 struct setting {
@@ -109,9 +105,7 @@ extern const struct algorithm lab_index_algorithms[];         /* ends with a NUL
 extern const struct algorithm lab_glr_klucb;                  /* glr_klucb.c */
 extern const struct algorithm lab_product_algorithms[];       /* ends with a NULL name; product.c: what the product does */
 
-/* ---- trials
- * --------------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- trials ---------------------------------------------------------------------------------------------------------------- */
 
 struct trial {
     double figure;             /* regret, or mean reward per step */
@@ -138,9 +132,7 @@ extern const struct lab_case lab_cases[]; /* ends with a NULL id */
 const struct lab_case *lab_case_find(const char *id,
                                      const char *part); /* the first of this id whose name contains `part`; NULL: none */
 
-/* ---- reports
- * -------------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- reports --------------------------------------------------------------------------------------------------------------- */
 
 void lab_print_case(const struct result *results, size_t count);
 void lab_print_json(const struct result *results, size_t count);

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* product.c - `default`: what the product does, with the settings it ships, whatever the experiment.
  *
- * Moments by the simulated hour from hours.h, model and allocation from belief.h and explore.h at their defaults, changes and restarts
- * from detect.h at each full hour.
- * Beliefs are computed anew when outcomes came in: the bandit does so ten times a second.  In a capped case the guard's
- * caps and floor stand between w and the choice; then p is computed by quadrature, else the choice is a draw from the same
- * distribution. */
+ * Moments by the simulated hour from hours.h, model and allocation from belief.h and explore.h at their defaults, changes and
+ * restarts from detect.h at each full hour.  Beliefs are computed anew when outcomes came in: the bandit does so ten times a
+ * second.  In a capped case the guard's caps and floor stand between w and the choice; then p is computed by quadrature, else the
+ * choice is a draw from the same distribution. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,9 +47,7 @@ struct product {
     bool *known;                /* [step]: as the ledger knows its calls, so that nothing counts twice */
 };
 
-/* ---- change
- * --------------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- change ---------------------------------------------------------------------------------------------------------------- */
 
 /* bandit.change_delta.  With 0.01, false alarms cost B2a a quarter more regret; with a fiftieth of that changes are found as
  * soon. */
@@ -75,8 +72,7 @@ static void turn_hour(struct product *p, long hour)
         hours_age(&p->hours, p->variation->half_life);
 }
 
-/* ---- beliefs and choices
- * ------------------------------------------------------------------------------------------------------------------- */
+/* ---- beliefs and choices --------------------------------------------------------------------------------------------------- */
 
 /* At once in small worlds; every 25 calls where a hundred and more (cell, arm) pairs make it slow. */
 static void believe(struct product *p)
@@ -164,8 +160,7 @@ static void replaced(void *learner, size_t arm)
     p->beliefs = NULL;
 }
 
-/* ---- from nothing
- * -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- from nothing ---------------------------------------------------------------------------------------------------------- */
 
 static void describe(struct product *p)
 {
@@ -232,9 +227,9 @@ const struct algorithm lab_product_algorithms[] = {
     PRODUCT("default, floor .002", "the same with the guard's floor, for exact propensities", .floor = 0.002),
     PRODUCT("default, plain", "the same model with plain Thompson sampling", .plain = true),
     PRODUCT("default, no detector", "the same without change detection", .no_detector = true),
-    {.name = "default, told", .source = "the same without change detection: it is told which arms change, and when", .oracle = true,
-     .rule = &(const struct variation){.told = true}, .create = create, .destroy = destroy, .choose = choose, .learn = learn,
-     .replaced = replaced},
+    {.name = "default, told", .source = "the same without change detection: it is told which arms change, and when",
+     .oracle = true, .rule = &(const struct variation){.told = true}, .create = create, .destroy = destroy, .choose = choose,
+     .learn = learn, .replaced = replaced},
     PRODUCT("default, caution 0", "the same sharpening without exploration.caution", .reckless = true),
     PRODUCT("default, cautious .1", "the same with exploration.caution 0.1", .caution = 0.1),
     PRODUCT("default, delta .01", "the same with a detector of fifty times the false alarms", .nervous = true),

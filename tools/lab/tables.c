@@ -81,7 +81,8 @@ bool lab_write_svg(const char *path, const struct result *results, size_t count)
     for (size_t i = 0, n; i < count; i += n) {
         const struct lab_case *c = results[i].c;
         n = case_size(results + i, count - i);
-        panels[panel_count++] = (struct svg_panel){.id = c->id, .name = c->name, .steps = (double)c->horizon, .curves = curves + i, .count = n,
+        panels[panel_count++] = (struct svg_panel){.id = c->id, .name = c->name, .steps = (double)c->horizon,
+                                                   .curves = curves + i, .count = n,
                                                    .below = "steps; cumulative regret, mean and 95 % interval"};
     }
     bool ok = svg_write(path, panels, panel_count);

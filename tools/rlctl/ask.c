@@ -61,7 +61,8 @@ int verb_ask(struct ctl *ctl)
 {
     FeedbackQuestionRequest question = TOM__RL__V1__FEEDBACK_QUESTION_REQUEST__INIT;
     FeedbackAnswerRequest answer = TOM__RL__V1__FEEDBACK_ANSWER_REQUEST__INIT;
-    const char *text = args_get(&ctl->args, "--text"), *dtmf = args_get(&ctl->args, "--dtmf"), *language = args_get(&ctl->args, "--language");
+    const char *text = args_get(&ctl->args, "--text"), *dtmf = args_get(&ctl->args, "--dtmf"),
+               *language = args_get(&ctl->args, "--language");
     const FeedbackAnswerReply *r;
     const void *reply;
 
@@ -77,7 +78,8 @@ int verb_ask(struct ctl *ctl)
         puts(words[0] ? words : "(asked enough: a voice stack would hang up)");
     if (!text && !dtmf)
         return converse(ctl, &answer);
-    answer.answer_case = text ? TOM__RL__V1__FEEDBACK_ANSWER_REQUEST__ANSWER_TEXT : TOM__RL__V1__FEEDBACK_ANSWER_REQUEST__ANSWER_DTMF;
+    answer.answer_case = text ? TOM__RL__V1__FEEDBACK_ANSWER_REQUEST__ANSWER_TEXT
+                              : TOM__RL__V1__FEEDBACK_ANSWER_REQUEST__ANSWER_DTMF;
     if (text)
         answer.text = arena_str(&ctl->arena, text);
     else

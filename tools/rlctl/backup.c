@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* backup.c - copies of the three databases and of the prior, made while the services run, and put back while they do not.
  *
- * Each copy is consistent in itself and knows where in the streams it stands; a service that starts with it takes from the streams what came after.
- * A copy still holds the calls that were erased after it was made: restore takes the tombstones of today along, and at its start each service
- * first erases what they name. */
+ * Each copy is consistent in itself and knows where in the streams it stands; a service that starts with it takes from the
+ * streams what came after.  A copy still holds the calls that were erased after it was made: restore takes the tombstones of
+ * today along, and at its start each service first erases what they name. */
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -30,8 +30,10 @@ struct databases {
 };
 
 static const struct config_key keys[] = {
-    CONFIG_TEXT(struct databases, prior, "bandit.prior_path", "", "RL_BANDIT_PRIOR_PATH", "The same row as in rl-bandit's table."),
-    CONFIG_TEXT(struct databases, feedback, "feedback.db_path", "", "RL_FEEDBACK_DB_PATH", "The same row as in rl-feedback's table."),
+    CONFIG_TEXT(struct databases, prior, "bandit.prior_path", "", "RL_BANDIT_PRIOR_PATH",
+                "The same row as in rl-bandit's table."),
+    CONFIG_TEXT(struct databases, feedback, "feedback.db_path", "", "RL_FEEDBACK_DB_PATH",
+                "The same row as in rl-feedback's table."),
 };
 
 static enum status find_databases(struct ctl *ctl, struct databases *d, struct reason *reason)
@@ -49,9 +51,15 @@ static enum status find_databases(struct ctl *ctl, struct databases *d, struct r
     return status;
 }
 
-static const char *in_folder(struct ctl *ctl, const char *folder, size_t i) { return arena_printf(&ctl->arena, "%s/%s.db", folder, names[i]); }
+static const char *in_folder(struct ctl *ctl, const char *folder, size_t i)
+{
+    return arena_printf(&ctl->arena, "%s/%s.db", folder, names[i]);
+}
 
-static const char *prior_in(struct ctl *ctl, const char *folder) { return arena_printf(&ctl->arena, "%s/bandit_prior.yaml", folder); }
+static const char *prior_in(struct ctl *ctl, const char *folder)
+{
+    return arena_printf(&ctl->arena, "%s/bandit_prior.yaml", folder);
+}
 
 static const char *key_file(struct ctl *ctl)
 {
@@ -98,7 +106,7 @@ static enum status read_prior(struct ctl *ctl, const char *path, struct text *re
     return STATUS_OK;
 }
 
-/* ---- backup --------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- backup ---------------------------------------------------------------------------------------------------------------- */
 
 /* What the bandit believed before the first call is in no database. */
 static enum status back_up_prior(struct ctl *ctl, const struct databases *d, const char *folder, struct reason *reason)
@@ -134,7 +142,8 @@ static enum status back_up(struct ctl *ctl, const struct databases *d, const cha
     const char *to = arena_printf(&ctl->arena, "%s/pseudonym.keys", folder);
     status = copy_keys(key_file(ctl), to, reason);
     if (status == STATUS_OK)
-        printf("%s\nwarning: with these keys the pseudonyms in this copy can be tied to call ids, and a key that is destroyed later lives on here\n", to);
+        printf("%s\nwarning: with these keys the pseudonyms in this copy can be tied to call ids,"
+               " and a key that is destroyed later lives on here\n", to);
     return status;
 }
 
@@ -154,11 +163,12 @@ int verb_backup(struct ctl *ctl)
     if (status != STATUS_OK)
         return ctl_fail(ctl, status, &reason);
     if (!args_get(&ctl->args, "--keys"))
-        puts("the pseudonym keys are not in it (--keys takes them along): keep a copy of them elsewhere, or calls cannot be looked up after a loss");
+        puts("the pseudonym keys are not in it (--keys takes them along): keep a copy of them elsewhere,"
+             " or calls cannot be looked up after a loss");
     return EXIT_OK;
 }
 
-/* ---- restore -------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- restore --------------------------------------------------------------------------------------------------------------- */
 
 /* Held until the process ends, so that nobody starts meanwhile. */
 static enum status lock_out(struct ctl *ctl, size_t i, struct reason *reason)
@@ -173,10 +183,14 @@ static enum status lock_out(struct ctl *ctl, size_t i, struct reason *reason)
     return STATUS_OK;
 }
 
-static const char *restored(struct ctl *ctl, const struct databases *d, size_t i) { return arena_printf(&ctl->arena, "%s.restored", d->paths[i]); }
+static const char *restored(struct ctl *ctl, const struct databases *d, size_t i)
+{
+    return arena_printf(&ctl->arena, "%s.restored", d->paths[i]);
+}
 
 /* From today's databases, and from any later backup that was named.  Today's may be damaged: that is why one restores. */
-static enum status take_tombstones(struct ctl *ctl, const struct databases *d, const char *into, int64_t *ret_taken, struct reason *reason)
+static enum status take_tombstones(struct ctl *ctl, const struct databases *d, const char *into, int64_t *ret_taken,
+                                   struct reason *reason)
 {
     const char *also = args_get(&ctl->args, "--also");
     enum status status = STATUS_OK;
@@ -185,7 +199,8 @@ static enum status take_tombstones(struct ctl *ctl, const struct databases *d, c
         if (access(d->paths[i], F_OK) == 0)
             status = store_merge_tombstones(into, d->paths[i], ret_taken, reason);
         if (status == STATUS_CORRUPT)
-            printf("warning: %s\nwhat was erased since the backup is known from the other database only, or from a later backup (--also)\n", reason->text);
+            printf("warning: %s\nwhat was erased since the backup is known from the other database only,"
+                   " or from a later backup (--also)\n", reason->text);
         if (status == STATUS_CORRUPT)
             status = STATUS_OK;
         if (status == STATUS_OK && also)
@@ -248,7 +263,8 @@ static enum status restore_prior(struct ctl *ctl, const struct databases *d, con
         return STATUS_OK;
     }
     status = atomic_file_write(d->prior_path, kept.data, kept.size, 0644, reason);
-    if (status == STATUS_OK && (chmod(d->prior_path, 0644) != 0 || !give_to_owner(d->prior_path, dirname(arena_str(&ctl->arena, d->prior_path)))))
+    if (status == STATUS_OK &&
+        (chmod(d->prior_path, 0644) != 0 || !give_to_owner(d->prior_path, dirname(arena_str(&ctl->arena, d->prior_path)))))
         return reason_fail(reason, STATUS_STORE, "", "%s: %s", d->prior_path, strerror(errno));
     if (status == STATUS_OK)
         printf("%s: what the bandit believes before the first call\n", d->prior_path);
@@ -290,6 +306,7 @@ int verb_restore(struct ctl *ctl)
         status = restore(ctl, &d, ctl->args.words[0], &reason);
     if (status != STATUS_OK)
         return ctl_fail(ctl, status, &reason);
-    puts("restored; start the services: they take from the streams what came after the backup (CALLS keeps 72 hours, the others 14 days)");
+    puts("restored; start the services: they take from the streams what came after the backup (CALLS keeps 72 hours,"
+         " the others 14 days)");
     return EXIT_OK;
 }

@@ -16,7 +16,7 @@ static const char *source_text(Tom__Rl__V1__DecisionSource source)
     return v ? v->name + strlen("DECISION_SOURCE_") : "?";
 }
 
-/* --- select ------------------------------------------------------------------------------------------------------------------------- */
+/* --- select ----------------------------------------------------------------------------------------------------------------- */
 
 typedef Tom__Rl__V1__PolicySelectReply__ProbabilitiesEntry Share;
 
@@ -31,7 +31,8 @@ static void print_selected(struct ctl *ctl, const PolicySelectReply *r, bool dry
 {
     const char *chosen = r->policy_variant;
 
-    printf("%s  %s%s, drawn with probability %.4g\n", chosen, source_text(r->source), dry ? " (a trial: nothing was recorded)" : "", r->propensity);
+    printf("%s  %s%s, drawn with probability %.4g\n", chosen, source_text(r->source),
+           dry ? " (a trial: nothing was recorded)" : "", r->propensity);
     for (size_t i = 0; i < r->n_parameters; i++)
         printf("  %-20s %s\n", r->parameters[i]->key, r->parameters[i]->value);
     fputs("why\n  context             ", stdout);
@@ -42,8 +43,8 @@ static void print_selected(struct ctl *ctl, const PolicySelectReply *r, bool dry
     if (r->n_probabilities)
         qsort(r->probabilities, r->n_probabilities, sizeof *r->probabilities, by_share);
     for (size_t i = 0; i < r->n_probabilities; i++)
-        printf("  %-5s %6.2f %%  %-30s%s\n", r->probabilities[i]->key, 100 * r->probabilities[i]->value, ctl_bar(ctl, r->probabilities[i]->value),
-               strcmp(r->probabilities[i]->key, chosen) == 0 ? "  <- this call" : "");
+        printf("  %-5s %6.2f %%  %-30s%s\n", r->probabilities[i]->key, 100 * r->probabilities[i]->value,
+               ctl_bar(ctl, r->probabilities[i]->value), strcmp(r->probabilities[i]->key, chosen) == 0 ? "  <- this call" : "");
 }
 
 int verb_select(struct ctl *ctl)
@@ -56,14 +57,15 @@ int verb_select(struct ctl *ctl)
         return code;
     if (ctl->args.word_count == 0)
         request->dry_run = true;
-    request->call_id = ctl->args.word_count ? arena_str(&ctl->arena, ctl->args.words[0]) : arena_printf(&ctl->arena, "rlctl-%lld", (long long)time(NULL));
+    request->call_id = ctl->args.word_count ? arena_str(&ctl->arena, ctl->args.words[0])
+                                            : arena_printf(&ctl->arena, "rlctl-%lld", (long long)time(NULL));
     code = ctl_ask(ctl, SUBJECT_POLICY_SELECT, request, &reply);
     if (code == EXIT_OK && !ctl->args.json)
         print_selected(ctl, reply, request->dry_run);
     return code;
 }
 
-/* --- end and amend -------------------------------------------------------------------------------------------------------------------- */
+/* --- end and amend ---------------------------------------------------------------------------------------------------------- */
 
 /* What the service would refuse is said here and now. */
 static int check_signals(const struct ctl *ctl, const Signals *signals)
@@ -106,7 +108,7 @@ int verb_amend(struct ctl *ctl)
     return ctl_say(ctl, SUBJECT_CALL_AMENDED, message, NULL);
 }
 
-/* --- stats, replay, bandit ---------------------------------------------------------------------------------------------------------- */
+/* --- stats, replay, bandit -------------------------------------------------------------------------------------------------- */
 
 /* Of a report of one cell only. */
 static bool has_joint(const BanditStatsReply *r)
@@ -121,9 +123,10 @@ static void print_learned(struct ctl *ctl, const BanditStatsReply *r)
 {
     bool jointly = has_joint(r);
 
-    printf("cell %s   model %s   policy %s   exploration %.3g\n\n", r->cell[0] ? r->cell : "all", r->model, r->version, r->exploration_rate);
-    printf("%-6s %8s %8s %9s %9s  %-8s %-30s %-18s %-8s %s%s\n", "", "pulls", "mean", "alpha", "beta", "best", "", "95 % interval", "borrowed", "rated",
-           jointly ? "    jointly best" : "");
+    printf("cell %s   model %s   policy %s   exploration %.3g\n\n", r->cell[0] ? r->cell : "all", r->model, r->version,
+           r->exploration_rate);
+    printf("%-6s %8s %8s %9s %9s  %-8s %-30s %-18s %-8s %s%s\n", "", "pulls", "mean", "alpha", "beta", "best", "",
+           "95 % interval", "borrowed", "rated", jointly ? "    jointly best" : "");
     for (size_t i = 0; i < r->n_variants; i++) {
         const BanditArmStats *s = r->variants[i]->value;
         if (s->suppressed) {
@@ -131,9 +134,9 @@ static void print_learned(struct ctl *ctl, const BanditStatsReply *r)
             continue;
         }
         const double *in = s->n_interval == 2 ? s->interval : (const double[]){-1, 1};
-        printf("%-6s %8lld %+8.4f %9.4f %9.4f  %5.1f %%  %-30s %+.3f .. %+.3f   %-8.1f %.1f %%", r->variants[i]->key, (long long)s->pulls, s->mean_reward,
-               s->alpha, s->beta, 100 * s->probability_best, ctl_bar(ctl, s->probability_best), in[0], in[1], s->n_borrowed,
-               100 * s->response_rate);
+        printf("%-6s %8lld %+8.4f %9.4f %9.4f  %5.1f %%  %-30s %+.3f .. %+.3f   %-8.1f %.1f %%", r->variants[i]->key,
+               (long long)s->pulls, s->mean_reward, s->alpha, s->beta, 100 * s->probability_best,
+               ctl_bar(ctl, s->probability_best), in[0], in[1], s->n_borrowed, 100 * s->response_rate);
         if (jointly)
             printf("   %5.1f %%", 100 * s->probability_best_joint);
         puts("");
@@ -158,8 +161,8 @@ int verb_stats(struct ctl *ctl)
         return code;
     const FeedbackStatsReply *f = heard;
     print_learned(ctl, learned);
-    printf("\n%llu calls accepted, %llu waiting for a decision or an outcome, %llu retracted\n", (unsigned long long)f->total_events,
-           (unsigned long long)f->waiting, (unsigned long long)f->retracted);
+    printf("\n%llu calls accepted, %llu waiting for a decision or an outcome, %llu retracted\n",
+           (unsigned long long)f->total_events, (unsigned long long)f->waiting, (unsigned long long)f->retracted);
     return EXIT_OK;
 }
 
@@ -209,7 +212,8 @@ int verb_bandit(struct ctl *ctl)
     if (!ctl->args.json && r->given_up)
         printf("%lld calls count without a row, which was given up for its age\n", (long long)r->given_up);
     if (!ctl->args.json)
-        printf("%s: %lld rows folded into %lld sums, %lld differ%s%s\n", r->identical ? "identical" : "DIFFERENT", (long long)r->rows,
-               (long long)r->buckets, (long long)r->differences, r->first_difference[0] ? ", first " : "", r->first_difference);
+        printf("%s: %lld rows folded into %lld sums, %lld differ%s%s\n", r->identical ? "identical" : "DIFFERENT",
+               (long long)r->rows, (long long)r->buckets, (long long)r->differences, r->first_difference[0] ? ", first " : "",
+               r->first_difference);
     return r->identical ? EXIT_OK : EXIT_ERROR;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* dlq.c - messages that were refused: list, show, replay.
  *
- * Replaying publishes the payload again, where it was published first, with the time of its first arrival; services take it as new. */
+ * Replaying publishes the payload again, where it was published first, with the time of its first
+ * arrival; services take it as new. */
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,7 +36,10 @@ static enum status letter_get(struct ctl *ctl, uint64_t sequence, const char *su
     return STATUS_OK;
 }
 
-static bool of_service(const char *service, const DeadLetter *letter) { return !service || strcmp(service, letter->service) == 0; }
+static bool of_service(const char *service, const DeadLetter *letter)
+{
+    return !service || strcmp(service, letter->service) == 0;
+}
 
 /* The highest sequence of all dead letters, 0 when there is none. */
 static enum status newest(struct ctl *ctl, uint64_t *ret, struct reason *reason)
@@ -76,8 +80,9 @@ static const char *age(struct ctl *ctl, double since)
 {
     double s = (double)time(NULL) - since;
 
-    return s < 120 ? arena_printf(&ctl->arena, "%.0f s", s < 0 ? 0 : s) : s < 7200 ? arena_printf(&ctl->arena, "%.0f min", s / 60)
-                                                                                   : arena_printf(&ctl->arena, "%.0f h", s / 3600);
+    return s < 120 ? arena_printf(&ctl->arena, "%.0f s", s < 0 ? 0 : s)
+           : s < 7200 ? arena_printf(&ctl->arena, "%.0f min", s / 60)
+           : arena_printf(&ctl->arena, "%.0f h", s / 3600);
 }
 
 static void print_json(struct ctl *ctl, const struct letter *letter)
@@ -109,8 +114,8 @@ static int list(struct ctl *ctl)
         if (ctl->args.json)
             print_json(ctl, &letters[i]);
         else
-            printf("%-9llu %-8s %-9s %-17s %-12s %s%s%s\n", (unsigned long long)letters[i].sequence, age(ctl, l->time), l->service, l->subject,
-                   l->reason, l->field, l->field[0] ? ": " : "", l->message);
+            printf("%-9llu %-8s %-9s %-17s %-12s %s%s%s\n", (unsigned long long)letters[i].sequence, age(ctl, l->time),
+                   l->service, l->subject, l->reason, l->field, l->field[0] ? ": " : "", l->message);
     }
     return EXIT_OK;
 }
@@ -139,9 +144,10 @@ static int show(struct ctl *ctl, const struct letter *letter)
         return EXIT_OK;
     }
     printf("sequence    %llu\nservice     %s\nsubject     %s\nlies in     %s %llu, %s ago, delivered %u times\nreason      %s\n",
-           (unsigned long long)letter->sequence, l->service, l->subject, l->stream, (unsigned long long)l->sequence, age(ctl, l->time),
-           l->deliveries, l->reason);
-    printf("field       %s\nmessage     %s\ntraceparent %s\npayload     %zu bytes\n", l->field, l->message, l->traceparent, l->payload.len);
+           (unsigned long long)letter->sequence, l->service, l->subject, l->stream, (unsigned long long)l->sequence,
+           age(ctl, l->time), l->deliveries, l->reason);
+    printf("field       %s\nmessage     %s\ntraceparent %s\npayload     %zu bytes\n", l->field, l->message, l->traceparent,
+           l->payload.len);
     print_payload(&l->payload);
     return EXIT_OK;
 }
@@ -152,20 +158,22 @@ static int replay(struct ctl *ctl, const struct letter *letter)
     enum subject subject = subject_find(l->subject);
 
     if (subject == SUBJECT_COUNT || subject_table[subject].stream == STREAM_NONE || l->payload.len == 0) {
-        fprintf(stderr, "error: dead letter %llu holds nothing that can be published again\n", (unsigned long long)letter->sequence);
+        fprintf(stderr, "error: dead letter %llu holds nothing that can be published again\n",
+                (unsigned long long)letter->sequence);
         return EXIT_ERROR;
     }
     struct timespec run; /* a number of its own for each replay, so that the stream takes it as new */
     clock_gettime(CLOCK_REALTIME, &run);
-    struct client_publish out = {.subject = l->subject, .data = l->payload.data, .size = l->payload.len, .traceparent = l->traceparent,
-                                 .time_us = (int64_t)(l->time * 1e6),
+    struct client_publish out = {.subject = l->subject, .data = l->payload.data, .size = l->payload.len,
+                                 .traceparent = l->traceparent, .time_us = (int64_t)(l->time * 1e6),
                                  .id = arena_printf(&ctl->arena, "%s/%llu/r%lld", l->stream, (unsigned long long)l->sequence,
                                                     run.tv_sec * 1000LL + run.tv_nsec / 1000000)};
     if (!ctl->args.json)
         printf("dead letter %llu -> ", (unsigned long long)letter->sequence), fflush(stdout);
     int code = ctl_publish(ctl, subject, &out);
     if (code == EXIT_ERROR && !subject_table[subject].operator&& !ctl->args.as)
-        fprintf(stderr, "%s is said by services only; type: ./rl dlq replay %llu --as init\n", l->subject, (unsigned long long)letter->sequence);
+        fprintf(stderr, "%s is said by services only; type: ./rl dlq replay %llu --as init\n", l->subject,
+                (unsigned long long)letter->sequence);
     return code;
 }
 
@@ -191,7 +199,8 @@ static int replay_all(struct ctl *ctl)
 
 int verb_dlq(struct ctl *ctl)
 {
-    const char *what = ctl->args.words[0], *number = ctl->args.word_count > 1 ? ctl->args.words[1] : NULL, *all = args_get(&ctl->args, "--all");
+    const char *what = ctl->args.words[0], *number = ctl->args.word_count > 1 ? ctl->args.words[1] : NULL,
+               *all = args_get(&ctl->args, "--all");
     bool showing = strcmp(what, "show") == 0, replaying = strcmp(what, "replay") == 0, listing = strcmp(what, "list") == 0;
     struct reason reason = {0};
     struct letter letter;

@@ -50,13 +50,14 @@ static int erase_call(struct ctl *ctl)
         return code;
     print_receipt(receipt, forgotten);
     puts(had_row(receipt) ? "The sums no longer hold it, unless it is older than bandit.retention_days; a tombstone keeps it out."
-                          : "No row of it was there; a tombstone keeps it out. If it is older than the retention, what it counted stays in the sums,\n"
+                          : "No row of it was there; a tombstone keeps it out. If it is older than the retention,"
+                            " what it counted stays in the sums,\n"
                             "where nobody can tell whose it was.");
     puts("Copies that were made before (rlctl backup) still hold it until they are thrown away; restored, they lose it.");
     return EXIT_OK;
 }
 
-/* ---- a caller ----------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- a caller -------------------------------------------------------------------------------------------------------------- */
 
 /* It knows calls only: those of the last hours, by their pseudonyms, which nobody has any more when the receipt is there. */
 static int forget_calls(struct ctl *ctl, const FeedbackExportReply *calls, uint64_t *forgotten)

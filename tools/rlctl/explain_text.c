@@ -48,10 +48,11 @@ static void cumulate(struct screen *s)
 
 static bool was_drawn(const struct screen *s)
 {
-    return (s->d->source == SOURCE(LEARNED) && !s->d->holdback) || (s->d->source == SOURCE(DISABLED) && s->g->n_w && s->g->n_stages);
+    return (s->d->source == SOURCE(LEARNED) && !s->d->holdback) ||
+           (s->d->source == SOURCE(DISABLED) && s->g->n_w && s->g->n_stages);
 }
 
-/* ---- the head ------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- the head -------------------------------------------------------------------------------------------------------------- */
 
 static const char *source_words(const struct screen *s)
 {
@@ -60,7 +61,8 @@ static const char *source_words(const struct screen *s)
         return s->d->holdback ? "LEARNED, but in the holdback: base, to measure the others against"
                               : "LEARNED: drawn from what was learned, within the guard's limits";
     case SOURCE(FALLBACK):
-        return s->g->n_w == 0 ? "FALLBACK: the bandit had not said anything yet, so base" : "FALLBACK: the guard had not said anything yet, so base";
+        return s->g->n_w == 0 ? "FALLBACK: the bandit had not said anything yet, so base"
+                              : "FALLBACK: the guard had not said anything yet, so base";
     case SOURCE(DISABLED):
         return "DISABLED (RL_ENABLED=false): base; p is what would have been drawn from";
     case SOURCE(PINNED):
@@ -98,15 +100,18 @@ static void print_head(const struct screen *s)
             d->guard_version[0] ? d->guard_version : "none");
     fprintf(s->out, "  decided    %s, call %s:%.8s..\n", moment(s->arena, d->ts), d->key_id, d->call_key);
     fprintf(s->out, "  decision   %s\n", d->decision_id);
-    fprintf(s->out, "  since then %s\n\n", strcmp(s->reply->state, "decided") == 0 ? "no event of this call was seen" : s->reply->state);
+    fprintf(s->out, "  since then %s\n\n",
+            strcmp(s->reply->state, "decided") == 0 ? "no event of this call was seen" : s->reply->state);
 }
 
-/* ---- the table ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- the table ------------------------------------------------------------------------------------------------------------- */
 
 /* "established" of STAGE_ESTABLISHED; "-" without the guard's word. */
 static const char *stage_text(const struct screen *s, size_t i)
 {
-    const ProtobufCEnumValue *v = i < s->g->n_stages ? protobuf_c_enum_descriptor_get_value(&tom__rl__v1__stage__descriptor, s->g->stages[i]) : NULL;
+    const ProtobufCEnumValue *v = i < s->g->n_stages
+                                      ? protobuf_c_enum_descriptor_get_value(&tom__rl__v1__stage__descriptor, s->g->stages[i])
+                                      : NULL;
     char *text = arena_str(s->arena, v && v->value ? v->name + strlen("STAGE_") : "-");
 
     for (char *c = text; *c; c++)
@@ -151,7 +156,7 @@ static void print_row(const struct screen *s, size_t i, bool bold)
     fprintf(s->out, "%s\n", chosen && bold ? "\033[0m" : "");
 }
 
-/* ---- the draw ------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- the draw -------------------------------------------------------------------------------------------------------------- */
 
 static void print_draw(const struct screen *s)
 {
@@ -182,8 +187,9 @@ void explain_text(FILE *out, struct arena *arena, const RouterSessionReply *repl
 {
     static const DecisionGrounds none = TOM__RL__V1__DECISION_GROUNDS__INIT;
     const PolicySelected *d = reply->decision;
-    struct screen s = {.out = out, .arena = arena, .reply = reply, .d = d, .g = d->grounds ? d->grounds : &none, .count = d->n_probabilities,
-                       .from = arena_alloc(arena, d->n_probabilities * sizeof *s.from), .to = arena_alloc(arena, d->n_probabilities * sizeof *s.to)};
+    struct screen s = {.out = out, .arena = arena, .reply = reply, .d = d, .g = d->grounds ? d->grounds : &none,
+                       .count = d->n_probabilities, .from = arena_alloc(arena, d->n_probabilities * sizeof *s.from),
+                       .to = arena_alloc(arena, d->n_probabilities * sizeof *s.to)};
 
     cumulate(&s);
     print_head(&s);

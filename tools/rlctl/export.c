@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* export.c - all that is held of one call, as one JSON object: what feedback keeps, and what the router remembers; or of all calls of a caller. */
+/* export.c - all that is held of one call, as one JSON object: what feedback keeps, and what the router remembers; or
+ * of all calls of a caller. */
 #include <stdio.h>
 #include <stdlib.h>
 

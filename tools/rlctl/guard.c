@@ -33,15 +33,19 @@ static void print_row(struct ctl *ctl, const GuardHealthReply *h)
 {
     const Tom__Rl__V1__GuardHealthReply__Stats *s = h->stats;
 
-    printf("%-6s %-12s %8lld %+8.4f +-%-7.4f %9llu %11.1f\n", h->id, stage_text(ctl, h->stage), (long long)s->pulls, s->mean_reward, s->half_width,
-           (unsigned long long)s->decided, s->expected);
+    printf("%-6s %-12s %8lld %+8.4f +-%-7.4f %9llu %11.1f\n", h->id, stage_text(ctl, h->stage), (long long)s->pulls,
+           s->mean_reward, s->half_width, (unsigned long long)s->decided, s->expected);
 }
 
-static void print_head(void) { printf("%-6s %-12s %8s %8s   %-7s %9s %11s\n", "", "stage", "pulls", "mean", "95 %", "decided", "expected"); }
+static void print_head(void)
+{
+    printf("%-6s %-12s %8s %8s   %-7s %9s %11s\n", "", "stage", "pulls", "mean", "95 %", "decided", "expected");
+}
 
 static int by_key(const void *a, const void *b)
 {
-    return strcmp((*(Tom__Rl__V1__GuardStatusReply__StagesEntry *const *)a)->key, (*(Tom__Rl__V1__GuardStatusReply__StagesEntry *const *)b)->key);
+    return strcmp((*(Tom__Rl__V1__GuardStatusReply__StagesEntry *const *)a)->key,
+                  (*(Tom__Rl__V1__GuardStatusReply__StagesEntry *const *)b)->key);
 }
 
 static int status(struct ctl *ctl)
@@ -54,8 +58,8 @@ static int status(struct ctl *ctl)
     if (code != EXIT_OK || ctl->args.json)
         return code;
     const GuardStatusReply *r = reply;
-    printf("limits %s   base %s   %zu may speak   %zu blacklisted%s\n\n", r->guard_version, r->base_variant, r->n_eligible, r->n_blacklisted_variants,
-           r->frozen ? "   FROZEN: all traffic goes to base" : "");
+    printf("limits %s   base %s   %zu may speak   %zu blacklisted%s\n\n", r->guard_version, r->base_variant, r->n_eligible,
+           r->n_blacklisted_variants, r->frozen ? "   FROZEN: all traffic goes to base" : "");
     print_head();
     if (r->n_stages)
         qsort(r->stages, r->n_stages, sizeof *r->stages, by_key);

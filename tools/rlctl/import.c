@@ -11,12 +11,13 @@
 #include "message_signals.h"
 #include "variants.h"
 
-/* ---- one call -------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- one call -------------------------------------------------------------------------------------------------------------- */
 
 void import_refuse(struct importer *im, const char *where, const struct reason *reason)
 {
     if (im->refused < IMPORT_REASONS)
-        snprintf(im->reasons[im->refused], sizeof im->reasons[0], "%s: %s%s%s", where, reason->field, reason->field[0] ? ": " : "", reason->text);
+        snprintf(im->reasons[im->refused], sizeof im->reasons[0], "%s: %s%s%s", where, reason->field,
+                 reason->field[0] ? ": " : "", reason->text);
     im->refused++;
 }
 
@@ -60,7 +61,8 @@ bool import_json(struct importer *im, const char *where, const char *event)
     struct reason reason;
     bool json, going = true;
 
-    if (codec_decode(&im->arena, &tom__rl__v1__call_ended__descriptor, event, strlen(event), MAX_PAYLOAD, &json, &body, &reason) == STATUS_OK)
+    if (codec_decode(&im->arena, &tom__rl__v1__call_ended__descriptor, event, strlen(event), MAX_PAYLOAD, &json, &body,
+                     &reason) == STATUS_OK)
         going = import_message(im, where, (CallEnded *)body);
     else
         import_refuse(im, where, &reason);
@@ -68,7 +70,7 @@ bool import_json(struct importer *im, const char *where, const char *event)
     return going;
 }
 
-/* ---- the guard's part ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- the guard's part ------------------------------------------------------------------------------------------------------ */
 
 static json_t *load_object(const char *path)
 {
@@ -130,7 +132,8 @@ static int take_deploy_state(struct importer *im, const char *path)
         bool base = strcmp(id, now->base_variant) == 0;
         if (listed(black, id) && !base && !named(now->blacklisted_variants, now->n_blacklisted_variants, id))
             code = command(im, "blacklist", id, path);
-        else if (json_array_size(active) && !listed(active, id) && !listed(black, id) && !base && named(now->active_variants, now->n_active_variants, id))
+        else if (json_array_size(active) && !listed(active, id) && !listed(black, id) && !base &&
+                 named(now->active_variants, now->n_active_variants, id))
             code = command(im, "remove", id, path);
     }
     for (size_t i = 0; code == EXIT_OK && i < json_array_size(black); i++) {
@@ -145,7 +148,7 @@ static int take_deploy_state(struct importer *im, const char *path)
     return code;
 }
 
-/* ---- the reports ------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- the reports ----------------------------------------------------------------------------------------------------------- */
 
 static int check_variants(struct importer *im, const char *path)
 {
@@ -156,8 +159,8 @@ static int check_variants(struct importer *im, const char *path)
         fprintf(stderr, "error: %s\n", reason.text);
         return EXIT_ERROR;
     }
-    printf("  variants    %s is valid: %zu variants, base %s; to use it: RL_VARIANTS_PATH=%s and a restart\n", path, variants.count,
-           variants.items[variants.base].id, path);
+    printf("  variants    %s is valid: %zu variants, base %s; to use it: RL_VARIANTS_PATH=%s and a restart\n", path,
+           variants.count, variants.items[variants.base].id, path);
     return EXIT_OK;
 }
 
@@ -178,7 +181,7 @@ static void report(const struct importer *im)
         printf("  refused     ... and %llu more\n", (unsigned long long)im->refused - IMPORT_REASONS);
 }
 
-/* ---- the verb ---------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- the verb -------------------------------------------------------------------------------------------------------------- */
 
 static int take_calls(struct importer *im, const char *format, const char *file)
 {
@@ -200,11 +203,13 @@ int verb_import(struct ctl *ctl)
     const struct args *a = &ctl->args;
     bool tom3 = strcmp(a->words[0], "tom3") == 0;
     const char *file = tom3 ? args_get(a, "--feedback-db") : a->word_count > 1 ? a->words[1] : NULL;
-    const char *bandit = args_get(a, "--bandit-state"), *deploy = args_get(a, "--deploy-state"), *variants = args_get(a, "--variants");
+    const char *bandit = args_get(a, "--bandit-state"), *deploy = args_get(a, "--deploy-state"),
+               *variants = args_get(a, "--variants");
     struct importer im = {.ctl = ctl, .dry_run = args_get(a, "--dry-run") != NULL};
 
     if (!file && !(tom3 && (bandit || deploy || variants)))
-        return ctl_usage("", tom3 ? "name at least one of --feedback-db, --bandit-state, --deploy-state, --variants" : "name a file, or - for standard input");
+        return ctl_usage("", tom3 ? "name at least one of --feedback-db, --bandit-state, --deploy-state, --variants"
+                                  : "name a file, or - for standard input");
     int code = variants ? check_variants(&im, variants) : EXIT_OK;
     if (code == EXIT_OK && ((file && !im.dry_run) || deploy))
         code = ctl_connect(ctl);

@@ -16,8 +16,8 @@ struct importer {
     int code;
 };
 
-/* Takes one call: what is wrong with it is counted and told, the rest is published under its own time, so that the same call imported
- * again is the same call.  False: the bus is away, see code. */
+/* Takes one call: what is wrong with it is counted and told, the rest is published under its own time, so that the same call
+ * imported again is the same call.  False: the bus is away, see code. */
 bool import_json(struct importer *importer, const char *where, const char *event);
 bool import_message(struct importer *importer, const char *where, CallEnded *message);
 void import_refuse(struct importer *importer, const char *where, const struct reason *reason);
@@ -27,7 +27,8 @@ bool import_tom3(struct importer *importer, const char *path);
 bool import_csv(struct importer *importer, const char *path);
 bool import_jsonl(struct importer *importer, const char *path);
 
-/* The other bandit's state as a prior; with its history (`path` may be NULL) no prior is placed, and one of an earlier import goes. */
+/* The other bandit's state as a prior; with its history (`path` may be NULL) no prior is placed, and one
+ * of an earlier import goes. */
 int import_state(struct importer *importer, const char *path, bool history);
 
 /* One line of CSV (RFC 4180) of `file` into fields of the arena; -1: the end, -2: a quote that does not end. */

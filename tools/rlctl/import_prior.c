@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* import_prior.c - the other bandit's bandit_state.json becomes a prior of ours; unless its history came, too, which says the same and more.
+/* import_prior.c - the other bandit's bandit_state.json becomes a prior of ours; unless its history came, too,
+ * which says the same and more.
  *
- * What it learned is written as a file of priors where the bandit looks at its start.  The text depends on the state alone, so that importing
- * again writes the same. */
+ * What it learned is written as a file of priors where the bandit looks at its start.  The text depends on the state alone, so
+ * that importing again writes the same. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,8 +59,8 @@ static double print_rows(const struct prior_file *file, const struct variants *v
     for (size_t i = 0; i < file->count; i++) {
         const struct prior_row *r = &file->rows[i];
         bool known = variants_find(variants, r->variant) >= 0;
-        printf("  bandit      %-5s %8.0f calls there, mean reward %+.4f%s%s%s\n", r->variant, r->calls, r->mean, r->cell[0] ? " in " : "", r->cell,
-               known ? "" : "; no variant here: left out until it is one");
+        printf("  bandit      %-5s %8.0f calls there, mean reward %+.4f%s%s%s\n", r->variant, r->calls, r->mean,
+               r->cell[0] ? " in " : "", r->cell, known ? "" : "; no variant here: left out until it is one");
         calls += r->calls;
     }
     return calls;
@@ -118,6 +119,7 @@ int import_state(struct importer *im, const char *path, bool history)
     if (!history)
         return put(im, &file);
     if (path && im->sent && calls != (double)im->sent)
-        printf("  bandit      %.0f calls there, %llu in its history: here the history counts, and no prior is placed\n", calls, (unsigned long long)im->sent);
+        printf("  bandit      %.0f calls there, %llu in its history: here the history counts, and no prior is placed\n", calls,
+               (unsigned long long)im->sent);
     return history_wins(im);
 }

@@ -28,7 +28,7 @@ static FILE *open_file(struct importer *im, const char *path)
     return file;
 }
 
-/* ---- feedback.db ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- feedback.db ----------------------------------------------------------------------------------------------------------- */
 
 static const char *const tom3_columns[] = {"id", "call_id", "ts", "agent", "profile", "policy_variant", "signals", NULL};
 
@@ -42,7 +42,8 @@ static bool open_tom3(struct importer *im, const char *path, struct store **ret)
     }
     for (int i = 0; tom3_columns[i]; i++)
         if (!store_has_column(*ret, "feedback", tom3_columns[i])) {
-            fprintf(stderr, "error: %s: there is no column %s in a table feedback; is it the feedback.db of the described system?\n", path, tom3_columns[i]);
+            fprintf(stderr, "error: %s: there is no column %s in a table feedback;"
+                            " is it the feedback.db of the described system?\n", path, tom3_columns[i]);
             *ret = store_close(*ret);
             return false;
         }
@@ -52,8 +53,8 @@ static bool open_tom3(struct importer *im, const char *path, struct store **ret)
 
 static char *event_of_row(const struct query *q)
 {
-    json_t *event = json_pack("{s:s, s:f, s:s, s:s, s:s}", "call_id", query_text(q, 1), "ts", query_real(q, 2), "agent", query_text(q, 3), "profile",
-                              query_text(q, 4), "policy_variant", query_text(q, 5));
+    json_t *event = json_pack("{s:s, s:f, s:s, s:s, s:s}", "call_id", query_text(q, 1), "ts", query_real(q, 2), "agent",
+                              query_text(q, 3), "profile", query_text(q, 4), "policy_variant", query_text(q, 5));
     json_t *signals = json_loads(query_text(q, 6), JSON_REJECT_DUPLICATES, NULL);
     char *text = NULL;
 
@@ -72,7 +73,8 @@ bool import_tom3(struct importer *im, const char *path)
         im->code = EXIT_ERROR;
         return false;
     }
-    struct query *q = store_query(store, "SELECT id, call_id, ts, agent, profile, policy_variant, signals FROM feedback ORDER BY id");
+    struct query *q = store_query(store,
+                                  "SELECT id, call_id, ts, agent, profile, policy_variant, signals FROM feedback ORDER BY id");
     enum status status;
     while ((status = query_step(q, &row)) == STATUS_OK && row && going) {
         char *event = event_of_row(q), where[64];
@@ -91,7 +93,7 @@ bool import_tom3(struct importer *im, const char *path)
     return status == STATUS_OK && going;
 }
 
-/* ---- JSON lines ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- JSON lines ------------------------------------------------------------------------------------------------------------ */
 
 bool import_jsonl(struct importer *im, const char *path)
 {
@@ -112,7 +114,7 @@ bool import_jsonl(struct importer *im, const char *path)
     return going;
 }
 
-/* ---- CSV -------------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- CSV ------------------------------------------------------------------------------------------------------------------- */
 
 int csv_read(FILE *file, struct arena *arena, const char **ret_fields, int most)
 {
@@ -199,7 +201,8 @@ bool import_csv(struct importer *im, const char *path)
         if (count == columns) {
             going = take_line(im, where, fields, values, count);
         } else if (count != 1 || values[0][0]) { /* not an empty line */
-            reason_set(&reason, "", count == -2 ? "a quote that does not end, or a line of more than 64 KiB" : "%d columns; the header has %d", count, columns);
+            reason_set(&reason, "", count == -2 ? "a quote that does not end, or a line of more than 64 KiB"
+                                                : "%d columns; the header has %d", count, columns);
             import_refuse(im, where, &reason);
         }
         arena_reset(&im->arena);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* keys.c - the pseudonym keys: list, rotate, prune.  Works on the key file; running services see within seconds that it has changed.
+/* keys.c - the pseudonym keys: list, rotate, prune.  Works on the key file; running services see within
+ * seconds that it has changed.
  *
- * A key that is gone is crypto-shredding: what was stored under it can be tied to no call id any more, by nobody, in no copy.  So prune destroys a
- * key when no call that was stored under it is within its retention and amendment window. */
+ * A key that is gone is crypto-shredding: what was stored under it can be tied to no call id any more, by nobody, in no copy.  So
+ * prune destroys a key when no call that was stored under it is within its retention and amendment window. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -33,7 +34,7 @@ struct key_file {
     size_t count;
 };
 
-/* ---- the file ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- the file -------------------------------------------------------------------------------------------------------------- */
 
 static enum status read_file(struct key_file *k, struct reason *reason)
 {
@@ -81,8 +82,9 @@ static enum status replace(const struct key_file *k, const char *text, struct re
     static const char zeros[FILE_LIMIT];
     int old = open(k->path, O_WRONLY | O_CLOEXEC);
     struct stat st;
-    enum status status = old >= 0 && fstat(old, &st) == 0 ? atomic_file_write(k->path, text, strlen(text), st.st_mode & 0777, reason)
-                                                         : reason_fail(reason, STATUS_STORE, "", "%s: %s", k->path, strerror(errno));
+    enum status status = old >= 0 && fstat(old, &st) == 0
+                             ? atomic_file_write(k->path, text, strlen(text), st.st_mode & 0777, reason)
+                             : reason_fail(reason, STATUS_STORE, "", "%s: %s", k->path, strerror(errno));
 
     if (status == STATUS_OK && geteuid() == 0 && chown(k->path, st.st_uid, st.st_gid) != 0)
         status = reason_fail(reason, STATUS_STORE, "", "%s: %s", k->path, strerror(errno));
@@ -93,7 +95,7 @@ static enum status replace(const struct key_file *k, const char *text, struct re
     return status;
 }
 
-/* ---- list ------------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- list ------------------------------------------------------------------------------------------------------------------ */
 
 static const char *date(struct ctl *ctl, int64_t seconds)
 {
@@ -111,14 +113,16 @@ static int list(struct ctl *ctl, const struct key_file *k)
     for (size_t i = 0; i < k->count; i++) {
         const struct key_line *l = &k->lines[i];
         if (ctl->args.json)
-            printf("{\"id\":\"%s\",\"made\":%lld,\"retired\":%lld,\"current\":%s}\n", l->id, (long long)l->made, (long long)l->retired, i ? "false" : "true");
+            printf("{\"id\":\"%s\",\"made\":%lld,\"retired\":%lld,\"current\":%s}\n", l->id, (long long)l->made,
+                   (long long)l->retired, i ? "false" : "true");
         else
-            printf("%-16s made %-17s %s%s\n", l->id, date(ctl, l->made), i ? "for looking up since " : "writes", i ? date(ctl, l->retired) : "");
+            printf("%-16s made %-17s %s%s\n", l->id, date(ctl, l->made), i ? "for looking up since " : "writes",
+                   i ? date(ctl, l->retired) : "");
     }
     return EXIT_OK;
 }
 
-/* ---- rotate ---------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- rotate ---------------------------------------------------------------------------------------------------------------- */
 
 static int next_number(const struct key_file *k)
 {
@@ -154,7 +158,7 @@ static int rotate(struct ctl *ctl, const struct key_file *k, struct reason *reas
     return EXIT_OK;
 }
 
-/* ---- prune ----------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- prune ----------------------------------------------------------------------------------------------------------------- */
 
 /* What was written with a key last is kept for so long, and may be amended for so long after that. */
 static int days_kept(struct ctl *ctl, int64_t *ret)

@@ -6,7 +6,8 @@
 
 #include "rlctl.h"
 
-static const char *const events[] = {"incoming_call", "call_answered", "audio_start", "audio_stop", "barge_in", "call_ended", "timeout", "error"};
+static const char *const events[] = {"incoming_call", "call_answered", "audio_start", "audio_stop", "barge_in", "call_ended",
+                                     "timeout", "error"};
 
 /* What the router would refuse whatever the state is said here and now. */
 static int check_event(struct ctl *ctl, const char *event, const Tom__Rl__V1__CallEvent__Data *data)
@@ -53,8 +54,8 @@ static int by_count(const void *a, const void *b)
 
 static void print_statistics(const RouterSessionReply *r)
 {
-    printf("%llu live calls, %llu events taken, %llu decisions held\n", (unsigned long long)r->active_sessions, (unsigned long long)r->total_events,
-           (unsigned long long)r->decisions);
+    printf("%llu live calls, %llu events taken, %llu decisions held\n", (unsigned long long)r->active_sessions,
+           (unsigned long long)r->total_events, (unsigned long long)r->decisions);
     if (r->n_states)
         qsort(r->states, r->n_states, sizeof *r->states, by_count);
     for (size_t i = 0; i < r->n_states; i++)

@@ -28,6 +28,7 @@ int verb_password(struct ctl *ctl)
     else
         printf("%s\n", password);
     if (!ctl->args.json)
-        fprintf(stderr, "user %s, inbox prefix _INBOX_%s, server nats://127.0.0.1:%lld\n", user, user, (long long)config->nats_port);
+        fprintf(stderr, "user %s, inbox prefix _INBOX_%s, server nats://127.0.0.1:%lld\n", user, user,
+                (long long)config->nats_port);
     return EXIT_OK;
 }

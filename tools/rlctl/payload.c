@@ -11,10 +11,11 @@
 
 #define MEMBER(type, message, at) ((type *)(void *)((char *)(message) + (at)))
 
-static const struct option common_options[] = {{"--json", NULL, "", NULL, NULL}, {"--as", "USER", "", NULL, NULL}, {"--help", NULL, "", NULL, NULL},
-                                               {"-h", NULL, "", NULL, NULL}, {NULL, NULL, NULL, NULL, NULL}};
+static const struct option common_options[] = {{"--json", NULL, "", NULL, NULL}, {"--as", "USER", "", NULL, NULL},
+                                               {"--help", NULL, "", NULL, NULL}, {"-h", NULL, "", NULL, NULL},
+                                               {NULL, NULL, NULL, NULL, NULL}};
 
-/* --- arguments ------------------------------------------------------------------------------------------------------------------------ */
+/* --- arguments -------------------------------------------------------------------------------------------------------------- */
 
 /* By its name, or by the beginning of one and no other, as getopt_long does. */
 static const struct option *option_find(const struct option *options, const char *name, size_t length)
@@ -83,7 +84,7 @@ const char *args_get(const struct args *args, const char *name)
     return args->values[row - args->options];
 }
 
-/* --- fields --------------------------------------------------------------------------------------------------------------------------- */
+/* --- fields ----------------------------------------------------------------------------------------------------------------- */
 
 static bool parse_whole(const char *text, double lowest, double highest, int64_t *ret)
 {
@@ -122,7 +123,8 @@ static const char *set_scalar(struct arena *arena, ProtobufCMessage *m, const Pr
         return strcmp(text, "true") == 0 || strcmp(text, "false") == 0 ? NULL : "true or false";
     case PROTOBUF_C_TYPE_INT32:
     case PROTOBUF_C_TYPE_UINT32:
-        if (!parse_whole(text, f->type == PROTOBUF_C_TYPE_INT32 ? INT32_MIN : 0, f->type == PROTOBUF_C_TYPE_INT32 ? INT32_MAX : UINT32_MAX, &whole))
+        if (!parse_whole(text, f->type == PROTOBUF_C_TYPE_INT32 ? INT32_MIN : 0,
+                         f->type == PROTOBUF_C_TYPE_INT32 ? INT32_MAX : UINT32_MAX, &whole))
             return "a whole number";
         *MEMBER(uint32_t, m, f->offset) = (uint32_t)whole;
         return NULL;

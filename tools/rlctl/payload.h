@@ -26,13 +26,15 @@ struct args {
 };
 
 /* Options and words may come in any order; "--x=1" is "--x 1".  STATUS_INVALID names what is wrong. */
-enum status args_parse(int argc, const char *const *argv, const struct option *options, struct args *ret, struct reason *reason) MUST_CHECK;
+enum status args_parse(int argc, const char *const *argv, const struct option *options, struct args *ret,
+                       struct reason *reason) MUST_CHECK;
 
 /* The value of an option of the table; NULL when it was not given. */
 const char *args_get(const struct args *args, const char *name);
 
 /* Sets one field from text, by the message's descriptor: a missing submessage is made, presence is marked. */
-enum status payload_set(struct arena *arena, ProtobufCMessage *message, const char *path, const char *text, struct reason *reason) MUST_CHECK;
+enum status payload_set(struct arena *arena, ProtobufCMessage *message, const char *path, const char *text,
+                        struct reason *reason) MUST_CHECK;
 
 /* A message with all fields that the given options name. */
 enum status payload_fill(struct arena *arena, const ProtobufCMessageDescriptor *type, const struct args *args, void **ret_message,

@@ -11,7 +11,10 @@ enum { DEFAULT_ROWS = 20, PAGE = 1000 };
 
 typedef void print_event(const FeedbackStored *event);
 
-static void print_tri(const char *before, bool known, bool value) { printf("%s%s", before, known ? value ? "true" : "false" : ""); }
+static void print_tri(const char *before, bool known, bool value)
+{
+    printf("%s%s", before, known ? value ? "true" : "false" : "");
+}
 
 static void print_csv(const FeedbackStored *e)
 {
@@ -83,7 +86,8 @@ static int pages(struct ctl *ctl, FeedbackQueryRequest *q, uint64_t most, print_
         q->limit = left < PAGE ? (uint32_t)left : PAGE;
         codec_encode(&arena, &q->base, false, &data, &size);
         code = ctl_ask_bytes(ctl, SUBJECT_FEEDBACK_QUERY, data, size, &answer);
-        if (code == EXIT_OK && codec_decode(&arena, &tom__rl__v1__feedback_query_reply__descriptor, answer.data, answer.size, 1 << 20, &json, &body, &reason) != STATUS_OK)
+        if (code == EXIT_OK && codec_decode(&arena, &tom__rl__v1__feedback_query_reply__descriptor, answer.data, answer.size,
+                                            1 << 20, &json, &body, &reason) != STATUS_OK)
             code = ctl_fail(ctl, STATUS_INVALID, &reason);
         const FeedbackQueryReply *r = (const FeedbackQueryReply *)body;
         if (code == EXIT_OK && r->error) {

@@ -11,19 +11,19 @@
 
 enum { REPLY_CAP = 1 << 20, TIMEOUT_MS = 5000 };
 
-#define SIGNAL_OPTIONS                                                                              \
-    {"--resolved", NULL, "the problem was solved", "signals.resolution", "true"},                   \
-    {"--unresolved", NULL, "it was not", "signals.resolution", "false"},                            \
-    {"--rating", "N", "1 to 5, what the caller said", "signals.user_rating", NULL},                 \
+#define SIGNAL_OPTIONS                                                                                     \
+    {"--resolved", NULL, "the problem was solved", "signals.resolution", "true"},                          \
+    {"--unresolved", NULL, "it was not", "signals.resolution", "false"},                                   \
+    {"--rating", "N", "1 to 5, what the caller said", "signals.user_rating", NULL},                        \
     {"--barge-ins", "N", "how often the caller spoke over the assistant", "signals.barge_in_count", NULL}, \
-    {"--repeats", "N", "how often something had to be said again", "signals.repeats", NULL},        \
-    {"--handover", NULL, "given to a human", "signals.handover", "true"},                           \
-    {"--escalation", NULL, "the caller asked for more", "signals.escalation", "true"},              \
-    {"--duration", "S", "seconds", "signals.duration_sec", NULL},                                   \
+    {"--repeats", "N", "how often something had to be said again", "signals.repeats", NULL},               \
+    {"--handover", NULL, "given to a human", "signals.handover", "true"},                                  \
+    {"--escalation", NULL, "the caller asked for more", "signals.escalation", "true"},                     \
+    {"--duration", "S", "seconds", "signals.duration_sec", NULL},                                          \
     {"--satisfaction", "X", "-1 to +1", "signals.satisfaction", NULL}
 
-#define CONTEXT_OPTIONS                                                                             \
-    {"--profile", "P", "profile of the caller", "profile", NULL},                                   \
+#define CONTEXT_OPTIONS                                           \
+    {"--profile", "P", "profile of the caller", "profile", NULL}, \
     {"--time-of-day", "T", "morning, afternoon, evening, night", "time_of_day", NULL}
 
 #define END {NULL, NULL, NULL, NULL, NULL}
@@ -44,11 +44,13 @@ static const struct option amend_options[] = {SIGNAL_OPTIONS,
                                               {"--restore", NULL, "put it back", "retracted", "false"},
                                               {"--source", "S", "human, user, judge, tool, fsm", "source", NULL},
                                               {"--at", "T", "unix seconds at which this was known", "at", NULL}, END};
-static const struct option event_options[] = {{"--profile", "P", "profile of the caller, with incoming_call", "data.profile", NULL},
+static const struct option event_options[] = {{"--profile", "P", "profile of the caller, with incoming_call",
+                                               "data.profile", NULL},
                                               {"--resolved", NULL, "the problem was solved", "data.resolution", "true"},
                                               {"--unresolved", NULL, "it was not", "data.resolution", "false"},
                                               {"--rating", "N", "1 to 5, what the caller said", "data.user_rating", NULL},
-                                              {"--repeats", "N", "how often something had to be said again, so far", "data.repeat_count", NULL},
+                                              {"--repeats", "N", "how often something had to be said again, so far",
+                                               "data.repeat_count", NULL},
                                               {"--handover", NULL, "given to a human", "data.handover", "true"},
                                               {"--barred", NULL, "the caller is on a block list", "data.barred", "true"},
                                               {"--ts", "T", "unix seconds of the event", "ts", NULL}, END};
@@ -58,32 +60,46 @@ static const struct option ask_options[] = {{"--language", "L", "de or en", NULL
 #define VERSION_OPTION(help) {"--reward-version", "V", help, "reward_version", NULL}
 static const struct option reward_options[] = {SIGNAL_OPTIONS, VERSION_OPTION("by these rules"), END};
 static const struct option stats_options[] = {CONTEXT_OPTIONS, VERSION_OPTION("by these rules, not by the active ones"),
-                                             {"--all", NULL, "parts with fewer calls than rl.min_cell_size, too", NULL, NULL}, END};
-static const struct option replay_options[] = {{"--from", "T", "only calls that ended at or after these unix seconds", "from", NULL},
+                                             {"--all", NULL, "parts with fewer calls than rl.min_cell_size, too", NULL, NULL},
+                                              END};
+static const struct option replay_options[] = {{"--from", "T", "only calls that ended at or after these unix seconds",
+                                                "from", NULL},
                                                VERSION_OPTION("score them by these rules only"), END};
 static const struct option switch_options[] = {{"--why", "TEXT", "for the record", "reason", NULL}, END};
 static const struct option bandit_options[] = {{"--check", NULL, "compare, change nothing", "check", "true"}, END};
-static const struct option guard_options[] = {{"--cell", "C", "pin, unpin: kfz/morning, or * where there is no other pin (*)", "cell", NULL},
+static const struct option guard_options[] = {{"--cell", "C", "pin, unpin: kfz/morning, or * where there is no other pin (*)",
+                                               "cell", NULL},
                                               {"--why", "TEXT", "for the record", "reason", NULL}, END};
 static const struct option dlq_options[] = {{"--service", "S", "only what this service refused", NULL, NULL},
                                             {"-n", "N", "list: how many (20)", NULL, NULL},
                                             {"--all", NULL, "replay: all that is there", NULL, NULL}, END};
-#define CALLER_OPTION {"--caller", "KEY", "all calls of this caller instead; -: the key is read from the standard input, where ps does not see it", NULL, NULL}
+#define CALLER_OPTION   \
+    {"--caller", "KEY", \
+     "all calls of this caller instead; -: the key is read from the standard input, where ps does not see it", NULL, NULL}
 static const struct option export_options[] = {CALLER_OPTION, END};
-static const struct option erase_options[] = {CALLER_OPTION, {"--wait", "S", "how long to wait for the receipt, seconds (600)", NULL, NULL}, END};
-static const struct option keys_options[] = {{"--days", "N", "prune: keys that were followed so long ago (retention + amendment window)", NULL, NULL}, END};
+static const struct option erase_options[] = {CALLER_OPTION,
+                                              {"--wait", "S", "how long to wait for the receipt, seconds (600)", NULL, NULL},
+                                              END};
+static const struct option keys_options[] = {{"--days", "N",
+                                              "prune: keys that were followed so long ago (retention + amendment window)",
+                                              NULL, NULL}, END};
 #define FEEDBACK_DB {"--feedback-db", "PATH", "where feedback.db lies, if not where the settings say", NULL, NULL}
 static const struct option backup_options[] = {FEEDBACK_DB, {"--keys", NULL, "the pseudonym keys, too", NULL, NULL}, END};
-static const struct option restore_options[] = {FEEDBACK_DB, {"--also", "FOLDER", "a later backup: what was erased by then stays erased", NULL, NULL}, END};
+static const struct option restore_options[] = {FEEDBACK_DB,
+                                                {"--also", "FOLDER", "a later backup: what was erased by then stays erased",
+                                                 NULL, NULL}, END};
 static const struct option query_options[] = {{"--variant", "V", "only this variant", "policy_variant", NULL},
                                               {"--profile", "P", "only this profile", "profile", NULL},
                                               {"--from", "T", "ended at or after these unix seconds", "from", NULL},
                                               {"--to", "T", "ended before these", "to", NULL},
                                               {"--limit", "N", "how many (20)", NULL, NULL},
                                               {"--all", NULL, "all that match", NULL, NULL},
-                                              {"--csv", NULL, "as CSV; --json: JSON lines that import takes again", NULL, NULL}, END};
+                                              {"--csv", NULL, "as CSV; --json: JSON lines that import takes again", NULL, NULL},
+                                              END};
 static const struct option import_options[] = {{"--feedback-db", "F", "tom3: its calls", NULL, NULL},
-                                               {"--bandit-state", "F", "tom3: bandit_state.json, as a prior; with --feedback-db only to compare", NULL, NULL},
+                                               {"--bandit-state", "F",
+                                                "tom3: bandit_state.json, as a prior; with --feedback-db only to compare",
+                                                NULL, NULL},
                                                {"--deploy-state", "F", "tom3: its blacklist and active variants", NULL, NULL},
                                                {"--variants", "F", "tom3: its variants file, to check", NULL, NULL},
                                                {"--dry-run", NULL, "say what would happen", NULL, NULL}, END};
@@ -95,11 +111,14 @@ static const struct verb {
     size_t least, most; /* words */
     int (*run)(struct ctl *ctl);
 } verbs[] = {
-    {"select", "[CALL]", "what would the next caller hear, and why; with CALL the decision is recorded", select_options, 0, 1, verb_select},
-    {"explain", "CALL", "why this call heard what it heard: w, caps, p and the draw; for two hours", no_options, 1, 1, verb_explain},
+    {"select", "[CALL]", "what would the next caller hear, and why; with CALL the decision is recorded", select_options, 0, 1,
+     verb_select},
+    {"explain", "CALL", "why this call heard what it heard: w, caps, p and the draw; for two hours", no_options, 1, 1,
+     verb_explain},
     {"event", "CALL EVENT", "tell one step of a live call: incoming_call, call_answered, audio_start, ... call_ended",
      event_options, 2, 2, verb_event},
-    {"session", "[CALL]", "where a live call is and what is known of it; without CALL how many there are", no_options, 0, 1, verb_session},
+    {"session", "[CALL]", "where a live call is and what is known of it; without CALL how many there are", no_options, 0, 1,
+     verb_session},
     {"end", "CALL", "tell how a call went", end_options, 1, 1, verb_end},
     {"amend", "CALL", "tell what became known of a call later", amend_options, 1, 1, verb_amend},
     {"ask", "CALL", "the question at the end of a call, and its answer: --text, --dtmf, or typed", ask_options, 1, 1, verb_ask},
@@ -108,20 +127,28 @@ static const struct verb {
     {"watch", "[SUBJECT ...]", "follow what happens; Ctrl-C ends", watch_options, 0, WORDS_MAX, verb_watch},
     {"req", "SUBJECT [JSON|-]", "ask a service anything", no_options, 1, 2, verb_req},
     {"pub", "SUBJECT JSON|-", "publish to a stream", pub_options, 2, 2, verb_pub},
-    {"guard", "[VARIANT | COMMAND [VARIANT]]", "who may speak; add, remove, blacklist, release, pin, unpin, freeze, unfreeze", guard_options, 0, 2,
-     verb_guard},
+    {"guard", "[VARIANT | COMMAND [VARIANT]]", "who may speak; add, remove, blacklist, release, pin, unpin, freeze, unfreeze",
+     guard_options, 0, 2, verb_guard},
     {"dlq", "list | show SEQ | replay SEQ|--all", "messages that were refused, and why", dlq_options, 1, 2, verb_dlq},
     {"replay", "", "say all stored calls again; harmless at any time", replay_options, 0, 0, verb_replay},
-    {"versions", "[VERSION]", "what each variant earns under the active reward version and under another", no_options, 0, 1, verb_versions},
-    {"switch", "VERSION", "decide from another reward version from now on; switching back restores every number", switch_options, 1, 1, verb_switch},
-    {"erase", "CALL | --caller KEY", "forget a call, or all calls of a caller, everywhere; ends with a receipt, or is asked again", erase_options, 0, 1, verb_erase},
-    {"export", "CALL | --caller KEY", "all that is held of a call, or of all calls of a caller, as JSON", export_options, 0, 1, verb_export},
-    {"keys", "list | rotate | prune", "the pseudonym keys; prune destroys those past retention, and with them the way back to a call id", keys_options, 1, 1,
+    {"versions", "[VERSION]", "what each variant earns under the active reward version and under another", no_options, 0, 1,
+     verb_versions},
+    {"switch", "VERSION", "decide from another reward version from now on; switching back restores every number", switch_options,
+     1, 1, verb_switch},
+    {"erase", "CALL | --caller KEY",
+     "forget a call, or all calls of a caller, everywhere; ends with a receipt, or is asked again", erase_options, 0, 1,
+     verb_erase},
+    {"export", "CALL | --caller KEY", "all that is held of a call, or of all calls of a caller, as JSON", export_options, 0, 1,
+     verb_export},
+    {"keys", "list | rotate | prune",
+     "the pseudonym keys; prune destroys those past retention, and with them the way back to a call id", keys_options, 1, 1,
      verb_keys},
     {"backup", "FOLDER", "copies of the databases and the prior, while the services run", backup_options, 1, 1, verb_backup},
-    {"restore", "FOLDER", "puts a backup back while they do not; what was erased since stays erased", restore_options, 1, 1, verb_restore},
+    {"restore", "FOLDER", "puts a backup back while they do not; what was erased since stays erased", restore_options, 1, 1,
+     verb_restore},
     {"query", "", "stored calls, newest first; --csv and --json write all of them out", query_options, 0, 0, verb_query},
-    {"import", "tom3 | csv FILE | jsonl FILE", "take over calls from elsewhere; again and again is once", import_options, 1, 2, verb_import},
+    {"import", "tom3 | csv FILE | jsonl FILE", "take over calls from elsewhere; again and again is once", import_options, 1, 2,
+     verb_import},
     {"password", "USER", "what a client of this name needs to connect", no_options, 1, 1, verb_password},
     {"bandit", "rebuild --check", "fold the ledger again and compare it with the live sums", bandit_options, 1, 1, verb_bandit},
 };
@@ -144,7 +171,7 @@ static void help_verb(FILE *out, const struct verb *verb)
     fputs("  --json               print JSON\n  --as           USER  another user than operator\n", out);
 }
 
-/* --- shared by the verbs ---------------------------------------------------------------------------------------------------------------- */
+/* --- shared by the verbs ---------------------------------------------------------------------------------------------------- */
 
 int ctl_usage(const char *field, const char *text)
 {
@@ -156,7 +183,8 @@ int ctl_fail(const struct ctl *ctl, enum status status, const struct reason *rea
 {
     bool away = status == STATUS_UNAVAILABLE || status == STATUS_TIMEOUT;
 
-    fprintf(stderr, "error: %s%s%s\n", reason->field, reason->field[0] ? ": " : "", reason->text[0] ? reason->text : status_text(status));
+    fprintf(stderr, "error: %s%s%s\n", reason->field, reason->field[0] ? ": " : "",
+            reason->text[0] ? reason->text : status_text(status));
     if (away)
         fprintf(stderr, "is it running at %s?  ./rl up starts it, ./rl status tells\n", ctl->url);
     if (status == STATUS_DENIED)
@@ -174,10 +202,12 @@ int ctl_connect(struct ctl *ctl)
     wire_user(config->subject_prefix, ctl->args.as ? ctl->args.as : "operator", wire);
     const char *user = config->nats_user[0] && !ctl->args.as ? config->nats_user : arena_str(&ctl->arena, wire);
     ctl->user = user;
-    ctl->url = config->nats_url[0] ? config->nats_url : arena_printf(&ctl->arena, "nats://127.0.0.1:%lld", (long long)config->nats_port);
+    ctl->url = config->nats_url[0] ? config->nats_url
+                                   : arena_printf(&ctl->arena, "nats://127.0.0.1:%lld", (long long)config->nats_port);
     struct client_options options = {
         .url = ctl->url, .user = user, .prefix = config->subject_prefix, .name = "rlctl",
-        .password_file = own_file ? config->nats_password_file : arena_printf(&ctl->arena, "%s/secrets/%s.password", config->data_dir, user)};
+        .password_file = own_file ? config->nats_password_file
+                                  : arena_printf(&ctl->arena, "%s/secrets/%s.password", config->data_dir, user)};
     enum status status = ctl->client ? STATUS_OK : client_connect(&options, &ctl->client, &reason);
     return status == STATUS_OK ? EXIT_OK : ctl_fail(ctl, status, &reason);
 }
@@ -186,7 +216,9 @@ int ctl_message(struct ctl *ctl, const ProtobufCMessageDescriptor *type, void **
 {
     struct reason reason;
 
-    return payload_fill(&ctl->arena, type, &ctl->args, ret_message, &reason) == STATUS_OK ? EXIT_OK : ctl_usage(reason.field, reason.text);
+    if (payload_fill(&ctl->arena, type, &ctl->args, ret_message, &reason) != STATUS_OK)
+        return ctl_usage(reason.field, reason.text);
+    return EXIT_OK;
 }
 
 int ctl_ask_bytes(struct ctl *ctl, enum subject subject, const void *data, size_t size, struct client_message *ret)
@@ -196,12 +228,14 @@ int ctl_ask_bytes(struct ctl *ctl, enum subject subject, const void *data, size_
 
     if (code != EXIT_OK)
         return code;
-    enum status status = client_request(ctl->client, &ctl->arena, subject_table[subject].name, data, size, ctl->timeout_ms ? ctl->timeout_ms : TIMEOUT_MS, ret, &reason);
+    enum status status = client_request(ctl->client, &ctl->arena, subject_table[subject].name, data, size,
+                                        ctl->timeout_ms ? ctl->timeout_ms : TIMEOUT_MS, ret, &reason);
     return status == STATUS_OK ? EXIT_OK : ctl_fail(ctl, status, &reason);
 }
 
 /* The reply as a message; an error in it is printed.  One that this version does not know stays bytes: *ret NULL. */
-static int open_reply(const struct ctl *ctl, enum subject subject, const struct client_message *reply, ProtobufCMessage **ret, struct arena *arena)
+static int open_reply(const struct ctl *ctl, enum subject subject, const struct client_message *reply, ProtobufCMessage **ret,
+                      struct arena *arena)
 {
     const ProtobufCMessageDescriptor *type = subject_table[subject].reply;
     struct reason reason;
@@ -255,9 +289,11 @@ int ctl_publish(struct ctl *ctl, enum subject subject, const struct client_publi
     if (status != STATUS_OK)
         return ctl_fail(ctl, status, &reason);
     if (ctl->args.json)
-        printf("{\"stream\":\"%s\",\"sequence\":%llu,\"duplicate\":%s}\n", stream, (unsigned long long)sequence, duplicate ? "true" : "false");
+        printf("{\"stream\":\"%s\",\"sequence\":%llu,\"duplicate\":%s}\n", stream, (unsigned long long)sequence,
+               duplicate ? "true" : "false");
     else
-        printf("%s: %s %llu%s\n", message->subject, stream, (unsigned long long)sequence, duplicate ? ", where this id lies already" : "");
+        printf("%s: %s %llu%s\n", message->subject, stream, (unsigned long long)sequence,
+               duplicate ? ", where this id lies already" : "");
     return EXIT_OK;
 }
 
@@ -278,7 +314,7 @@ const char *ctl_bar(struct ctl *ctl, double share)
     return arena_printf(&ctl->arena, "%.*s", width, "##############################");
 }
 
-/* --- req and pub: any row of the wiring --------------------------------------------------------------------------------------------------- */
+/* --- req and pub: any row of the wiring ------------------------------------------------------------------------------------- */
 
 /* An argument, or all of the standard input for "-". */
 static const void *payload_of(struct ctl *ctl, const char *word, size_t *ret_size)
@@ -297,8 +333,9 @@ static int subject_of(const char *name, bool request, enum subject *ret)
     *ret = subject_find(name);
     if (*ret != SUBJECT_COUNT && (subject_table[*ret].kind == KIND_REQUEST) == request)
         return EXIT_OK;
-    fprintf(stderr, "error: %s: %s; there are:", name, *ret == SUBJECT_COUNT ? "no such subject" : request ? "published, not asked: rlctl pub" :
-            "asked, not published: rlctl req");
+    fprintf(stderr, "error: %s: %s; there are:", name,
+            *ret == SUBJECT_COUNT ? "no such subject"
+            : request ? "published, not asked: rlctl pub" : "asked, not published: rlctl req");
     for (enum subject s = 0; s < SUBJECT_COUNT; s++)
         if ((subject_table[s].kind == KIND_REQUEST) == request)
             fprintf(stderr, " %s", subject_table[s].name);
@@ -341,13 +378,14 @@ int verb_pub(struct ctl *ctl)
         return code;
     out.subject = subject_table[subject].name;
     out.data = payload_of(ctl, ctl->args.words[1], &out.size);
-    if (!args_get(&ctl->args, "--raw") && codec_decode(&ctl->arena, subject_table[subject].message, out.data, out.size, REPLY_CAP, &json,
-                                                       &message, &reason) != STATUS_OK)
+    if (!args_get(&ctl->args, "--raw") &&
+        codec_decode(&ctl->arena, subject_table[subject].message, out.data, out.size, REPLY_CAP, &json,
+                     &message, &reason) != STATUS_OK)
         return ctl_fail(ctl, STATUS_INVALID, &reason);
     return ctl_publish(ctl, subject, &out);
 }
 
-/* --- the process -------------------------------------------------------------------------------------------------------------------------- */
+/* --- the process ------------------------------------------------------------------------------------------------------------ */
 
 static int load_config(struct ctl *ctl)
 {

@@ -28,14 +28,17 @@ int ctl_usage(const char *field, const char *text);
 /* Each returns EXIT_OK, or has printed why not and returns the exit code. */
 int ctl_connect(struct ctl *ctl);
 int ctl_ask_bytes(struct ctl *ctl, enum subject subject, const void *data, size_t size, struct client_message *ret);
-int ctl_ask(struct ctl *ctl, enum subject subject, const void *request, const void **ret_reply); /* prints the reply under --json */
-int ctl_publish(struct ctl *ctl, enum subject subject, const struct client_publish *message);    /* prints where it lies */
-int ctl_message(struct ctl *ctl, const ProtobufCMessageDescriptor *type, void **ret_message);    /* of the options given */
-int ctl_say(struct ctl *ctl, enum subject subject, const void *message, const char *id);         /* as JSON */
+/* Prints the reply under --json. */
+int ctl_ask(struct ctl *ctl, enum subject subject, const void *request, const void **ret_reply);
+/* Prints where it lies. */
+int ctl_publish(struct ctl *ctl, enum subject subject, const struct client_publish *message);
+int ctl_message(struct ctl *ctl, const ProtobufCMessageDescriptor *type, void **ret_message); /* of the options given */
+int ctl_say(struct ctl *ctl, enum subject subject, const void *message, const char *id); /* as JSON */
 
 /* Of erase and export: *ret_caller NULL: the call that is named; else all calls of this caller. */
 int ctl_whom(struct ctl *ctl, char **ret_caller);
-int ctl_calls_of(struct ctl *ctl, char *caller, FeedbackExportReply *ret); /* all pages in one; free its `calls`, also when it fails */
+/* All pages in one; free its `calls`, also when it fails. */
+int ctl_calls_of(struct ctl *ctl, char *caller, FeedbackExportReply *ret);
 
 /* "########" for a share of 0 .. 1, at most 30 wide; lives in the arena. */
 const char *ctl_bar(struct ctl *ctl, double share);

@@ -40,8 +40,9 @@ static int print_versions(struct ctl *ctl, const BanditVersionsReply *r)
             printf("%-12s %-7s %9lld calls   %s\n", v->reward_version, v->active ? "active" : "", (long long)v->calls, leads);
     }
     if (code == EXIT_OK && r->n_versions == 2 && r->versions[1]->calls < r->versions[0]->calls)
-        printf("%lld calls are not known under %s yet: rlctl replay --reward-version %s\n", (long long)(r->versions[0]->calls - r->versions[1]->calls),
-               r->versions[1]->reward_version, r->versions[1]->reward_version);
+        printf("%lld calls are not known under %s yet: rlctl replay --reward-version %s\n",
+               (long long)(r->versions[0]->calls - r->versions[1]->calls), r->versions[1]->reward_version,
+               r->versions[1]->reward_version);
     return code;
 }
 
@@ -61,7 +62,8 @@ static void print_arms(const BanditVersionsReply *r)
 
     printf("\n%-6s %9s  %7s  %9.9s", "", "calls", "rated", r->n_versions ? r->versions[0]->reward_version : "");
     if (two)
-        printf("  %9s %9.9s  %9s %9s  %s", "calls", r->versions[1]->reward_version, "pairs", "change", "95 %, of both rewards of the same call");
+        printf("  %9s %9.9s  %9s %9s  %s", "calls", r->versions[1]->reward_version, "pairs", "change",
+               "95 %, of both rewards of the same call");
     putchar('\n');
     for (size_t i = 0; i < r->n_variants; i++)
         print_arm(r->variants[i], two);
@@ -100,8 +102,10 @@ static int print_blacklist(struct ctl *ctl, const BanditVersionsReply *r)
     double threshold = setting(g, "blacklist_threshold"), calls = setting(g, "min_pulls");
     for (size_t i = 0; i < r->n_variants; i++) {
         const BanditVersionArm *a = r->variants[i];
-        if (strcmp(a->policy_variant, g->base_variant) != 0 && (double)a->other_calls >= calls && a->other_mean < threshold && a->active_mean >= threshold)
-            printf("\n%s would be blacklisted after a switch: mean below %g.  Only rlctl guard release takes that back.\n", a->policy_variant, threshold);
+        if (strcmp(a->policy_variant, g->base_variant) != 0 && (double)a->other_calls >= calls && a->other_mean < threshold &&
+            a->active_mean >= threshold)
+            printf("\n%s would be blacklisted after a switch: mean below %g.  Only rlctl guard release takes that back.\n",
+                   a->policy_variant, threshold);
     }
     return EXIT_OK;
 }

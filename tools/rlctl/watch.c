@@ -63,7 +63,8 @@ static void print_scalar(const void *at, const ProtobufCFieldDescriptor *f)
     case PROTOBUF_C_TYPE_ENUM:
         v = protobuf_c_enum_descriptor_get_value(f->descriptor, *(const int *)at);
         if (v && v->value) /* without the prefix that all its names share with X_UNSPECIFIED */
-            printf(" %s=%s", f->name, v->name + strlen(((const ProtobufCEnumDescriptor *)f->descriptor)->values[0].name) - strlen("UNSPECIFIED"));
+            printf(" %s=%s", f->name,
+                   v->name + strlen(((const ProtobufCEnumDescriptor *)f->descriptor)->values[0].name) - strlen("UNSPECIFIED"));
         break;
     case PROTOBUF_C_TYPE_INT32: printf(" %s=%d", f->name, *(const int32_t *)at); break;
     case PROTOBUF_C_TYPE_UINT32: printf(" %s=%u", f->name, *(const uint32_t *)at); break;
@@ -77,7 +78,8 @@ static void print_field(const ProtobufCMessage *m, const ProtobufCFieldDescripto
 {
     const void *at = (const char *)m + f->offset;
 
-    if ((f->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) && *(const uint32_t *)(const void *)((const char *)m + f->quantifier_offset) != f->id)
+    if ((f->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) &&
+        *(const uint32_t *)(const void *)((const char *)m + f->quantifier_offset) != f->id)
         return;
     if (f->label == PROTOBUF_C_LABEL_REPEATED)
         print_list(m, f);
@@ -134,7 +136,8 @@ static void print_message(struct ctl *ctl, struct arena *arena, const struct cli
     strftime(clock, sizeof clock, "%H:%M:%S", localtime(&now));
     if (!ctl->args.json)
         printf("%s %-15s", clock, in->subject);
-    if (subject == SUBJECT_COUNT || codec_decode(arena, subject_table[subject].message, in->data, in->size, in->size, &json, &m, &reason) != STATUS_OK) {
+    if (subject == SUBJECT_COUNT ||
+        codec_decode(arena, subject_table[subject].message, in->data, in->size, in->size, &json, &m, &reason) != STATUS_OK) {
         printf(ctl->args.json ? "" : " %zu bytes that are no such message\n", in->size); /* JSON: left out */
         return;
     }
@@ -150,8 +153,8 @@ static void print_message(struct ctl *ctl, struct arena *arena, const struct cli
 
 int verb_watch(struct ctl *ctl)
 {
-    static const char *const usual[] = {"call.*", "policy.selected", "feedback.stored", "reward.computed", "bandit.updated", "bandit.changed", "guard.updated",
-                                         "rl.dlq.>"};
+    static const char *const usual[] = {"call.*", "policy.selected", "feedback.stored", "reward.computed", "bandit.updated",
+                                        "bandit.changed", "guard.updated", "rl.dlq.>"};
     const char *const *subjects = ctl->args.word_count ? ctl->args.words : usual;
     size_t count = ctl->args.word_count ? ctl->args.word_count : sizeof usual / sizeof *usual;
     struct client_message in;

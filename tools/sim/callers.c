@@ -12,11 +12,12 @@ enum { SAMPLES = 40000 };
 const char *const caller_profiles[CALLER_PROFILES] = {"kfz", "it", "sales", "support", "general"};
 const char *const caller_times[CALLER_TIMES] = {"morning", "afternoon", "evening", "night"};
 
-const double caller_profile_traffic[CALLER_PROFILES] = {0.3, 0.25, 0.2, 0.15, 0.1}, caller_time_traffic[CALLER_TIMES] = {0.35, 0.4, 0.2, 0.05};
+const double caller_profile_traffic[CALLER_PROFILES] = {0.3, 0.25, 0.2, 0.15, 0.1},
+             caller_time_traffic[CALLER_TIMES] = {0.35, 0.4, 0.2, 0.05};
 
 static double clamp(double x, double low, double high) { return x < low ? low : x > high ? high : x; }
 
-/* --- the world ---------------------------------------------------------------------------------------------------------------------------- */
+/* --- the world -------------------------------------------------------------------------------------------------------------- */
 
 /* `count` independent effects of standard deviation `sd`. */
 static void effects(struct rng *rng, double sd, double *ret, size_t count)
@@ -59,7 +60,8 @@ struct callers *callers_new(uint64_t seed, size_t variant_count)
     for (size_t cell = 0; cell < CALLER_CELLS; cell++) {
         size_t p = cell / CALLER_TIMES, t = cell % CALLER_TIMES;
         for (size_t i = 0; i < v; i++)
-            c->solved[cell * v + i] = clamp(0.6 + profile[p] + time[t] + variant[i] + with_profile[p * v + i] + with_time[t * v + i], 0.03, 0.97);
+            c->solved[cell * v + i] =
+                clamp(0.6 + profile[p] + time[t] + variant[i] + with_profile[p * v + i] + with_time[t * v + i], 0.03, 0.97);
     }
     free(variant);
     return c;
@@ -95,7 +97,7 @@ void callers_swap(struct callers *c, size_t profile, size_t other)
     }
 }
 
-/* --- a call ------------------------------------------------------------------------------------------------------------------------------- */
+/* --- a call ----------------------------------------------------------------------------------------------------------------- */
 
 /* Knuth's product of uniforms; means here are below 2. */
 static int poisson(struct rng *rng, double mean, int most)
@@ -119,7 +121,8 @@ static struct signals call_of(const struct manner *manner, bool solved, struct r
     s.barge_in_count = poisson(rng, manner->interruption * (solved ? 1 : 2), 10);
     s.repeats = poisson(rng, solved ? 0.3 : 0.9, 5);
     s.handover = tri_of(!solved && !hangs_up && rng_uniform(rng) < 0.4);
-    s.duration_sec = hangs_up ? 4 + 12 * rng_uniform(rng) : clamp((solved ? 150 : 210) * manner->pace * exp(0.45 * rng_normal(rng)), 10, 3600);
+    s.duration_sec = hangs_up ? 4 + 12 * rng_uniform(rng)
+                              : clamp((solved ? 150 : 210) * manner->pace * exp(0.45 * rng_normal(rng)), 10, 3600);
     s.duration_sec = floor(10 * s.duration_sec) / 10;
     return s;
 }
@@ -141,7 +144,7 @@ size_t callers_arrive(const struct callers *c, struct rng *rng)
     return cell;
 }
 
-/* --- the truth ---------------------------------------------------------------------------------------------------------------------------- */
+/* --- the truth -------------------------------------------------------------------------------------------------------------- */
 
 static double mean_reward(const struct manner *manner, bool solved, const struct reward_rules *rules)
 {

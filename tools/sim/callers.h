@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* callers.h - simulated callers: a secret truth for each variant and context, and how a call goes under it.  Pure: chance is an argument.
+/* callers.h - simulated callers: a secret truth for each variant and context, and how a call goes under it.
+ * Pure: chance is an argument.
  *
- * Whether the caller's problem is solved is a coin whose bias depends on variant and context; all else (rating, barge-ins, repeats,
- * handover, duration) depends on that outcome and on the variant's manner.  So the expected reward of a variant in a cell is linear in
- * one number, and the truth is known as exactly as one likes. */
+ * Whether the caller's problem is solved is a coin whose bias depends on variant and context; all else (rating, barge-ins,
+ * repeats, handover, duration) depends on that outcome and on the variant's manner.  So the expected reward of a variant in a
+ * cell is linear in one number, and the truth is known as exactly as one likes. */
 #ifndef RL_CALLERS_H
 #define RL_CALLERS_H
 
@@ -42,7 +43,8 @@ struct callers *callers_free(struct callers *callers);
 /* Nothing is ever solved yet, and all variants have the same manner. */
 struct callers *callers_empty(size_t variant_count);
 
-/* Fills `truth` under these rules; the standard error of each value is below 0.002.  Also after callers_spoil and callers_swap. */
+/* Fills `truth` under these rules; the standard error of each value is below 0.002.  Also after
+ * callers_spoil and callers_swap. */
 void callers_value(struct callers *callers, const struct reward_rules *rules);
 
 /* From now on the variant solves `less` fewer of the problems, in every context. */

@@ -88,7 +88,8 @@ static bool read_lines(struct asker *a)
         int v = variants_find(&s->variants, r->variants[i]->key);
         const BanditArmStats *arm = r->variants[i]->value;
         if (v >= 0 && arm->n_interval == 2)
-            s->lines[v] = (struct verdict_line){.mean = arm->posterior_mean, .half_width = (arm->interval[1] - arm->interval[0]) / 2};
+            s->lines[v] = (struct verdict_line){.mean = arm->posterior_mean,
+                                                .half_width = (arm->interval[1] - arm->interval[0]) / 2};
     }
     return r != NULL;
 }

@@ -87,7 +87,8 @@ const struct environment environments[] = {
     {.name = "structured", .what = "B6: effects of slots, profiles and times", .truth = TRUTH_STRUCTURED},
     {.name = "no-structure", .what = "B6: each cell by itself", .truth = TRUTH_NO_STRUCTURE},
     {.name = "no-context", .what = "B6: variants only", .truth = TRUTH_NO_CONTEXT},
-    {.name = "swap", .what = "structured; halfway the two busiest profiles swap tastes, as in B4", .truth = TRUTH_STRUCTURED, .swaps = true},
+    {.name = "swap", .what = "structured; halfway the two busiest profiles swap tastes, as in B4", .truth = TRUTH_STRUCTURED,
+     .swaps = true},
     {0},
 };
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* in_process.c - the loop of the five services without bus and disk: the same pure cores, a snapshot every few calls, millions of calls.
+/* in_process.c - the loop of the five services without bus and disk: the same pure cores, a snapshot every
+ * few calls, millions of calls.
  *
- * Ratings come with the report of the call here.  A report is learned once however often it comes, as the ledger would.  The clock is
- * that of the calls: so many of them are an hour, and at its end changes are looked for, as the bandit does. */
+ * Ratings come with the report of the call here.  A report is learned once however often it comes, as the ledger would.  The
+ * clock is that of the calls: so many of them are an hour, and at its end changes are looked for, as the bandit does. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,8 +46,9 @@ struct loop {
 
 static struct grid grid_of(struct loop *l)
 {
-    return (struct grid){.version = l->model.reward_version, .variants = &l->sim->variants, .cell_count = CALLER_CELLS, .cells = l->cells,
-                         .variant_count = l->sim->variants.count, .own = l->own, .all = l->all, .moments = l->hours.own};
+    return (struct grid){.version = l->model.reward_version, .variants = &l->sim->variants, .cell_count = CALLER_CELLS,
+                         .cells = l->cells, .variant_count = l->sim->variants.count, .own = l->own, .all = l->all,
+                         .moments = l->hours.own};
 }
 
 /* What guard would say of the totals. */
@@ -70,14 +72,16 @@ static void limit(struct loop *l)
     for (size_t i = 0; i < v->count; i++) {
         int group = guard_group(l->stages[i]);
         l->limits.group[i] = group < 0 ? GROUP_NONE : (uint8_t)group;
-        l->limits.eligible[i] = l->stages[i] != TOM__RL__V1__STAGE__STAGE_BLACKLISTED && l->stages[i] != TOM__RL__V1__STAGE__STAGE_INACTIVE;
+        l->limits.eligible[i] = l->stages[i] != TOM__RL__V1__STAGE__STAGE_BLACKLISTED &&
+                                l->stages[i] != TOM__RL__V1__STAGE__STAGE_INACTIVE;
     }
 }
 
 /* The grid's cells come first. */
 static struct estimates believe(struct loop *l, const struct grid *grid)
 {
-    struct prior_age age = {.half_life = l->model.half_life_days * HOURS_A_DAY, .now = l->epoch + l->hours.now, .restarts = &l->restarts};
+    struct prior_age age = {.half_life = l->model.half_life_days * HOURS_A_DAY, .now = l->epoch + l->hours.now,
+                            .restarts = &l->restarts};
     struct grid joined = prior_join(l->model.prior, grid, &age, &l->arena);
 
     return estimate(&l->model, &joined, &l->fit, &l->arena);
@@ -171,8 +175,9 @@ static void one_call(struct loop *l, long number)
     size_t cell = sim_arrive(s, number, &l->rng);
     struct decide_output out;
 
-    decide(&(struct decide_input){.variants = &s->variants, .policy = &l->policy, .limits = &l->limits, .enabled = true, .cell = l->cells[cell],
-                                  .mask = everyone, .draw = rng_uniform(&l->rng), .holdback = rng_uniform(&l->rng)}, &out);
+    decide(&(struct decide_input){.variants = &s->variants, .policy = &l->policy, .limits = &l->limits, .enabled = true,
+                                  .cell = l->cells[cell], .mask = everyone, .draw = rng_uniform(&l->rng),
+                                  .holdback = rng_uniform(&l->rng)}, &out);
     sim_serve(s, number, out.variant);
     sim_note_limits(s, number, &l->limits, out.p);
 
@@ -196,7 +201,8 @@ static void conclude(struct loop *l)
 static bool take_prior(struct loop *l)
 {
     struct sim *s = l->sim;
-    struct prior_settings settings = {.variants = &s->variants, .profiles = &s->common.profiles, .strength = l->model.prior_strength};
+    struct prior_settings settings = {.variants = &s->variants, .profiles = &s->common.profiles,
+                                      .strength = l->model.prior_strength};
     struct reason reason;
 
     if (!l->model.prior_path || !l->model.prior_path[0] || !(settings.strength > 0))

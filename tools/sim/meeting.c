@@ -80,7 +80,8 @@ bool sim_sound(const struct sim *s)
 {
     uint64_t calls = sim_reports(s);
 
-    return !s->exceeded && s->learned == calls && (s->options.in_process || (s->ended == calls && s->stored == calls && s->identical));
+    return !s->exceeded && s->learned == calls &&
+           (s->options.in_process || (s->ended == calls && s->stored == calls && s->identical));
 }
 
 bool sim_run(struct sim *s)
@@ -100,7 +101,8 @@ bool sim_run(struct sim *s)
     s->served = xcalloc((size_t)s->options.calls, sizeof *s->served);
     s->lines = arena_alloc(&s->arena, count * sizeof *s->lines);
     if (!s->options.json)
-        printf("%ld simulated callers, %d profiles, %d times of day.  They have a secret preference.\n", s->options.calls, CALLER_PROFILES, CALLER_TIMES);
+        printf("%ld simulated callers, %d profiles, %d times of day.  They have a secret preference.\n", s->options.calls,
+               CALLER_PROFILES, CALLER_TIMES);
     mono_time start = clk_real.mono(clk_real.ctx);
     bool ok = s->options.in_process ? sim_in_process(s) : sim_over_bus(s);
     s->seconds = s->seconds > 0 ? s->seconds : (double)(clk_real.mono(clk_real.ctx).us - start.us) / 1e6;

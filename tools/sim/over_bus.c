@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* over_bus.c - the callers as a voice stack would bring them: policy.select, call.ended, call.amended through the real bus.
  *
- * It does what any careful client does: asks again when nobody answers, publishes again until the stream has it.  One call in a hundred
- * is reported twice (--duplicate), one rating in four comes a second late.  A report that is lost (--lose) was never published: the
- * call stays without an end.  With --calls-per-hour ends say when they were, so that the bandit has hours to compare; what it finds
- * is heard. */
+ * It does what any careful client does: asks again when nobody answers, publishes again until the stream has it.  One call in a
+ * hundred is reported twice (--duplicate), one rating in four comes a second late.  A report that is lost (--lose) was never
+ * published: the call stays without an end.  With --calls-per-hour ends say when they were, so that the bandit has hours to
+ * compare; what it finds is heard. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +20,8 @@
 enum { SERVICES = 5, WINDOW = 256, PATIENCE_S = 60, CAP = 1 << 16 };
 enum step { STEP_ASKED, STEP_HELD, STEP_ENDED, STEP_LATE, STEP_AMENDED, STEP_COUNT };
 
-static const double wait_s[STEP_COUNT] = {[STEP_ASKED] = 0.5, [STEP_ENDED] = 2, [STEP_LATE] = 1, [STEP_AMENDED] = 2}; /* held: --delay */
+/* What is held waits for --delay. */
+static const double wait_s[STEP_COUNT] = {[STEP_ASKED] = 0.5, [STEP_ENDED] = 2, [STEP_LATE] = 1, [STEP_AMENDED] = 2};
 static const double kill_every_s = 3;
 
 /* Calls whose step is due at a time; the waits are constant, so each queue is in order. */
@@ -51,7 +52,8 @@ struct drive {
     struct way way;
     const char *victims[SERVICES];
     double started, kill_at, shown_at, answered_at;
-    long asked, decided, open, held, ended, late_open; /* open: an answer is awaited; held: decided, and not yet said to have ended */
+    /* open: an answer is awaited; held: decided, and not yet said to have ended */
+    long asked, decided, open, held, ended, late_open;
     bool failed;
 };
 
@@ -72,15 +74,18 @@ static void later(struct drive *d, enum step step, long call)
         q->capacity = q->capacity ? 2 * q->capacity : 1024;
         q->items = xrealloc(q->items, q->capacity * sizeof *q->items);
     }
-    q->items[q->head + q->count++] = (struct due){now() + (step == STEP_HELD ? (double)d->sim->options.delay : wait_s[step]), call};
+    q->items[q->head + q->count++] = (struct due){now() + (step == STEP_HELD ? (double)d->sim->options.delay : wait_s[step]),
+                                                  call};
 }
 
 static struct client *connect_as(struct drive *d, const char *user)
 {
     struct sim *s = d->sim;
-    const char *url = s->common.nats_url[0] ? s->common.nats_url : arena_printf(&s->arena, "nats://127.0.0.1:%lld", (long long)s->common.nats_port);
+    const char *url = s->common.nats_url[0] ? s->common.nats_url
+                                            : arena_printf(&s->arena, "nats://127.0.0.1:%lld", (long long)s->common.nats_port);
     struct client_options options = {.url = url, .user = user, .prefix = s->common.subject_prefix, .name = "rl-sim",
-                                     .password_file = arena_printf(&s->arena, "%s/secrets/%s.password", s->common.data_dir, user)};
+                                     .password_file = arena_printf(&s->arena, "%s/secrets/%s.password", s->common.data_dir,
+                                                                   user)};
     struct client *client = NULL;
     struct reason reason;
 
@@ -89,7 +94,7 @@ static struct client *connect_as(struct drive *d, const char *user)
     return client;
 }
 
-/* ---- what the voice stack says ----------------------------------------------------------------------------------------------------------- */
+/* ---- what the voice stack says --------------------------------------------------------------------------------------------- */
 
 /* What a broken connection did not take is said again like what nobody answered. */
 static void say(struct drive *d, enum subject subject, const ProtobufCMessage *message, long call)
@@ -162,7 +167,7 @@ static void say_rating(struct drive *d, long call)
     later(d, STEP_AMENDED, call);
 }
 
-/* ---- what it hears ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- what it hears --------------------------------------------------------------------------------------------------------- */
 
 static const struct limit_set *limits_of(const struct drive *d, const char *version)
 {
@@ -178,7 +183,8 @@ static void keep_limits(struct drive *d, const struct client_message *m)
     struct reason reason;
     bool json;
 
-    if (codec_decode(&d->arena, &tom__rl__v1__guard_updated__descriptor, m->data, m->size, CAP, &json, &body, &reason) != STATUS_OK)
+    if (codec_decode(&d->arena, &tom__rl__v1__guard_updated__descriptor, m->data, m->size, CAP, &json, &body,
+                     &reason) != STATUS_OK)
         return;
     d->limits = xrealloc(d->limits, (d->limit_count + 1) * sizeof *d->limits);
     limit_set_read(&d->sim->variants, (const GuardUpdated *)body, &d->limits[d->limit_count++]);
@@ -271,7 +277,8 @@ static void on_decision(struct drive *d, const struct client_message *answer, lo
 
     if (l->decided || answer->size == 0) /* empty: nobody serves the subject now */
         return;
-    if (codec_decode(&d->arena, &tom__rl__v1__policy_select_reply__descriptor, answer->data, answer->size, CAP, &json, &body, &reason) != STATUS_OK) {
+    if (codec_decode(&d->arena, &tom__rl__v1__policy_select_reply__descriptor, answer->data, answer->size, CAP, &json, &body,
+                     &reason) != STATUS_OK) {
         fail(d, "policy.select", reason.text);
         return;
     }
@@ -345,7 +352,7 @@ static void hear_voice(struct drive *d, int64_t wait_ms)
     arena_reset(&d->arena);
 }
 
-/* ---- time ---------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- time ------------------------------------------------------------------------------------------------------------------ */
 
 static void remind(struct drive *d, enum step step, long call)
 {
@@ -412,8 +419,8 @@ static void show(struct drive *d, bool end)
     d->shown_at = now();
     printf("\r\033[K");
     if (!end)
-        printf("  calls %ld of %ld   %.0f/s   services killed %llu", d->ended, d->sim->options.calls, (double)d->ended / (now() - d->started),
-               (unsigned long long)d->sim->kills);
+        printf("  calls %ld of %ld   %.0f/s   services killed %llu", d->ended, d->sim->options.calls,
+               (double)d->ended / (now() - d->started), (unsigned long long)d->sim->kills);
     fflush(stdout);
 }
 
@@ -455,7 +462,7 @@ static bool drive(struct drive *d)
     return !d->failed;
 }
 
-/* ---- all of it ----------------------------------------------------------------------------------------------------------------------------- */
+/* ---- all of it ------------------------------------------------------------------------------------------------------------- */
 
 static bool open_all(struct drive *d)
 {

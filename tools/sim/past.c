@@ -17,7 +17,10 @@ void past_begin(struct sim *s, wall_time now)
         s->past_from = fmax(0, (double)now.us / 1e6 - HOUR_S * (double)o->calls / (double)o->calls_per_hour);
 }
 
-double past_end(const struct sim *s, long call) { return s->past_from + HOUR_S * (double)call / (double)s->options.calls_per_hour; }
+double past_end(const struct sim *s, long call)
+{
+    return s->past_from + HOUR_S * (double)call / (double)s->options.calls_per_hour;
+}
 
 /* The first call that ended in the hour or after it. */
 static long call_at(const struct sim *s, int64_t ts)
@@ -64,10 +67,12 @@ void past_heard(struct sim *s, struct arena *arena, const struct client_message 
     struct reason reason;
     bool json;
 
-    if (codec_decode(arena, &tom__rl__v1__bandit_changed__descriptor, message->data, message->size, CAP, &json, &body, &reason) != STATUS_OK)
+    if (codec_decode(arena, &tom__rl__v1__bandit_changed__descriptor, message->data, message->size, CAP, &json, &body,
+                     &reason) != STATUS_OK)
         return;
     const BanditChanged *m = (const BanditChanged *)body;
-    struct sim_restart r = {.call = ended, .since = s->options.calls_per_hour ? call_at(s, m->since) : -1, .what = restart_heard(m)};
+    struct sim_restart r = {.call = ended, .since = s->options.calls_per_hour ? call_at(s, m->since) : -1,
+                            .what = restart_heard(m)};
     if (!noted(s, &r.what))
         sim_note_restart(s, &r);
 }

@@ -35,7 +35,8 @@ bool sim_write_csv(const struct sim *s, const char *path)
     for (long n = 0; n < s->options.calls; n++) {
         count_call(s, n, &r);
         if ((n + 1) % every == 0)
-            fprintf(f, "%s,%ld,%ld,%.6g,%.6g,%zu\n", s->options.environment->name, s->options.seed, n + 1, r.own, r.base, r.restarts);
+            fprintf(f, "%s,%ld,%ld,%.6g,%.6g,%zu\n", s->options.environment->name, s->options.seed, n + 1, r.own, r.base,
+                    r.restarts);
     }
     bool failed = ferror(f);
     return fclose(f) == 0 && !failed;
@@ -57,8 +58,9 @@ bool sim_write_svg(const struct sim *s, const char *path)
     char always[40], name[80];
     double marks[MARKS];
     struct svg_curve curves[] = {{.name = always}, {.name = "rl"}};
-    struct svg_panel panel = {.id = s->options.environment->name, .name = name, .steps = (double)s->options.calls, .curves = curves, .count = 2,
-                              .marks = marks, .mark_count = marks_of(s, marks), .below = "calls; cumulative regret in reward; broken: a change was found"};
+    struct svg_panel panel = {.id = s->options.environment->name, .name = name, .steps = (double)s->options.calls,
+                              .curves = curves, .count = 2, .marks = marks, .mark_count = marks_of(s, marks),
+                              .below = "calls; cumulative regret in reward; broken: a change was found"};
     struct regret r = {0};
     size_t point = 0;
 

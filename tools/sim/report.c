@@ -49,7 +49,7 @@ static const char *thousands(struct sim *s, unsigned long long n)
     return n < 1000 ? arena_printf(&s->arena, "%llu", n) : arena_printf(&s->arena, "%s,%03llu", thousands(s, n / 1000), n % 1000);
 }
 
-/* ---- the parts of the screen -------------------------------------------------------------------------------------------------------------- */
+/* ---- the parts of the screen ----------------------------------------------------------------------------------------------- */
 
 static int by_float(const void *a, const void *b)
 {
@@ -75,7 +75,8 @@ static void print_head(struct sim *s)
 {
     double p50, p99;
 
-    printf("\n calls %s of %s   %s/s", thousands(s, (unsigned long long)s->options.calls), thousands(s, (unsigned long long)s->options.calls),
+    printf("\n calls %s of %s   %s/s", thousands(s, (unsigned long long)s->options.calls),
+           thousands(s, (unsigned long long)s->options.calls),
            thousands(s, (unsigned long long)((double)s->options.calls / s->seconds)));
     if (s->options.in_process) {
         printf("   in process, a snapshot every %ld calls\n\n", s->options.refresh);
@@ -88,7 +89,8 @@ static void print_head(struct sim *s)
     printf("   decision p50 %.2f ms  p99 %.2f ms   rated %ld %%   dead letters %llu", p50, p99, 100 * rated / s->options.calls,
            (unsigned long long)s->dead_letters);
     if (s->options.chaos)
-        printf("\n services killed %llu times, decisions asked again %llu times", (unsigned long long)s->kills, (unsigned long long)s->asked_again);
+        printf("\n services killed %llu times, decisions asked again %llu times", (unsigned long long)s->kills,
+               (unsigned long long)s->asked_again);
     printf("\n\n");
 }
 
@@ -103,8 +105,9 @@ static void print_variant(struct sim *s, size_t v)
     stage_text(s->lines[v].stage, stage, sizeof stage);
     snprintf(label, sizeof label, "%s %s", variant->id, variant->name);
     int pad = NAME_WIDTH > (int)utf8_count(label) ? NAME_WIDTH - (int)utf8_count(label) : 0;
-    printf(" %s%*s %+.2f   %+.2f +-%.2f %8s   %-*.*s %4.1f %%  %s\n", label, pad, "", callers_overall(s->callers, v), s->lines[v].mean,
-           s->lines[v].half_width, thousands(s, (unsigned long long)got(s, 0, CALLER_CELLS, v)), BAR_WIDTH, width, bar, 100 * share, stage);
+    printf(" %s%*s %+.2f   %+.2f +-%.2f %8s   %-*.*s %4.1f %%  %s\n", label, pad, "", callers_overall(s->callers, v),
+           s->lines[v].mean, s->lines[v].half_width, thousands(s, (unsigned long long)got(s, 0, CALLER_CELLS, v)), BAR_WIDTH,
+           width, bar, 100 * share, stage);
 }
 
 static void print_variants(struct sim *s)
@@ -117,7 +120,8 @@ static void print_variants(struct sim *s)
             order[at] = order[at - 1];
         order[at] = v;
     }
-    printf(" %-*s truth   learned          calls   share of the last %-7ld stage\n", NAME_WIDTH, "variant", tail_of(s->options.calls));
+    printf(" %-*s truth   learned          calls   share of the last %-7ld stage\n", NAME_WIDTH, "variant",
+           tail_of(s->options.calls));
     for (size_t i = 0; i < s->variants.count; i++)
         print_variant(s, order[i]);
 }
@@ -154,7 +158,8 @@ static void print_favourites(struct sim *s)
             size_t v = favourite(s, p * CALLER_TIMES + time, &share);
             if (shown[p] || (named[v] && !again))
                 continue;
-            printf("%s%s/%s  %s %.0f %%", left < EXAMPLES ? "      " : "", caller_profiles[p], caller_times[time], s->variants.items[v].id, 100 * share);
+            printf("%s%s/%s  %s %.0f %%", left < EXAMPLES ? "      " : "", caller_profiles[p], caller_times[time],
+                   s->variants.items[v].id, 100 * share);
             named[v] = shown[p] = true;
             left--;
         }
@@ -165,8 +170,9 @@ static void print_rewards(const struct sim *s)
 {
     long n = s->options.calls, part = tail_of(n);
 
-    printf(" expected reward   first %ld calls %+.2f   last %ld calls %+.2f   always %s %+.2f   always the best %+.2f\n", part, mean_truth(s, 0, part), part,
-           mean_truth(s, n - part, n), s->variants.items[s->variants.base].id, s->base_truth / (double)n, s->best_truth / (double)n);
+    printf(" expected reward   first %ld calls %+.2f   last %ld calls %+.2f   always %s %+.2f   always the best %+.2f\n", part,
+           mean_truth(s, 0, part), part, mean_truth(s, n - part, n), s->variants.items[s->variants.base].id,
+           s->base_truth / (double)n, s->best_truth / (double)n);
 }
 
 /* Mean probability with which calls got one of a capped group, while it had members; -1: it never had. */
@@ -205,8 +211,9 @@ static void print_restarts(struct sim *s)
 {
     for (size_t i = 0; i < s->restart_count; i++) {
         const struct sim_restart *r = &s->restarts[i];
-        printf("%s at call %-9s level %-7s  variant %-4s cell %-17s reward %+.2f -> %+.2f  evidence %.2f", i ? "                  " : " changes found    ",
-               thousands(s, (unsigned long long)r->call), detect_level_names[r->what.level], named(r->what.variant), named(r->what.cell), r->what.before,
+        printf("%s at call %-9s level %-7s  variant %-4s cell %-17s reward %+.2f -> %+.2f  evidence %.2f",
+               i ? "                  " : " changes found    ", thousands(s, (unsigned long long)r->call),
+               detect_level_names[r->what.level], named(r->what.variant), named(r->what.cell), r->what.before,
                r->what.after, r->what.evidence);
         if (r->since >= 0)
             printf("  since call %s", thousands(s, (unsigned long long)r->since));
@@ -215,7 +222,8 @@ static void print_restarts(struct sim *s)
     if (s->options.in_process && !(s->model.change_delta > 0))
         printf(" changes           were not looked for: bandit.change_delta is 0\n");
     else if (!s->restart_count)
-        printf(" changes           none was found%s\n", s->options.in_process ? "" : "; the bandit looks once an hour and at its start");
+        printf(" changes           none was found%s\n",
+               s->options.in_process ? "" : "; the bandit looks once an hour and at its start");
     else
         printf(" restarts          %zu; what came before each no longer counts\n", s->restart_count);
 }
@@ -226,22 +234,23 @@ static void print_text(struct sim *s)
     print_variants(s);
     print_favourites(s);
     if (s->options.drift)
-        printf(" drift             after %s calls %s solved half of the problems less\n", thousands(s, (unsigned long long)s->options.calls / 2),
-               s->variants.items[s->spoiled].id);
+        printf(" drift             after %s calls %s solved half of the problems less\n",
+               thousands(s, (unsigned long long)s->options.calls / 2), s->variants.items[s->spoiled].id);
     if (s->options.environment->swaps)
-        printf(" swap              after %s calls %s and %s had each other's tastes\n", thousands(s, (unsigned long long)s->options.calls / 2),
-               caller_profiles[0], caller_profiles[1]);
+        printf(" swap              after %s calls %s and %s had each other's tastes\n",
+               thousands(s, (unsigned long long)s->options.calls / 2), caller_profiles[0], caller_profiles[1]);
     print_restarts(s);
     print_rewards(s);
     print_safety(s);
     if (!s->options.in_process)
-        printf(" exactly once      %s ended, %s stored, %s learned; statistics rebuilt from the ledger: %s\n", thousands(s, s->ended),
-               thousands(s, s->stored), thousands(s, s->learned), s->identical ? "identical" : "DIFFERENT");
+        printf(" exactly once      %s ended, %s stored, %s learned; statistics rebuilt from the ledger: %s\n",
+               thousands(s, s->ended), thousands(s, s->stored), thousands(s, s->learned),
+               s->identical ? "identical" : "DIFFERENT");
     if (s->lost)
         printf(" lost              %s calls were never reported\n", thousands(s, s->lost));
 }
 
-/* ---- JSON ---------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- JSON ------------------------------------------------------------------------------------------------------------------ */
 
 static json_t *variants_json(const struct sim *s)
 {
@@ -251,10 +260,11 @@ static json_t *variants_json(const struct sim *s)
     for (size_t v = 0; v < s->variants.count; v++) {
         char stage[32];
         stage_text(s->lines[v].stage, stage, sizeof stage);
-        json_array_append_new(list, json_pack("{s:s, s:f, s:f, s:f, s:I, s:f, s:s}", "policy_variant", s->variants.items[v].id, "truth",
-                                              callers_overall(s->callers, v), "learned", s->lines[v].mean, "half_width", s->lines[v].half_width,
-                                              "calls", (json_int_t)got(s, 0, CALLER_CELLS, v), "share_last",
-                                              (double)got(s, s->options.calls - last, CALLER_CELLS, v) / (double)last, "stage", stage));
+        json_array_append_new(list,
+                              json_pack("{s:s, s:f, s:f, s:f, s:I, s:f, s:s}", "policy_variant", s->variants.items[v].id, "truth",
+                                        callers_overall(s->callers, v), "learned", s->lines[v].mean, "half_width",
+                                        s->lines[v].half_width, "calls", (json_int_t)got(s, 0, CALLER_CELLS, v), "share_last",
+                                        (double)got(s, s->options.calls - last, CALLER_CELLS, v) / (double)last, "stage", stage));
     }
     return list;
 }
@@ -267,8 +277,9 @@ static json_t *restarts_json(const struct sim *s)
         const struct sim_restart *r = &s->restarts[i];
         json_t *since = r->since < 0 ? json_null() : json_integer(r->since);
         json_array_append_new(list, json_pack("{s:I, s:s, s:s, s:s, s:o, s:f, s:f, s:f}", "call", (json_int_t)r->call, "level",
-                                              detect_level_names[r->what.level], "policy_variant", r->what.variant, "cell", r->what.cell, "since", since,
-                                              "mean_before", r->what.before, "mean_after", r->what.after, "evidence", r->what.evidence));
+                                              detect_level_names[r->what.level], "policy_variant", r->what.variant, "cell",
+                                              r->what.cell, "since", since, "mean_before", r->what.before, "mean_after",
+                                              r->what.after, "evidence", r->what.evidence));
     }
     return list;
 }
@@ -276,12 +287,12 @@ static json_t *restarts_json(const struct sim *s)
 static void print_json(const struct sim *s)
 {
     long n = s->options.calls, part = tail_of(n);
-    json_t *root = json_pack("{s:s, s:I, s:I, s:I, s:o, s:f, s:f, s:o, s:f, s:f, s:f, s:f, s:b}", "environment", s->options.environment->name,
-                             "calls", (json_int_t)n, "lost", (json_int_t)s->lost, "calls_per_hour", (json_int_t)s->options.calls_per_hour,
-                             "restarts", restarts_json(s), "regret",
+    json_t *root = json_pack("{s:s, s:I, s:I, s:I, s:o, s:f, s:f, s:o, s:f, s:f, s:f, s:f, s:b}", "environment",
+                             s->options.environment->name, "calls", (json_int_t)n, "lost", (json_int_t)s->lost, "calls_per_hour",
+                             (json_int_t)s->options.calls_per_hour, "restarts", restarts_json(s), "regret",
                              s->best_truth - (double)n * mean_truth(s, 0, n), "seconds", s->seconds, "variants", variants_json(s),
-                             "first", mean_truth(s, 0, part), "last", mean_truth(s, n - part, n), "always_base", s->base_truth / (double)n,
-                             "always_best", s->best_truth / (double)n, "sound", sim_sound(s));
+                             "first", mean_truth(s, 0, part), "last", mean_truth(s, n - part, n), "always_base",
+                             s->base_truth / (double)n, "always_best", s->best_truth / (double)n, "sound", sim_sound(s));
 
     if (!s->options.in_process) {
         json_object_set_new(root, "ended", json_integer((json_int_t)s->ended));

@@ -2,7 +2,8 @@
 /* sim.c - rl-sim: callers with a secret preference, and whether the system finds it out.
  *
  * rl-sim [--in-process] [--calls N] [--seed S] [--drift] ...   ./rl demo runs it over the bus of a stack of its own.
- * Ends with 0, 1 (not every call counts once, or a cap was exceeded, or no CSV), 64 (usage), 69 (no bus) or 78 (configuration). */
+ * Ends with 0, 1 (not every call counts once, or a cap was exceeded, or no CSV), 64 (usage), 69 (no
+ * bus) or 78 (configuration). */
 #include "sim.h"
 
 #include <errno.h>
@@ -36,16 +37,20 @@ static const char usage[] =
     "  --duplicate P  this share of the others is reported twice (0.01)\n"
     "  --reorder N    reports come in windows of N calls, shuffled\n"
     "  --delay S      reports come S seconds late; in process a second has --rate calls\n"
-    "  --calls-per-hour N  in process: the clock (40), at each of whose hours the detector of changes looks, as the bandit does.\n"
-    "                 Over the bus the clock is the real one, and the bandit looks once an hour and at its start: a run of minutes is\n"
-    "                 one hour, in which no change can be found (--in-process shows what a restart does).  With N, calls say that they\n"
-    "                 came at that pace until now, and the bandit finds changes at its next look: when --chaos has killed it, or when\n"
+    "  --calls-per-hour N  in process: the clock (40), at each of whose hours the detector of changes looks,"
+    " as the bandit does.\n"
+    "                 Over the bus the clock is the real one, and the bandit looks once an hour and at its start:"
+    " a run of minutes is\n"
+    "                 one hour, in which no change can be found (--in-process shows what a restart does).  With N,"
+    " calls say that they\n"
+    "                 came at that pace until now, and the bandit finds changes at its next look: when --chaos has killed it,"
+    " or when\n"
     "                 ./rl demo stats starts the stack again\n"
     "  --csv FILE     cumulative regret, beside that of always serving base, and how often a change was found\n"
     "  --svg FILE     the same as a picture\n"
     "The bus is found as every program finds it: RL_NATS_PORT, RL_DATA_DIR, RL_SUBJECT_PREFIX.\n";
 
-/* ---- the process ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- the process ----------------------------------------------------------------------------------------------------------- */
 
 /* What the services would read; their states begin with these settings (formula.h, rules.h, model.h). */
 static enum status load(struct sim *s, struct reason *reason)
@@ -96,18 +101,21 @@ static bool environment(const char *name, const struct environment **ret)
 
     *ret = found ? found : *ret;
     for (const struct environment *e = environments; !found && e->name; e++)
-        fprintf(stderr, "%s  %-14s %s\n", e == environments ? "rl-sim: the environments are" : "                            ", e->name, e->what);
+        fprintf(stderr, "%s  %-14s %s\n", e == environments ? "rl-sim: the environments are" : "                            ",
+                e->name, e->what);
     return found;
 }
 
 static bool parse(struct sim_options *o, int argc, char **argv)
 {
-    static const struct option options[] = {{"calls", 1, NULL, 'c'}, {"rate", 1, NULL, 'r'}, {"seed", 1, NULL, 's'}, {"refresh", 1, NULL, 'f'},
-                                            {"name", 1, NULL, 'n'}, {"in-process", 0, NULL, 'i'}, {"chaos", 0, NULL, 'k'}, {"drift", 0, NULL, 'd'},
-                                            {"json", 0, NULL, 'j'}, {"environment", 1, NULL, 'e'}, {"lose", 1, NULL, 'l'},
-                                            {"duplicate", 1, NULL, 'u'}, {"reorder", 1, NULL, 'w'}, {"delay", 1, NULL, 'y'}, {"csv", 1, NULL, 'v'},
+    static const struct option options[] = {{"calls", 1, NULL, 'c'}, {"rate", 1, NULL, 'r'}, {"seed", 1, NULL, 's'},
+                                            {"refresh", 1, NULL, 'f'}, {"name", 1, NULL, 'n'}, {"in-process", 0, NULL, 'i'},
+                                            {"chaos", 0, NULL, 'k'}, {"drift", 0, NULL, 'd'}, {"json", 0, NULL, 'j'},
+                                            {"environment", 1, NULL, 'e'}, {"lose", 1, NULL, 'l'}, {"duplicate", 1, NULL, 'u'},
+                                            {"reorder", 1, NULL, 'w'}, {"delay", 1, NULL, 'y'}, {"csv", 1, NULL, 'v'},
                                             {"svg", 1, NULL, 'g'}, {"calls-per-hour", 1, NULL, 'h'}, {0}};
-    long *const numbers[] = {['c'] = &o->calls, ['r'] = &o->rate, ['s'] = &o->seed, ['f'] = &o->refresh, ['w'] = &o->reorder, ['y'] = &o->delay,
+    long *const numbers[] = {['c'] = &o->calls, ['r'] = &o->rate, ['s'] = &o->seed, ['f'] = &o->refresh, ['w'] = &o->reorder,
+                             ['y'] = &o->delay,
                              ['h'] = &o->calls_per_hour};
     double *const shares[] = {['l'] = &o->lost, ['u'] = &o->duplicated};
     bool *const flags[] = {['i'] = &o->in_process, ['k'] = &o->chaos, ['d'] = &o->drift, ['j'] = &o->json};
@@ -145,7 +153,8 @@ static bool written(const struct sim *s, writes *write, const char *path)
 
 int main(int argc, char **argv)
 {
-    struct sim s = {.options = {.rate = 1000, .refresh = 100, .seed = 2, .name = "demo", .duplicated = 0.01, .environment = environments}};
+    struct sim s = {.options = {.rate = 1000, .refresh = 100, .seed = 2, .name = "demo", .duplicated = 0.01,
+                                .environment = environments}};
     struct reason reason;
     int code = EX_UNAVAILABLE;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim.h - the parts of rl-sim: simulated callers meet the system, or its cores without a bus, and a report says what came of it. */
+/* sim.h - the parts of rl-sim: simulated callers meet the system, or its cores without a bus, and a
+ * report says what came of it. */
 #ifndef RL_SIM_H
 #define RL_SIM_H
 
@@ -107,7 +108,8 @@ void past_heard(struct sim *sim, struct arena *arena, const struct client_messag
 
 /* Asks until there is an answer: a service may just be starting again.  NULL after a minute: it has said why. */
 const void *sim_ask(struct client *client, struct arena *arena, enum subject subject, const ProtobufCMessage *request);
-bool sim_conclude(struct sim *sim, struct client *operator); /* the part of it that asks the services, when all calls have ended */
+/* The part of it that asks the services, when all calls have ended. */
+bool sim_conclude(struct sim *sim, struct client *operator);
 
 void sim_report(struct sim *sim);       /* for people, or as one line of JSON */
 bool sim_write_csv(const struct sim *sim, const char *path); /* cumulative regret; false: errno says why */

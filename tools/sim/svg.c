@@ -11,14 +11,19 @@ enum { WIDTH = 460, PLOT_HEIGHT = 230, LEFT = 62, RIGHT = 24, TOP = 34, BELOW = 
 static const char style[] =
     "<style>\n"
     "text{font:12px system-ui,sans-serif;fill:#24292f}.title{font-weight:600}.small{font-size:11px}\n"
-    ".grid{stroke:#d0d7de;stroke-width:1}.axis{stroke:#57606a;stroke-width:1}.line{fill:none;stroke-width:1.8}.band{opacity:.09;stroke:none}\n"
+    ".grid{stroke:#d0d7de;stroke-width:1}.axis{stroke:#57606a;stroke-width:1}.line{fill:none;stroke-width:1.8}"
+    ".band{opacity:.09;stroke:none}\n"
     ".paper{fill:#fff}\n"
-    ".s0{stroke:#0969da}.s1{stroke:#bc4c00}.s2{stroke:#1a7f37}.s3{stroke:#8250df}.s4{stroke:#9a6700}.s5{stroke:#bf3989}.s6{stroke:#57606a}.s7{stroke:#1b7c83}.s8{stroke:#8a5a44}\n"
-    ".ours{stroke:#cf222e;stroke-width:3}.f0{fill:#0969da}.f1{fill:#bc4c00}.f2{fill:#1a7f37}.f3{fill:#8250df}.f4{fill:#9a6700}.f5{fill:#bf3989}.f6{fill:#57606a}.f7{fill:#1b7c83}\n"
+    ".s0{stroke:#0969da}.s1{stroke:#bc4c00}.s2{stroke:#1a7f37}.s3{stroke:#8250df}.s4{stroke:#9a6700}"
+    ".s5{stroke:#bf3989}.s6{stroke:#57606a}.s7{stroke:#1b7c83}.s8{stroke:#8a5a44}\n"
+    ".ours{stroke:#cf222e;stroke-width:3}.f0{fill:#0969da}.f1{fill:#bc4c00}.f2{fill:#1a7f37}.f3{fill:#8250df}"
+    ".f4{fill:#9a6700}.f5{fill:#bf3989}.f6{fill:#57606a}.f7{fill:#1b7c83}\n"
     ".f8{fill:#8a5a44}.our-band{fill:#cf222e;opacity:.2;stroke:none}\n"
     "@media(prefers-color-scheme:dark){text{fill:#e6edf3}.paper{fill:#0d1117}.grid{stroke:#30363d}.axis{stroke:#8b949e}\n"
-    ".s0{stroke:#58a6ff}.s1{stroke:#f0883e}.s2{stroke:#3fb950}.s3{stroke:#bc8cff}.s4{stroke:#d29922}.s5{stroke:#f778ba}.s6{stroke:#8b949e}.s7{stroke:#39c5cf}.s8{stroke:#c9a26d}\n"
-    ".ours{stroke:#ff7b72}.f0{fill:#58a6ff}.f1{fill:#f0883e}.f2{fill:#3fb950}.f3{fill:#bc8cff}.f4{fill:#d29922}.f5{fill:#f778ba}.f6{fill:#8b949e}.f7{fill:#39c5cf}.f8{fill:#c9a26d}\n"
+    ".s0{stroke:#58a6ff}.s1{stroke:#f0883e}.s2{stroke:#3fb950}.s3{stroke:#bc8cff}.s4{stroke:#d29922}"
+    ".s5{stroke:#f778ba}.s6{stroke:#8b949e}.s7{stroke:#39c5cf}.s8{stroke:#c9a26d}\n"
+    ".ours{stroke:#ff7b72}.f0{fill:#58a6ff}.f1{fill:#f0883e}.f2{fill:#3fb950}.f3{fill:#bc8cff}.f4{fill:#d29922}"
+    ".f5{fill:#f778ba}.f6{fill:#8b949e}.f7{fill:#39c5cf}.f8{fill:#c9a26d}\n"
     ".our-band{fill:#ff7b72}}\n"
     "</style>\n";
 
@@ -49,7 +54,10 @@ static double top_of(const struct svg_panel *p)
 }
 
 static double at_x(const struct drawing *d, double share) { return d->x + LEFT + share * (WIDTH - LEFT - RIGHT); }
-static double at_y(const struct drawing *d, double regret) { return d->y + TOP + PLOT_HEIGHT * (1 - fmin(1.02, regret / d->most)); }
+static double at_y(const struct drawing *d, double regret)
+{
+    return d->y + TOP + PLOT_HEIGHT * (1 - fmin(1.02, regret / d->most));
+}
 
 static void escaped(FILE *f, const char *text)
 {
@@ -74,7 +82,8 @@ static void draw_axes(const struct drawing *d)
                 at_y(d, 0) + 16, p->steps * k / 4);
     fprintf(d->f, "<line class=\"axis\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>\n", at_x(d, 0), at_x(d, 0), at_y(d, 0),
             d->y + TOP);
-    fprintf(d->f, "<text class=\"small\" text-anchor=\"middle\" x=\"%.1f\" y=\"%.1f\">%s</text>\n", at_x(d, 0.5), at_y(d, 0) + 32, p->below);
+    fprintf(d->f, "<text class=\"small\" text-anchor=\"middle\" x=\"%.1f\" y=\"%.1f\">%s</text>\n", at_x(d, 0.5), at_y(d, 0) + 32,
+            p->below);
 }
 
 /* Classes of the i-th curve and of its band; the last is ours. */
@@ -115,8 +124,8 @@ static void draw_marks(const struct drawing *d)
 {
     for (size_t i = 0; i < d->panel->mark_count; i++) {
         double x = at_x(d, d->panel->marks[i] / d->panel->steps);
-        fprintf(d->f, "<line class=\"axis\" stroke-dasharray=\"2 3\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>\n", x, x, at_y(d, 0),
-                d->y + TOP);
+        fprintf(d->f, "<line class=\"axis\" stroke-dasharray=\"2 3\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>\n", x, x,
+                at_y(d, 0), d->y + TOP);
     }
 }
 
@@ -193,8 +202,8 @@ bool svg_write(const char *path, const struct svg_panel *panels, size_t count)
 
     if (!f)
         return false;
-    fprintf(f, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%.0f\" viewBox=\"0 0 %d %.0f\">\n%s", width, height, width,
-            height, style);
+    fprintf(f, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%.0f\" viewBox=\"0 0 %d %.0f\">\n%s", width,
+            height, width, height, style);
     fprintf(f, "<rect class=\"paper\" width=\"100%%\" height=\"100%%\"/>\n");
     draw_panels(f, panels, count);
     fprintf(f, "</svg>\n");

@@ -17,7 +17,8 @@ struct svg_curve {
 struct svg_panel {
     const char *id, *name, *below;  /* title in two parts, and what the axes are */
     double steps;
-    const struct svg_curve *curves; /* the last of them is ours: others may leave the panel, so that those near it can be told apart */
+    const struct svg_curve *curves; /* the last of them is ours: others may leave the panel, so that those near it can be
+                                     * told apart */
     size_t count;
     const double *marks;            /* steps at which a broken line stands */
     size_t mark_count;

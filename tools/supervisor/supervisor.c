@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* supervisor.c - rl-supervisor: starts the bus, rl-init, five services and their sidecars, and starts again what dies.
  *
- * Children write to data/log/<program>.log and are told to stop when this process is gone, however it went.  SIGTERM stops services
- * first, then everything else, the bus last.  Two loops may share a bus: whichever supervisor holds the lock in the bus's folder runs it,
- * and when it goes the other one takes over.  Prometheus runs while there is a run/prometheus.sh, which ./rl writes. */
+ * Children write to data/log/<program>.log and are told to stop when this process is gone, however it went.  SIGTERM stops
+ * services first, then everything else, the bus last.  Two loops may share a bus: whichever supervisor holds the lock in
+ * the bus's folder runs it, and when it goes the other one takes over.  Prometheus runs while there is a
+ * run/prometheus.sh, which ./rl writes. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -24,8 +25,8 @@
 #include "config.h"
 #include "log.h"
 
-enum { MAX_ARGS = 10, CHILDREN = 13, SECOND = 1000000, FIRST_DELAY = 100000, LONGEST_DELAY = 2 * SECOND, STEADY = 5 * SECOND, PROBE = 5 * SECOND,
-       SILENT_LIMIT = 30 * SECOND, LOCK_TRIES = 50 };
+enum { MAX_ARGS = 10, CHILDREN = 13, SECOND = 1000000, FIRST_DELAY = 100000, LONGEST_DELAY = 2 * SECOND, STEADY = 5 * SECOND,
+       PROBE = 5 * SECOND, SILENT_LIMIT = 30 * SECOND, LOCK_TRIES = 50 };
 enum stage { STAGE_SERVICE, STAGE_HELPER, STAGE_BUS }; /* in the order of stopping */
 
 struct child {
@@ -56,7 +57,8 @@ static struct child *add(struct supervisor *s, const char *name, enum stage stag
 {
     struct child *c = &s->children[s->count++];
 
-    *c = (struct child){.name = name, .stage = stage, .argv = {arena_printf(&s->arena, "%s%s%s", s->bin, s->bin[0] ? "/" : "", program)}};
+    *c = (struct child){.name = name, .stage = stage,
+                        .argv = {arena_printf(&s->arena, "%s%s%s", s->bin, s->bin[0] ? "/" : "", program)}};
     return c;
 }
 
@@ -77,13 +79,14 @@ static void list_children(struct supervisor *s, const char *bus_folder)
     for (size_t i = 0; i < sizeof services / sizeof *services; i++) {
         add(s, services[i], STAGE_SERVICE, arena_printf(&s->arena, "rl-%s", services[i]));
         struct child *side = add(s, arena_printf(&s->arena, "sidecar-%s", services[i]), STAGE_HELPER, "rl-sidecar");
-        const char *const args[] = {"--service", arena_str(&s->arena, services[i]), "--file", path(s, arena_printf(&s->arena, "run/metrics/%s", services[i])),
+        const char *const args[] = {"--service", arena_str(&s->arena, services[i]), "--file",
+                                    path(s, arena_printf(&s->arena, "run/metrics/%s", services[i])),
                               "--port", arena_printf(&s->arena, "%lld", (long long)(s->common.metrics_port_base + (int64_t)i))};
         memcpy(side->argv + 1, args, sizeof args);
     }
 }
 
-/* ---- one child ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- one child ------------------------------------------------------------------------------------------------------------- */
 
 static void become(struct supervisor *s, struct child *c)
 {
@@ -169,7 +172,8 @@ static void buried(struct child *c, int status, bool stopping)
     c->again = now() + c->delay;
     c->pid = 0;
     if (!stopping)
-        log_warning("child.died", "program=%s how=\"%s\" again_ms=%lld log=log/%s.log", c->name, how, (long long)c->delay / 1000, c->name);
+        log_warning("child.died", "program=%s how=\"%s\" again_ms=%lld log=log/%s.log", c->name, how, (long long)c->delay / 1000,
+                    c->name);
 }
 
 static void reap(struct supervisor *s, bool stopping)
@@ -183,7 +187,7 @@ static void reap(struct supervisor *s, bool stopping)
                 buried(&s->children[i], status, stopping);
 }
 
-/* ---- the bus ------------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- the bus --------------------------------------------------------------------------------------------------------------- */
 
 /* Does a server greet us? */
 static bool bus_greets(int64_t port)
@@ -194,7 +198,8 @@ static bool bus_greets(int64_t port)
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    bool ok = connect(fd, (struct sockaddr *)&to, sizeof to) == 0 && recv(fd, greeting, 4, 0) == 4 && memcmp(greeting, "INFO", 4) == 0;
+    bool ok = connect(fd, (struct sockaddr *)&to, sizeof to) == 0 && recv(fd, greeting, 4, 0) == 4 &&
+              memcmp(greeting, "INFO", 4) == 0;
     close(fd);
     return ok;
 }
@@ -215,7 +220,7 @@ static void watch_bus(struct supervisor *s)
     kill(bus->pid, SIGKILL);
 }
 
-/* ---- life --------------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------------------------------------ */
 
 static bool any_alive(const struct supervisor *s, enum stage stage)
 {
@@ -307,7 +312,8 @@ int main(int argc, char **argv)
     int fd = -1;
 
     log_setup("supervisor", LOG_INFO);
-    enum status status = config_load(&s->arena, &table, 1, config ? config : access("config/rl.yaml", R_OK) == 0 ? "config/rl.yaml" : NULL, &reason);
+    enum status status = config_load(&s->arena, &table, 1,
+                                     config ? config : access("config/rl.yaml", R_OK) == 0 ? "config/rl.yaml" : NULL, &reason);
     if (status == STATUS_OK)
         status = own(s, &fd, &reason);
     if (status == STATUS_OK) {
