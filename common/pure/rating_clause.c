@@ -273,8 +273,12 @@ static bool ends_tale(const struct utterance *u, size_t i)
                                            "hoechste", "highest", "lowest",    "bottom"};
     size_t begin = clause_begin(u, i);
 
-    if (!word_is(u, i, WORD_NUMBER) || i < begin + A_SENTENCE ||
-        !(word_valued(&u->words[i - 1], WORD_LIKED) || word_valued(&u->words[i - 1], WORD_HATED)))
+    if (!word_is(u, i, WORD_NUMBER) || i < begin + 1)
+        return false;
+    const struct word *w = &u->words[i - 1];
+    bool phrase = tells(w) && w->text[0] == '\0'; /* "can't complain 4" */
+    bool praise = (w->kind & WORD_PRAISE) && !(w->kind & WORD_SMALL) && u->words[i].value != 1;
+    if (!phrase && (i < begin + A_SENTENCE || !(praise || word_valued(w, WORD_LIKED) || word_valued(w, WORD_HATED))))
         return false;
     if (ONE_OF(u->words[i - 1].text, counting))
         return false;
@@ -285,6 +289,24 @@ static bool ends_tale(const struct utterance *u, size_t i)
         if (!word_is(u, k, WORD_POLITE | WORD_SMALL))
             return false;
     return true;
+}
+
+/* "What was it again | oh yes 3": up to the end nothing but known words. */
+static bool answers_at_last(const struct utterance *u, size_t i)
+{
+    enum { WORDS = 4 };
+    static const char *const opening[] = {"ja", "yeah", "yes", "okay", "ok", "oh", "achso", "dann", "ach"};
+    bool opens = ONE_OF(u->words[i].text, opening) || (word_is(u, i, WORD_HESITATION) && u->words[i].text[0] == '\0');
+    size_t numbers = 0;
+
+    if (!opens || i < clause_begin(u, i) + 2 || i + WORDS < u->count || word_is(u, i - 1, CLAIMED))
+        return false;
+    for (size_t k = i; k < u->count; k++) {
+        if (u->words[k].kind == 0 || (k > i && u->words[k].begins) || word_is(u, k, WORD_FOR | WORD_NOT))
+            return false;
+        numbers += word_is(u, k, CLAIMED);
+    }
+    return numbers == 1;
 }
 
 /* "4 | it did what I wanted", "5 | alles geklappt": not "one". */
@@ -345,7 +367,8 @@ bool utterance_cut_asides(struct utterance *u)
             u->words[i].own = u->words[i].begins = u->words[i].sentence = true;
         claimed |= (w->kind & (CLAIMED | WORD_PRAISE)) != 0;
         bool thanks = word_is(u, i, WORD_POLITE) && i > 0 && word_is(u, i - 1, WORD_NUMBER) && !u->words[i].begins;
-        if (thanks || gives_at_last(u, i) || ends_tale(u, i) || goes_on_after(u, i) || concludes(u, i) || and_goes_on(u, i) ||
+        bool parts = thanks || answers_at_last(u, i) || gives_at_last(u, i) || ends_tale(u, i) || goes_on_after(u, i);
+        if (parts || concludes(u, i) || and_goes_on(u, i) ||
             ((w->kind & WORD_BUT) && !u->words[clause_begin(u, i)].own) || ((w->kind & WORD_NO) && !(w->kind & WORD_ARTICLE)))
             u->words[i].begins = true;
         i++;
@@ -686,10 +709,11 @@ static bool side_question(const struct utterance *u, size_t i, size_t end)
                                                 "hoechste", "highest", "lowest",       "niedrigste", "bottom"};
     bool of_scale = false;
 
-    if (!u->words[i].asks && !word_valued(&u->words[i], WORD_ASKING))
-        return false;
     for (size_t k = i; k < end; k++)
         of_scale |= ONE_OF(u->words[k].text, ends_of_scale);
+    bool asked = u->words[i].asks || word_valued(&u->words[i], WORD_ASKING) || (of_scale && word_is(u, i, WORD_IS));
+    if (!asked)
+        return false;
     for (; i < end; i++) {
         const struct word *w = &u->words[i];
         if ((word_is(u, i, CLAIMED) && !of_scale) || word_valued(w, WORD_NUMBERED) || word_valued(w, WORD_COUNTED) ||

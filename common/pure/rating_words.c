@@ -20,10 +20,10 @@ static const struct group words[] = {
     {WORD_NUMBER, 4, ANY, "4 vier viere four"},
     {WORD_NUMBER, 5, ANY, "5 fuenf fuenfe fuemf fuenef funf five"},
     {WORD_NUMBER, 1, DE, "eens ains aans oas"},
-    {WORD_NUMBER, 2, DE, "zwoara zweie zwaa zwoe zwoi"},
+    {WORD_NUMBER, 2, DE, "zwoara zwoei zwa zweie zwaa zwoe zwoi"},
     {WORD_NUMBER, 3, DE, "dreier drue drui dreia dree droi"},
     {WORD_NUMBER, 4, DE, "vierer viera vieri fiere veer fiera"},
-    {WORD_NUMBER, 5, DE, "fuenfer fuenfi foifi fief foif fimf finfe fuemfe fuenfa fuffe"},
+    {WORD_NUMBER, 5, DE, "fuenfer fuenfi fueefi fuefi foeif fynf foifi fief foif fimf finfe fuemfe fuenfa fuffe"},
     {WORD_NUMBER, 3, EN, "sree"},
     {WORD_NUMBER, 4, EN, "fower"},
     {WORD_NUMBER, 5, EN, "fiver"},
@@ -37,7 +37,7 @@ static const struct group words[] = {
     {WORD_POINT | WORD_STARS, 0, ANY, "komma point punkt"},
     {WORD_STARS, 0, ANY, "stern sterne sternen star stars punkte punkten points"},
     {WORD_OF, 0, ANY, "von of out"},
-    {WORD_BOUND, 0, DE, "mehr weniger mindestens wenigstens ueber unter besser schlechter minimum fast knapp beinahe"},
+    {WORD_BOUND, 0, DE, "mehr weniger mindestens wenigstens ueber unter besser schlechter minimum fast knapp beinahe hoechstens"},
     {WORD_BOUND, 0, EN, "more less least over under above below better worse minimum nearly almost close"},
     {WORD_BOUND, 0, ANY, "als than"},
     {WORD_GRADE, 0, ANY, "plus minus note noten schule schulnote schulnoten zensur zensuren school glatte glatter glattes "
@@ -59,13 +59,13 @@ static const struct group words[] = {
     /* --- around a number */
     {WORD_ARTICLE, 0, DE, "eine einer einen ein nen"},
     {WORD_ARTICLE | WORD_NO, 0, DE, "ne"},
-    {WORD_ARTICLE, 0, DE, "a"},
+    {WORD_ARTICLE, 0, DE, "a e"},
     {WORD_ARTICLE | WORD_HESITATION, 0, EN, "a"},
     {WORD_ARTICLE, 0, EN, "an"},
     {WORD_GIVE, WORD_MINE, DE, "gebe geb vergebe vergeb sage nehme nehm bewerte tendiere"},
     {WORD_GIVE, 0, DE, "gibt gibts geben sagen druecke waehle tippe taste bewertung antwort nehmen schreiben "
                        "tragen notieren kriegen kriegt kriegst bekommt bekommst bekommen vergeben taet taete daet daecht "
-                       "daechte saga sog sach nenne"},
+                       "daechte saga sog sogn saeg saege sach sachn jibt gebts nenne"},
     {WORD_GIVE, WORD_WOULD, DE, "wuerde wuerd wuerds"},
     {WORD_GIVE, WORD_WOULD, EN, "id"},
     {WORD_SMALL, WORD_WOULD, EN, "would"},
@@ -73,7 +73,7 @@ static const struct group words[] = {
     {WORD_GIVE, WORD_ORDER, DE, "sag drueck"},
     {WORD_GIVE, WORD_ORDER, EN, "say"},
     {WORD_GIVE, 0, EN, "vote give giving rate rating choose pick answer score gets get getting saying earns ill"},
-    {WORD_HEDGE, 0, DE, "denke denk glaube glaub vielleicht wohl hoechstens maximal circa ungefaehr etwa finde schaetze schaetz "
+    {WORD_HEDGE, 0, DE, "denke denk glaube glaub vielleicht wohl maximal circa ungefaehr etwa finde schaetze schaetz "
                         "wahrscheinlich tendenziell schaetzungsweise gloobe glaeub vermutlich moeglicherweise womoeglich"},
     {WORD_HEDGE, 0, EN, "maybe perhaps possibly probably reckon generally about around guess think roughly dunno"},
     {WORD_HESITATION, 0, ANY, "aeh oeh aehm oehm eh ehm em hm hmm hmmm mh mhm ah oh ach hach tja puh"},
@@ -262,10 +262,10 @@ static const struct group phrases[] = {
     {0, 0, ANY, "1 is fine|1 is okay|1 is ok|1 is enough|1 is fair|1 works|1 reicht|1 reichts|1 ist okay|1 ist ok|1 ist fair|"
                 "1 passt"},
     {WORD_NUMBER, 2, EN, "2s fair|2s my answer|2s fine"},
-    {WORD_NUMBER, 2, EN, "twos fair|twos my answer|twos fine"},
-    {WORD_NUMBER, 3, EN, "threes fair|threes my answer|threes fine"},
-    {WORD_NUMBER, 4, EN, "fours fair|fours my answer|fours fine"},
-    {WORD_NUMBER, 5, EN, "fives fair|fives my answer|fives fine"},
+    {WORD_NUMBER, 2, EN, "twos fairer|twos fair|twos my answer|twos fine"},
+    {WORD_NUMBER, 3, EN, "threes fairer|threes fair|threes my answer|threes fine"},
+    {WORD_NUMBER, 4, EN, "fours fairer|fours fair|fours my answer|fours fine"},
+    {WORD_NUMBER, 5, EN, "fives fairer|fives fair|fives my answer|fives fine"},
     {WORD_NUMBER, 5, DE, "5 mit sternchen|5 mit auszeichnung|5 sternchen|5 mit kusshand|5 mit ausrufezeichen|5 herzchen|"
                          "5 sterne deluxe"},
     {WORD_NUMBER, 5, EN, "5 with a cherry on top|5 with bells on|5 all day long|5 all day|5 all the way|5 with pleasure|"
@@ -342,7 +342,12 @@ static const struct group phrases[] = {
                        "its gotta be|its got to be|it has to be|would have to be|would go with|would go for|would go|"
                        "leaning towards|happy to give|happy to say|lets call it|ill go with|ill go for|ill go|ill give|must say|"
                        "must give"},
-    {WORD_IS, WORD_UNREAL, EN, "was going to say|was gonna say"},
+    {WORD_BOUND, 0, EN, "at most"},
+    {WORD_IS, WORD_UNREAL, EN, "was going to say|was gonna say|was going to give|was gonna give|was about to say|"
+                               "was about to give|"
+                               "wanted to say|wanted to give|wouldve given|would have given"},
+    {0, WORD_REPORT, EN, "would a|would an|be okay for you|be ok for you|good enough for you"},
+    {0, WORD_REPORT, DE, "reicht ihnen|genuegt ihnen|passt ihnen|reicht dir|reicht euch"},
     {0, WORD_JOKE, EN, "as if|yeah right|and im the|and pigs|in your dreams|dream on|pull the other 1|my foot"},
     {0, WORD_JOKE, DE, "wers glaubt|wer das glaubt|traeum weiter|und ich bin der|und ich bin die|und ich bin kaiser"},
     {0, 0, DE, "sage nur 1|1 sage ich"},
@@ -437,7 +442,7 @@ static const struct group phrases[] = {
     {0, 0, EN, "too bad"},
     {WORD_SMALL, 0, ANY, "at all"},
     {WORD_SMALL, WORD_WOULD, EN, "i would"},
-    {WORD_HEDGE, 0, ANY, "wenn ueberhaupt|if anything|if at all|if that|at best|at most|i guess|i think|i suppose|i believe"},
+    {WORD_HEDGE, 0, ANY, "wenn ueberhaupt|if anything|if at all|if that|at best|i guess|i think|i suppose|i believe"},
 };
 
 static size_t word_length(const char *s, char end)
