@@ -66,7 +66,8 @@ void explore_deviations(const struct explore_settings *s, const struct belief *b
 
     for (size_t i = 0; i < count; i++) {
         double n = belief_n_eff(&beliefs[i]), rarity = fmax(0, log((total + 1) / ((double)count * fmax(1, n))));
-        ret_sd[i] = beliefs[i].sd_apart * s->sharpness * sqrt(1 + s->widening * rarity);
+        double sharp = s->sharpness * s->sharpness, doubt = (1 - sharp) * n / (1 + n * n);
+        ret_sd[i] = beliefs[i].sd_apart * sqrt(sharp * (1 + s->widening * rarity) + doubt);
     }
 }
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* explore.h - from what is believed of the variants of one cell to the shares w that allocation starts from.
  *
- * w is not the probability of being best: it is that probability under a posterior made narrower (sharpness), less so for
- * variants that were rarely served (widening), with a small share for the one that an unlucky start may have shut out (caution).
- * Chapelle & Li 2011, section 3 ("posterior reshaping"); the widening has the form of MOSS (Audibert & Bubeck 2009). */
+ * w is not the probability of being best: it is that probability under a posterior made narrower (sharpness), less so after the
+ * first calls of a variant (doubt) and for variants that were rarely served (widening), with a small share for the one that an
+ * unlucky start may have shut out (caution).  Chapelle & Li 2011, section 3 ("posterior reshaping"); the widening has the form of
+ * MOSS (Audibert & Bubeck 2009). */
 #ifndef RL_EXPLORE_H
 #define RL_EXPLORE_H
 
@@ -24,10 +25,12 @@ struct explore_settings {
 
 #define EXPLORE_DEFAULTS                                                                                                         \
     ((struct explore_settings){                                                                                                  \
-        .strategy = STRATEGY_THOMPSON, .sharpness = 0.45, .widening = 0.5, .caution = 0.025, .epsilon = 0.1, .runner_up = 0.5})
+        .strategy = STRATEGY_THOMPSON, .sharpness = 0.45, .widening = 0.2, .caution = 0.025, .epsilon = 0.1, .runner_up = 0.5})
 
-/* The standard deviations that thompson draws with: sd_apart times sharpness sqrt(1 + widening L), L = ln+((N + 1) / (K max(1, n))),
- * n the variant's effective calls (n_eff), N their sum over the K variants. */
+/* The standard deviations that thompson draws with: sd_apart sqrt(s^2 (1 + widening L) + (1 - s^2) n / (1 + n^2)), s the sharpness,
+ * L = ln+((N + 1) / (K max(1, n))), n the variant's effective calls (n_eff), N their sum over the K variants.  The last term is
+ * doubt: after one call a posterior is nearly believed as it is, for it is the first few calls whose bad luck shuts a good variant
+ * out; it fades as 1 / n.  Without a call (n = 0) there was no luck yet.  Plain Thompson sampling: s = 1, widening 0. */
 void explore_deviations(const struct explore_settings *settings, const struct belief *beliefs, size_t count, double *ret_sd);
 
 /* The variant with the largest KL upper confidence bound gets it all (Garivier & Cappe 2011, with ln(N) / 2): how good it could be

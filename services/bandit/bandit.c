@@ -40,7 +40,7 @@ static const struct config_key keys[] = {
     K(DOUBLE, model.explore.sharpness, "exploration.sharpness", "0.45", 0.01, 1, NULL,
       "Thompson sampling: factor of every posterior deviation; 1, without widening and caution, is plain."),
     K(ENUM, model.explore.strategy, "exploration.strategy", strategy_names, "thompson", "How beliefs become shares of traffic."),
-    K(DOUBLE, model.explore.widening, "exploration.widening", "0.5", 0, 10, NULL, "How much of that is given back to variants of which less is known."),
+    K(DOUBLE, model.explore.widening, "exploration.widening", "0.2", 0, 10, NULL, "How much of that is given back to variants of which less is known."),
     CONFIG_AMENDMENT_WINDOW(struct bandit, retention.amendment_window_days, true),
 };
 
@@ -264,6 +264,7 @@ static enum status restart(struct bandit *b, const struct restart *r, int64_t no
     log_warning("change.found", "level=%s cell=\"%s\" variant=\"%s\" since_hour=%lld before=%.3f after=%.3f evidence=%.2f",
                 detect_level_names[r->level], r->cell, r->variant, (long long)r->from, r->before, r->after, r->evidence);
     metrics_add(b->metrics, METRIC_OWN(RESTARTS), 1, detect_level_names[r->level], NULL, NULL);
+    ledger_split(b->ledger, r->from);
     return restarts_add(b->store, b->model.reward_version, r, now, &b->restarts);
 }
 

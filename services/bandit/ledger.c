@@ -38,6 +38,10 @@ const char *const ledger_migrations[LEDGER_MIGRATIONS] = {
     /* The part of `sums` that no row tells any more. */
     "CREATE TABLE given_up (version INTEGER NOT NULL, cell INTEGER NOT NULL, variant INTEGER NOT NULL, hour INTEGER NOT NULL" STATS_MEMBERS(X)
     ", PRIMARY KEY (version, cell, variant, hour)) WITHOUT ROWID",
+    /* Days and the opening balance were folded across restarts, and nothing takes them apart any more: such a restart holds from
+     * the next day on, or from that border. */
+    "UPDATE restart SET hour = max((hour + 23) / 24 * 24, (SELECT opening_border FROM facts))"
+    " WHERE hour < (SELECT day_border FROM facts)",
 };
 #undef X
 
@@ -269,6 +273,27 @@ void ledger_fold(struct ledger *l, int64_t now)
     l->facts_dirty = true;
 }
 
+static void share_cuts(struct ledger *l, size_t count)
+{
+    l->sums.borders.cuts = l->given_up.borders.cuts = l->cuts;
+    l->sums.borders.cut_count = l->given_up.borders.cut_count = count;
+}
+
+void ledger_split(struct ledger *l, int64_t hour)
+{
+    size_t count = l->sums.borders.cut_count, at = count;
+
+    assert(bucket_start(&l->sums.borders, hour) == hour);
+    while (at > 0 && l->cuts[at - 1] >= hour)
+        at--;
+    if (at < count && l->cuts[at] == hour)
+        return;
+    l->cuts = xrealloc(l->cuts, (count + 1) * sizeof *l->cuts);
+    memmove(l->cuts + at + 1, l->cuts + at, (count - at) * sizeof *l->cuts);
+    l->cuts[at] = hour;
+    share_cuts(l, count + 1);
+}
+
 /* --- writing ------------------------------------------------------------------------------------------------------------------------- */
 
 static enum status write_row(struct ledger *l, const struct row *row)
@@ -426,6 +451,21 @@ static enum status read_facts(struct ledger *l)
     return STATUS_OK;
 }
 
+static enum status read_cuts(struct ledger *l)
+{
+    struct query *q = store_query(l->store, "SELECT DISTINCT hour FROM restart ORDER BY hour");
+    size_t count = 0;
+    bool row = false;
+    enum status status;
+
+    while ((status = query_step(q, &row)) == STATUS_OK && row) {
+        l->cuts = xrealloc(l->cuts, (count + 1) * sizeof *l->cuts);
+        l->cuts[count++] = query_int(q, 0);
+    }
+    share_cuts(l, count);
+    return status;
+}
+
 static enum status read_sums(struct ledger *l, const struct sums_table *table, struct sums *ret)
 {
     struct query *q = store_query(l->store, table->read);
@@ -456,6 +496,8 @@ enum status ledger_open(struct store *store, struct ledger **ret)
     if (status == STATUS_OK)
         status = read_facts(l);
     if (status == STATUS_OK)
+        status = read_cuts(l);
+    if (status == STATUS_OK)
         status = read_sums(l, &sums_table, &l->sums);
     if (status == STATUS_OK)
         status = read_sums(l, &given_up_table, &l->given_up);
@@ -477,6 +519,7 @@ struct ledger *ledger_free(struct ledger *l)
     free(l->by_id);
     free(l->rows);
     free(l->slots);
+    free(l->cuts);
     sums_done(&l->sums);
     sums_done(&l->given_up);
     free(l);

@@ -47,7 +47,7 @@ enum learned {
 
 struct ledger;
 
-enum { LEDGER_MIGRATIONS = 6 };
+enum { LEDGER_MIGRATIONS = 7 };
 extern const char *const ledger_migrations[LEDGER_MIGRATIONS];
 
 /* Reads names, facts and sums of an opened store, which must outlive the ledger. */
@@ -60,6 +60,9 @@ enum status ledger_flush(struct ledger *ledger) MUST_CHECK;
 
 /* Moves the borders to min(now, newest call + 1 day): a clock that jumps ahead folds nothing early. */
 void ledger_fold(struct ledger *ledger, int64_t now);
+
+/* A restart from this unix hour on, the start of a bucket: what came before and what came after are never folded together. */
+void ledger_split(struct ledger *ledger, int64_t hour);
 
 /* Takes the call out of the sums and forgets it for good, on whatever days it is known; how many rows it had. */
 enum status ledger_erase(struct ledger *ledger, const uint8_t key[static CALL_KEY_BYTES], int64_t now, int64_t *ret_rows) MUST_CHECK;

@@ -27,6 +27,7 @@ struct ledger {
     struct tombstones *tombstones;
     struct sums sums;
     struct sums given_up; /* the part of the sums whose rows were given up; the same borders */
+    int64_t *cuts;        /* hours of all restarts, of whatever version; the borders point to them */
     struct name *names;   /* sorted by text */
     const char **by_id;   /* name_count + 1 */
     size_t name_count;

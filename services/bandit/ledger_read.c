@@ -84,10 +84,13 @@ struct grid ledger_grid(const struct ledger *l, const char *version, const struc
     return g;
 }
 
-/* The opening balance is as old as its border. */
+/* No bucket has calls from both before and after a restart, so its start tells on which side it is. */
+static int64_t start_of(const struct bucket *b) { return b->key.hour == BUCKET_OPENING ? 0 : b->key.hour; }
+
+/* What is older than the opening border is as old as it. */
 static int64_t hour_of(const struct ledger *l, const struct bucket *b)
 {
-    return b->key.hour == BUCKET_OPENING ? l->sums.borders.opening : b->key.hour;
+    return b->key.hour < l->sums.borders.opening ? l->sums.borders.opening : b->key.hour;
 }
 
 static double weight_of(const struct forgetting *f, int64_t hour)
@@ -126,11 +129,10 @@ void ledger_forget(const struct ledger *l, const struct forgetting *f, struct gr
         if (!wanted(b, places.version, places.column))
             continue;
         size_t at = place(&places, g, b);
-        int64_t hour = hour_of(l, b);
-        if (f->from && hour < f->from[at])
+        if (f->from && start_of(b) < f->from[at])
             continue;
         struct moments *m = &moments[at], add = stats_moments(&b->stats);
-        double weight = weight_of(f, hour);
+        double weight = weight_of(f, hour_of(l, b));
         *m = (struct moments){m->n + weight * add.n, m->sum + weight * add.sum, m->sum_sq + weight * add.sum_sq};
     }
     g->moments = moments;
@@ -151,7 +153,7 @@ struct history ledger_history(const struct ledger *l, const struct grid *g, cons
 
     for (const struct bucket *b = bucket_next(&l->sums.hours, NULL); b; b = bucket_next(&l->sums.hours, b))
         if (wanted(b, places.version, places.column))
-            hours[count++] = hour_of(l, b);
+            hours[count++] = start_of(b);
     if (count)
         qsort(hours, count, sizeof *hours, ascending);
     for (size_t i = 0; i < count; i++)
@@ -161,7 +163,7 @@ struct history ledger_history(const struct ledger *l, const struct grid *g, cons
     for (const struct bucket *b = bucket_next(&l->sums.hours, NULL); b; b = bucket_next(&l->sums.hours, b)) {
         if (!wanted(b, places.version, places.column))
             continue;
-        int64_t hour = hour_of(l, b);
+        int64_t hour = start_of(b);
         size_t at = place(&places, g, b), row = (size_t)((int64_t *)bsearch(&hour, hours, distinct, sizeof *hours, ascending) - hours);
         struct moments *m = &own[row * pairs + at], add = stats_moments(&b->stats);
         if (!from || hour >= from[at])

@@ -119,15 +119,30 @@ struct borders borders_at(struct borders from, int64_t now)
 {
     int64_t hour = now / SECONDS_PER_HOUR, day = (hour - HOURS_KEPT) / HOURS_PER_DAY, opening = hour / HOURS_PER_DAY - DAYS_KEPT;
 
-    return (struct borders){.day = later(from.day, day * HOURS_PER_DAY), .opening = later(from.opening, opening * HOURS_PER_DAY)};
+    from.day = later(from.day, day * HOURS_PER_DAY);
+    from.opening = later(from.opening, opening * HOURS_PER_DAY);
+    return from;
+}
+
+/* Looked for from the newest on, because calls mostly are new. */
+static int64_t last_cut(const struct borders *borders, int64_t hour)
+{
+    for (size_t i = borders->cut_count; i > 0; i--)
+        if (borders->cuts[i - 1] <= hour)
+            return borders->cuts[i - 1];
+    return BUCKET_OPENING;
+}
+
+int64_t bucket_start(const struct borders *borders, int64_t hour)
+{
+    if (hour < borders->opening)
+        return last_cut(borders, hour);
+    return hour < borders->day ? later(hour - hour % HOURS_PER_DAY, last_cut(borders, hour)) : hour;
 }
 
 static struct bucket_key folded(const struct borders *borders, struct bucket_key key)
 {
-    if (key.hour < borders->opening)
-        key.hour = BUCKET_OPENING;
-    else if (key.hour < borders->day)
-        key.hour -= key.hour % HOURS_PER_DAY;
+    key.hour = bucket_start(borders, key.hour);
     return key;
 }
 

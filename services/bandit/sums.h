@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sums.h - what was learned, as integer sums by reward version, cell, variant and hour of the call.
  *
- * The hour is a pure function of the call, so an amendment, a retraction or an erasure always finds its bucket.  Hours before the day
- * border fold into UTC days, days before the opening border into one opening bucket; folding is adding, and a call's bucket is a pure
- * function of its hour and the borders.  No I/O here: ledger keeps the sums in the database. */
+ * The hour is a pure function of the call, so an amendment, a retraction or an erasure always finds its bucket.  Hours before the
+ * day border fold into UTC days, days before the opening border into one opening bucket, but never across the hour of a restart:
+ * there a day or the opening bucket is cut, so what came before a change and what came after stay apart for good.  Folding is
+ * adding, and a call's bucket is a pure function of its hour and the borders.  No I/O here: ledger keeps sums in the database. */
 #ifndef RL_SUMS_H
 #define RL_SUMS_H
 
@@ -16,12 +17,14 @@ enum { HOURS_KEPT = 72, DAYS_KEPT = 180, BUCKET_OPENING = -1 };
 /* Unix hours, multiples of 24, opening <= day; they only ever move forward.  0: nothing is folded. */
 struct borders {
     int64_t day, opening;
+    const int64_t *cuts; /* ascending unix hours, no bucket begins before one and ends after it; costs a bucket per series each */
+    size_t cut_count;
 };
 
 /* Version, cell and variant are numbers that the ledger gives to names. */
 struct bucket_key {
     uint32_t version, cell, variant;
-    int64_t hour; /* of the bucket's start, or BUCKET_OPENING; in the totals 0 */
+    int64_t hour; /* of the bucket's start, or BUCKET_OPENING: from the beginning; in the totals 0 */
 };
 
 struct bucket {
@@ -47,6 +50,9 @@ void sums_done(struct sums *sums); /* a struct of zeros is a valid empty one */
 
 /* Where the borders stand at unix second `now`, never behind `from`. */
 struct borders borders_at(struct borders from, int64_t now);
+
+/* The bucket of a call of this unix hour, or of a bucket that starts with it. */
+int64_t bucket_start(const struct borders *borders, int64_t hour);
 
 /* key->hour is the call's own hour; the borders say which bucket that is. */
 void sums_add(struct sums *sums, const struct bucket_key *key, const struct stats *add);

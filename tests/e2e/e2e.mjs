@@ -369,7 +369,7 @@ test('e2e.demo.an_environment_of_the_laboratory_over_the_real_bus', () => withFo
   assert.ok(said.lost > 90 && said.lost < 210, `${said.lost} were lost`);
   assert.deepEqual([said.environment, said.ended, said.stored, said.learned, said.identical], ['swap', ...Array(3).fill(1500 - said.lost), true]);
   const [head, ...rows] = (await readFile(csv, 'utf8')).trim().split('\n').map((line) => line.split(','));
-  assert.deepEqual(head, ['environment', 'seed', 'calls', 'regret', 'regret_always_base']);
+  assert.deepEqual(head, ['environment', 'seed', 'calls', 'regret', 'regret_always_base', 'restarts']);
   assert.deepEqual(rows.at(-1).slice(0, 3), ['swap', '2', '1500']);
   assert.ok(Math.abs(rows.at(-1)[3] - said.regret) < 0.1);
   assert.equal((await run('./rl', ['demo', '--clean'], { env })).code, 0);

@@ -9,14 +9,12 @@ enum { DAYS = 40, MOVED = 20, EACH = 8, DAY_S = 86400, HOUR_S = 3600, MORNING_S 
 
 static int64_t today(const struct world *w) { return sim_now_us(w->sim) / 1000000 / DAY_S; }
 
-static void end_call(struct world *w, const char *variant, int64_t ts, bool resolved)
+static void end_call_named(struct world *w, const char *id, const char *variant, int64_t ts, bool resolved)
 {
     CallEnded m = TOM__RL__V1__CALL_ENDED__INIT;
     Signals s = TOM__RL__V1__SIGNALS__INIT;
-    char id[48];
 
-    snprintf(id, sizeof id, "change-%llx", (unsigned long long)rng_next(&w->rng));
-    m.call_id = id;
+    m.call_id = (char *)id;
     m.has_policy_variant_case = TOM__RL__V1__CALL_ENDED__HAS_POLICY_VARIANT_POLICY_VARIANT;
     m.policy_variant = (char *)variant;
     m.has_profile_case = TOM__RL__V1__CALL_ENDED__HAS_PROFILE_PROFILE;
@@ -27,6 +25,14 @@ static void end_call(struct world *w, const char *variant, int64_t ts, bool reso
     s.resolution = resolved;
     m.signals = &s;
     sim_publish(w->sim, SUBJECT_CALL_ENDED, &m.base, "");
+}
+
+static void end_call(struct world *w, const char *variant, int64_t ts, bool resolved)
+{
+    char id[48];
+
+    snprintf(id, sizeof id, "change-%llx", (unsigned long long)rng_next(&w->rng));
+    end_call_named(w, id, variant, ts, resolved);
 }
 
 /* Mornings of forty days.  v1a solves seven of eight problems for twenty of them, then one of eight; v1b solves half, then half or
@@ -175,4 +181,107 @@ TEST(sim_change, a_death_at_any_step_over_a_bus_that_loses_and_repeats_loses_not
             printf("  step %d\n", step);
         world_free(w);
     }
+}
+
+/* ---- the day of a change is folded ----------------------------------------------------------------------------------------- */
+
+enum { AFTERNOON_H = 11, CHANGE_H = 14, EVENING_H = 16, AN_HOUR = 30, SINCE = (EVENING_H - CHANGE_H) * AN_HOUR }; /* UTC */
+
+/* An afternoon of yesterday, in which v1a goes wrong at 14 o'clock; calls are named by variant, hour and number. */
+static void live_an_afternoon(struct world *w)
+{
+    static const char *const two[] = {"v1a", "v1b"};
+
+    for (int i = 0; i < 2 * (EVENING_H - AFTERNOON_H) * AN_HOUR; i++) {
+        int hour = AFTERNOON_H + i / 2 / AN_HOUR, number = i / 2 % AN_HOUR;
+        char id[48];
+        snprintf(id, sizeof id, "%s-%d-%d", two[i % 2], hour, number);
+        end_call_named(w, id, two[i % 2], (today(w) - 1) * DAY_S + hour * HOUR_S + number,
+                       i % 2 ? number % 2 : (number % 8 == 0) != (hour < CHANGE_H));
+    }
+    world_run(w, 15000000);
+}
+
+/* Of the afternoon, under model gaussian, that borrows nothing. */
+static const BanditArmStats *believed(struct world *w)
+{
+    BanditStatsRequest ask = TOM__RL__V1__BANDIT_STATS_REQUEST__INIT;
+    BanditRebuildRequest rebuild = TOM__RL__V1__BANDIT_REBUILD_REQUEST__INIT;
+    static const BanditArmStats none = TOM__RL__V1__BANDIT_ARM_STATS__INIT;
+
+    rebuild.check = true;
+    const BanditRebuildReply *same = (const BanditRebuildReply *)world_ask(w, SUBJECT_BANDIT_REBUILD, &rebuild.base);
+    CHECK(same && same->identical);
+    ask.profile = (char *)"kfz";
+    ask.time_of_day = (char *)"afternoon";
+    const BanditStatsReply *r = (const BanditStatsReply *)world_ask(w, SUBJECT_BANDIT_STATS, &ask.base);
+    for (size_t i = 0; r && i < r->n_variants; i++)
+        if (strcmp(r->variants[i]->key, "v1a") == 0)
+            return r->variants[i]->value;
+    return &none;
+}
+
+/* With one call, in another context, that tells how far time has come. */
+static void days_pass(struct world *w, int days)
+{
+    for (int i = 0; i < 24 * days; i++)
+        hour_passes(w);
+    end_call(w, "v2b", today(w) * DAY_S, true);
+    world_run(w, 15000000);
+    hour_passes(w);
+    world_run(w, 15000000);
+}
+
+static void erase(struct world *w, const char *id)
+{
+    FeedbackEraseRequest ask = TOM__RL__V1__FEEDBACK_ERASE_REQUEST__INIT;
+
+    ask.call_id = (char *)id;
+    world_ask(w, SUBJECT_FEEDBACK_ERASE, &ask.base);
+    world_run(w, 15000000);
+}
+
+static void retract(struct world *w, const char *id)
+{
+    CallAmended m = TOM__RL__V1__CALL_AMENDED__INIT;
+
+    m.call_id = (char *)id;
+    m.has_retracted_case = TOM__RL__V1__CALL_AMENDED__HAS_RETRACTED_RETRACTED;
+    m.retracted = true;
+    sim_publish(w->sim, SUBJECT_CALL_AMENDED, &m.base, "");
+    world_run(w, 15000000);
+}
+
+TEST(sim_change, what_came_after_a_change_counts_to_the_call_when_its_day_is_folded)
+{
+    struct world *w = world_new(70);
+
+    world_configure(w, "bandit: {model: gaussian}\n");
+    live_an_afternoon(w);
+    hour_passes(w);
+    world_run(w, 15000000);
+    const BanditChanged *m = the_one(w);
+    CHECK_INT(m ? m->since - (today(w) - 1) * DAY_S : -1, CHANGE_H * HOUR_S);
+    CHECK_NEAR(believed(w)->n_eff, SINCE, 0);
+    double mean = believed(w)->posterior_mean;
+    for (int i = 0; i < 2; i++) {
+        days_pass(w, 5);
+        CHECK_NEAR(believed(w)->n_eff, SINCE, 0);
+        CHECK_NEAR(believed(w)->posterior_mean, mean, 0.01); /* the variance is that of all calls, also of new ones */
+        world_kill(w, WORLD_BANDIT);
+        world_run(w, 15000000);
+    }
+    retract(w, "v1a-13-1");
+    erase(w, "v1a-13-2");
+    CHECK_NEAR(believed(w)->n_eff, SINCE, 0);
+    retract(w, "v1a-14-1");
+    CHECK_NEAR(believed(w)->n_eff, SINCE - 1, 0);
+    erase(w, "v1a-14-2");
+    CHECK_NEAR(believed(w)->n_eff, SINCE - 2, 0);
+    world_kill(w, WORLD_BANDIT);
+    world_run(w, 15000000);
+    CHECK_NEAR(believed(w)->n_eff, SINCE - 2, 0);
+    CHECK_INT(believed(w)->pulls, (EVENING_H - AFTERNOON_H) * AN_HOUR - 4);
+    CHECK_INT(facts(w), 1);
+    world_free(w);
 }

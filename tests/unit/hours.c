@@ -108,3 +108,20 @@ TEST(unit_hours, a_call_that_is_a_half_life_old_counts_half)
     CHECK_NEAR(h.counted, 0.5, 1e-12);
     hours_done(&h);
 }
+
+TEST(unit_hours, what_counts_of_the_day_of_a_change_is_kept_when_its_hours_fold)
+{
+    struct hours h;
+
+    hours_init(&h, 1, 2, PACE);
+    live(&h, 0, 50 * PACE);
+    hours_forget(&h, 0, 40 * PACE); /* 16 h into a day */
+    for (long hour = 50; hour < 24 * 400; hour++)
+        hours_turn(&h, hour);
+    CHECK_NEAR(in_buckets(&h, 0), 10 * PACE, 0);
+    CHECK(hours_add(&h, 40 * PACE, 0, &one));
+    CHECK_NEAR(in_buckets(&h, 0), 10 * PACE + 1, 0);
+    hours_age(&h, 1e9);
+    CHECK_NEAR(h.own[0].n, 10 * PACE + 1, 1e-3);
+    hours_done(&h);
+}

@@ -57,13 +57,13 @@ TEST(unit_model, the_policy_version_names_every_setting_and_the_fit)
     struct model m = model_new();
     struct belief_fit fit = {.sd = {0.1}, .calls = 5};
     const char *base = policy_version(&m, 0, 7, 7200, &arena);
-    double *const numbers[] = {&m.belief.beta.shrinkage, &m.explore.sharpness, &m.explore.widening,
+    double *const numbers[] = {&m.belief.beta.shrinkage, &m.explore.sharpness, &m.explore.widening, &m.explore.caution,
                                &m.explore.runner_up,     &m.half_life_days,    &m.change_delta};
 
     CHECK(strncmp(base, "v1-7-2-", 7) == 0 && strlen(base) == 15);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         double before = *numbers[i];
-        *numbers[i] = before / 2 + 0.1;
+        *numbers[i] = before > 0 ? before / 2 : 0.1;
         model_complete(&m, &variants);
         CHECK(strcmp(policy_version(&m, 0, 7, 7200, &arena), base) != 0);
         *numbers[i] = before;

@@ -363,7 +363,7 @@ TEST(unit_simulation, the_same_seed_writes_the_same_table_and_picture_and_a_chan
     for (int i = 0; i < 2; i++) {
         struct sim s;
         char csv[300], svg[300];
-        watch(&s, "demo", 2, 4000);
+        watch(&s, "demo", 6, 4000);
         s.options.drift = true;
         CHECK(sim_run(&s));
         snprintf(csv, sizeof csv, "%s/%d.csv", test_dir(), i);

@@ -91,6 +91,7 @@ static struct client *connect_as(struct drive *d, const char *user)
 
 /* ---- what the voice stack says ----------------------------------------------------------------------------------------------------------- */
 
+/* What a broken connection did not take is said again like what nobody answered. */
 static void say(struct drive *d, enum subject subject, const ProtobufCMessage *message, long call)
 {
     struct client_publish out = {.subject = subject_table[subject].name};
@@ -100,7 +101,7 @@ static void say(struct drive *d, enum subject subject, const ProtobufCMessage *m
     out.reply = arena_printf(&d->arena, "_INBOX_voice.%s.%ld", out.subject, call);
     codec_encode(&d->arena, message, false, &data, &out.size);
     out.data = data;
-    if (client_send(d->voice, &out, &reason) != STATUS_OK)
+    if (client_send(d->voice, &out, &reason) == STATUS_REFUSED)
         fail(d, out.subject, reason.text);
 }
 
