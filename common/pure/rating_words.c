@@ -504,7 +504,7 @@ void word_know(struct word *word, enum rating_language language)
         }
     if (word->kind & WORD_NUMBER)
         word->text = digits[word->value];
-    else if (!word->kind)
+    else if (!word->kind && !word->value)
         word->kind = number_kind(word->text);
 }
 

@@ -187,6 +187,7 @@ TEST(unit_rating, a_number_of_someone_else_or_of_another_day_is_none)
     NONE(de("Wenn ihr mich zurückruft, gebe ich fünf."), "unclear");
     NONE(de("Es ist gleich vier."), "unclear");
     NONE(de("Fünf, haha, guter Witz."), "unclear");
+    NONE(de("Vier oder witzig."), "unclear");
     NONE(en("Last time I gave you a five."), "unclear");
     NONE(en("What do you think, four?"), "unclear");
     NONE(en("Had it worked it would be a five."), "unclear");
