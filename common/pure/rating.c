@@ -45,7 +45,7 @@ enum { BEYOND = 0, BETWEEN = -1 };
 struct claims {
     int count, value, said; /* since the last correction; said: all of them */
     unsigned rivals;        /* a bit for each value that was not claimed, but is a doubt beside another */
-    bool differ, between;
+    bool differ, between, other_scale;  /* "of ten", "to ten" */
     bool pending, withdrawn, corrected; /* a correction waits for its number; what was said is taken back; a number followed */
     bool questioned, answered;          /* a number is asked about; one is not */
     bool last_asks;                     /* the last number is asked: "4? Or rather 5?" */
@@ -56,7 +56,13 @@ static void claim(struct claims *c, const struct utterance *u, size_t i)
 {
     int value = word_is(u, i, WORD_NUMBER) && !number_bounded(u, i) ? u->words[i].value : word_is(u, i, WORD_BEYOND) ? BEYOND : BETWEEN;
     bool in_range = c->count && number_joined(u, i);
+    bool unheard = c->count == 0 || c->between || c->value == BEYOND;
 
+    if (!in_range && value > 0 && unheard && !c->other_scale && number_sums_up(u, i)) {
+        c->count = 0;
+        c->rivals = number_contrasts(u, i) ? 0 : c->rivals;
+        c->between = c->differ = c->withdrawn = c->starred = false;
+    }
     if (c->pending && c->said) {
         c->corrected = true;
         c->count = 0;
@@ -74,23 +80,36 @@ static void claim(struct claims *c, const struct utterance *u, size_t i)
     c->said++;
 }
 
+/* "Two, sorry." */
+static bool apology_at_end(const struct utterance *u, size_t i)
+{
+    static const char *const sorry[] = {"sorry", "entschuldigung", "verzeihung", "pardon"};
+
+    for (size_t n = 0; n < sizeof sorry / sizeof *sorry; n++)
+        if (i + 1 == u->count && !u->words[i].asks && strcmp(u->words[i].text, sorry[n]) == 0)
+            return true;
+    return false;
+}
+
 static void hear(struct claims *c, const struct utterance *u, size_t i)
 {
     const struct word *w = &u->words[i];
 
     if (w->kind & (WORD_NO | WORD_RATHER)) {
         c->pending = true;
-        c->withdrawn |= (w->kind & WORD_NO) && !(w->kind & WORD_ARTICLE) && c->count;
+        c->withdrawn |= (w->kind & WORD_NO) && !(w->kind & WORD_ARTICLE) && c->count && !apology_at_end(u, i);
     }
     c->hedged |= (w->kind & WORD_HEDGE) != 0;
     if (!(w->kind & CLAIMED))
         return;
-    c->between |= word_is(u, i, WORD_BEYOND) && word_is(u, i - 1, WORD_OF); /* another scale */
+    c->other_scale |= word_is(u, i, WORD_BEYOND) && word_is(u, i - 1, WORD_OF | WORD_JOIN);
     c->questioned |= number_asked_about(u, i);
     if (number_of_else(u, i)) {
         c->unclear = true;
         bool or_so = word_is(u, i - 1, WORD_JOIN) && !word_is(u, i - 1, WORD_SMALL); /* "4, I guess, or 5" */
-        if (or_so || (c->count && number_asked_about(u, i)))
+        bool of_part =
+            word_is(u, i - 1, WORD_MILD) && word_is(u, i - 1, WORD_SMALL) && u->words[i].value != 0; /* "5, but the help was 2" */
+        if (or_so || of_part || (c->count && number_asked_about(u, i)))
             c->rivals |= 1u << w->value;
     } else if (!number_known(u, i)) {
         c->unclear = true;
@@ -128,11 +147,21 @@ static bool praise_fits(const struct utterance *u, int value)
     return true;
 }
 
+/* "4. My husband shakes his head, but I stick with 4." */
+static bool repeated(const struct claims *c, const struct utterance *u)
+{
+    for (size_t i = 0; i < u->count; i++)
+        if (word_valued(&u->words[i], WORD_NUMBERED) || word_valued(&u->words[i], WORD_COUNTED) ||
+            word_valued(&u->words[i], WORD_REPORT))
+            return false;
+    return c->count > 1 && c->answered;
+}
+
 static struct rating conclude(const struct claims *c, const struct utterance *u)
 {
     enum { SO_OFTEN = 4 }; /* a recogniser that loops */
 
-    if (c->between)
+    if (c->between || c->other_scale)
         return none(RATING_BETWEEN);
     if (c->withdrawn || utterance_held_back(u) || word_is(u, u->count - 1, WORD_BUT))
         return none(RATING_WITHDRAWN);
@@ -147,7 +176,7 @@ static struct rating conclude(const struct claims *c, const struct utterance *u)
     if (!praise_fits(u, c->value))
         return none(RATING_CONTRADICTION);
     double confidence = (u->count == 1 ? 0.98 : 0.95) - (c->hedged ? 0.1 : 0) - (c->corrected ? 0.05 : 0);
-    if (!c->all_clean || utterance_unexplained(u))
+    if (!c->all_clean || (!repeated(c, u) && utterance_unexplained(u)))
         confidence = 0.5; /* less than a homophone, as praise: not taken as shipped */
     return some(c->value, c->corrected ? RATING_CORRECTION : c->starred ? RATING_SCALE : RATING_NUMBER, confidence);
 }

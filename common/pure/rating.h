@@ -7,8 +7,12 @@
  *
  *     answer     = { aside | rest } claim { correction claim }  all claims after the last correction agree
  *     claim      = NUMBER ["of" 5] ["stars"]                    in a clause of nothing but known words
- *     rest       = one unknown word that is no thing's name | a clause that tells how the call went ("they helped me right away") and, before
- *                  the claim, speaks of nobody else; a question is neither
+ *     rest       = one unknown word that is no thing's name, two behind the claim | a clause that tells how the call went ("they helped me right
+ *                  away") and, before the claim, speaks of nobody else | a tale: a sentence about the caller or the call ("my", "you"; the
+ *                  longer before the claim, the less leads over to it: "so", "but", "I'd say") without numbers, and before the claim
+ *                  without things that have numbers or are counted; a question is neither, but for one before "ah yes, 4"
+ *     contrast   = another's or an earlier rating, then the caller's own at the very end: "my wife says 5, I say 4", "last time 2, today 4",
+ *                  "4 to 5, so 4": the last one counts
  *     unsure     = a claim among any other unknown words that a verb of giving, an article ("eine vier") or stars mark as the caller's, or
  *                  beside a clause that is no rest: a number of confidence 0.5, below the shipped threshold, so asked again
  *     NUMBER     = "1" .. "5" | eins zwei zwo drei vier fuenf | one two three four five

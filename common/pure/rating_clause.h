@@ -35,6 +35,12 @@ bool number_of_else(const struct utterance *u, size_t i);
 /* "Is 5 good?", "What do you think, 4?" - a scale that is asked about, another who is asked; "3, maybe?" is an answer. */
 bool number_asked_about(const struct utterance *u, size_t i);
 
+/* The last number, clean, and led in by "so", "but", "ach so", "I'd say": it takes the place of what could not count before it. */
+bool number_sums_up(const struct utterance *u, size_t i);
+
+/* The same after "but", or the caller's own after another's. */
+bool number_contrasts(const struct utterance *u, size_t i);
+
 /* Followed by stars, or of five. */
 bool number_starred(const struct utterance *u, size_t i);
 

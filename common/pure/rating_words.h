@@ -60,7 +60,11 @@ enum {
     WORD_THUS = -13,     /* begins a clause when only known words and a number follow */
     WORD_WOULD = -14,    /* with a "but" behind it, it is held back */
     WORD_NAMES = -15,    /* harmless, but an unknown word behind it is a thing: "my ticket" */
-    WORD_THING = -16     /* harmless, but beside a number it is counted: "1 call", "Anruf 2" */
+    WORD_THING = -16,    /* harmless, but beside a number it is counted: "1 call", "Anruf 2" */
+    WORD_NUMBERED = -17, /* unknown, and has numbers: Gleis, bus */
+    WORD_COUNTED = -18,  /* unknown, and speaks of a count: viele, need, people */
+    WORD_TOPIC = -20,    /* unknown, and what people call about: Rechnung, parcel */
+    WORD_SPAN = -19      /* unknown, and what waiting is counted in: Minuten, questions */
 };
 
 /* A sign becomes a word of up to 6 bytes, nothing else grows. */
@@ -72,6 +76,7 @@ struct word {
     int value;
     bool begins, sentence; /* a clause begins here; even a sentence */
     bool asks;             /* its clause ends in a question mark */
+    bool own;              /* begins the caller's own number after another's: "my wife says 5, [I say 4]" */
 };
 
 struct utterance {

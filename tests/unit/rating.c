@@ -187,6 +187,7 @@ TEST(unit_rating, a_number_of_someone_else_or_of_another_day_is_none)
     NONE(de("Wenn ihr mich zurückruft, gebe ich fünf."), "unclear");
     NONE(de("Es ist gleich vier."), "unclear");
     NONE(de("Fünf, haha, guter Witz."), "unclear");
+    NONE(de("Vier oder witzig."), "unclear");
     NONE(en("Last time I gave you a five."), "unclear");
     NONE(en("What do you think, four?"), "unclear");
     NONE(en("Had it worked it would be a five."), "unclear");
@@ -209,6 +210,33 @@ TEST(unit_rating, a_number_beside_what_is_not_understood_is_unsure)
         CHECK(de(unsure[i]).confidence < en("for").confidence);
     for (size_t i = 0; i < sizeof sure / sizeof *sure; i++)
         CHECK(de(sure[i]).confidence > en("for").confidence);
+}
+
+TEST(unit_rating, a_tale_of_the_call_leaves_the_number_beside_it)
+{
+    static const char *const sure[] = {"Vier, mit der Spracherkennung hapert es noch ein bisschen.", "Du hast mich dauernd unterbrochen, vier.",
+                                       "Sie haben mir die Sache gut erläutert und mich nicht gehetzt, also vier.", "Was wollten Sie? Ach so, vier.",
+                                       "das hat mir gut gefallen ich gebe eine vier", "vier und jetzt verbinden Sie mich bitte"};
+    static const char *const unsure[] = {"Ich bin am Gleis, vier.", "Ich brauche noch Brötchen, vier.", "Oma kommt auch, also vier.",
+                                         "Vier, das ist mein Stockwerk.", "Welche Taste? Ach so, vier.", "Mein Sohn ist vier, ich sag vier Minuten.",
+                                         "Denken Sie ernsthaft ich geb vier", "Na klar, vier, und ich bin der Kaiser von China."};
+
+    for (size_t i = 0; i < sizeof sure / sizeof *sure; i++)
+        CHECK(de(sure[i]).value == 4 && de(sure[i]).confidence > en("for").confidence);
+    for (size_t i = 0; i < sizeof unsure / sizeof *unsure; i++)
+        CHECK(de(unsure[i]).confidence < en("for").confidence);
+}
+
+TEST(unit_rating, the_callers_own_number_stands_last)
+{
+    CHECK_INT(de("Meine Frau sagt fünf, ich sag vier.").value, 4);
+    CHECK_INT(de("Letztes Mal war es eine Zwei, heute vier.").value, 4);
+    CHECK_INT(de("Fünf wäre zu viel, vier.").value, 4);
+    CHECK_INT(en("My wife says five but I say four.").value, 4);
+    CHECK_INT(en("Four to five, so four.").value, 4);
+    CHECK_INT(de("Gestern hatte ich drei Anrufe, heute fünf.").value, 0);
+    CHECK_INT(de("Mein Chef sagt zwei Tage, also zwei.").value, 0);
+    CHECK_INT(en("On a scale of one to ten I'd say three.").value, 0);
 }
 
 TEST(unit_rating, a_number_of_a_thing_is_none)
