@@ -106,9 +106,11 @@ void explore_cautious(const struct belief *beliefs, size_t count, double *ret_w)
 
 double explore_caution(const struct explore_settings *s, const struct belief *beliefs, size_t count)
 {
-    double x = calls_of(beliefs, count) / (CAUTION_CALLS * (double)count);
+    double total = calls_of(beliefs, count), x = total / (CAUTION_CALLS * (double)count), own = 0;
 
-    return s->caution * 4 * x / ((1 + x) * (1 + x));
+    for (size_t i = 0; i < count; i++)
+        own += beliefs[i].n;
+    return total > 0 ? s->caution * 4 * x / ((1 + x) * (1 + x)) * own / total : 0;
 }
 
 /* The largest mean takes it all; equal ones share. */

@@ -38,9 +38,10 @@ void explore_deviations(const struct explore_settings *settings, const struct be
  * be at all when nothing is known but that rewards lie in [-1, +1].  Equal bounds share. */
 void explore_cautious(const struct belief *beliefs, size_t count, double *ret_w);
 
-/* The share of traffic that thompson gives to that variant: caution 4 x / (1 + x)^2 with x = N / (30 K).  It is largest (caution)
- * at 30 calls a variant, when sharpening may have shut out a variant for an unlucky start, and fades as 1 / N, so that its calls
- * grow with ln(N) only, as those of every learner must (Lai & Robbins 1985). */
+/* The share of traffic that thompson gives to that variant: caution 4 x / (1 + x)^2 with x = N / (30 K), times the part of N that
+ * are the cell's own calls: strength that other cells lend cannot be this cell's unlucky start.  Without lent strength it is
+ * largest (caution) at 30 calls a variant, when sharpening may have shut out a variant for an unlucky start, and fades as 1 / N,
+ * so that its calls grow with ln(N) only, as those of every learner must (Lai & Robbins 1985). */
 double explore_caution(const struct explore_settings *settings, const struct belief *beliefs, size_t count);
 
 /* w, >= 0, sums to 1.  `model` says which shape the posteriors have. */

@@ -108,13 +108,17 @@ TEST(unit_explore, caution_serves_the_variant_that_could_be_best_at_all)
     CHECK(cautious[0] == 1); /* it had its chance */
 }
 
-TEST(unit_explore, caution_is_greatest_at_thirty_calls_a_variant_and_fades)
+TEST(unit_explore, caution_is_greatest_at_thirty_calls_of_its_own_a_variant_and_fades)
 {
     struct belief equal[] = {arm(0, 0.1, 30), arm(0, 0.1, 30)};
     struct explore_settings s = with(STRATEGY_THOMPSON, 0.45, 0.5);
 
     s.caution = 0.03;
     CHECK_NEAR(explore_caution(&s, equal, 2), 0.03, 1e-12);
+    equal[0].n = equal[1].n = 5;
+    equal[0].n_borrowed = equal[1].n_borrowed = 25; /* a sixth of what it knows it heard itself */
+    CHECK_NEAR(explore_caution(&s, equal, 2), 0.03 / 6, 1e-12);
+    equal[0].n_borrowed = equal[1].n_borrowed = 0;
     equal[0].n = 1e6;
     CHECK(explore_caution(&s, equal, 2) < 0.03 * 4 * 60 / 1e6);
     equal[0].n = equal[1].n = 0;
