@@ -590,6 +590,13 @@ const ProtobufCMessage *sim_message(struct sim *sim, enum subject subject, size_
     return NULL;
 }
 
+const ProtobufCMessage *sim_last(struct sim *sim, enum subject subject)
+{
+    size_t n = sim_stored(sim, subject);
+
+    return n ? sim_message(sim, subject, n - 1) : NULL;
+}
+
 size_t sim_stored(const struct sim *sim, enum subject subject)
 {
     const struct stored_list *s = &sim->streams[subject_table[subject].stream];

@@ -41,6 +41,7 @@ const ProtobufCMessage *sim_reply(struct sim *sim, uint64_t request);
 
 size_t sim_stored(const struct sim *sim, enum subject subject); /* messages in the stream */
 const ProtobufCMessage *sim_message(struct sim *sim, enum subject subject, size_t index); /* decoded; NULL beyond the last */
+const ProtobufCMessage *sim_last(struct sim *sim, enum subject subject); /* the newest; NULL: there is none */
 void sim_lose_streams(struct sim *sim); /* the JetStream directory is gone; streams and consumers are made anew */
 
 #endif

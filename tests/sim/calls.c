@@ -9,7 +9,7 @@
 #include "test.h"
 #include "world.h"
 
-enum { CALLS = 60, STEPS = 14, SECOND_US = 1000000 };
+enum { CALLS = 60, STEPS = 14 };
 
 static const struct reward_rules rules = {.resolution_weight = 0.6, .rating_weight = 0.2, .barge_in_weight = 0.1, .repeat_weight = 0.1,
                                           .handover_weight = 0.1, .barge_in_cap = 3, .repeat_cap = 3, .duration_target_sec = 180,

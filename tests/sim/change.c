@@ -5,7 +5,7 @@
 #include "test.h"
 #include "world.h"
 
-enum { DAYS = 40, MOVED = 20, EACH = 8, DAY_S = 86400, HOUR_S = 3600, MORNING_S = 9 * HOUR_S };
+enum { DAYS = 40, MOVED = 20, EACH = 8, MORNING_S = 9 * HOUR_S };
 
 static int64_t today(const struct world *w) { return sim_now_us(w->sim) / 1000000 / DAY_S; }
 

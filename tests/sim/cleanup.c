@@ -5,8 +5,6 @@
 #include "test.h"
 #include "world.h"
 
-enum { DAY_S = 86400 };
-
 static void end_call(struct world *w, int number)
 {
     CallEnded m = TOM__RL__V1__CALL_ENDED__INIT;

@@ -7,7 +7,7 @@
 #include "test.h"
 #include "world.h"
 
-enum { CALLS = 40, DAY_S = 86400, SECOND_US = 1000000 };
+enum { CALLS = 40 };
 
 static void end_call(struct world *w, const char *id, double ts, int rating, Tom__Rl__V1__Consent consent)
 {

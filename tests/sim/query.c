@@ -7,7 +7,7 @@
 #include "test.h"
 #include "world.h"
 
-enum { CALLS = 60, MANY = 600, HOUR_S = 3600 };
+enum { CALLS = 60, MANY = 600 };
 
 static const char *const variants[] = {"v1a", "v2b", "v6a"}, *const profiles[] = {"kfz", "it"};
 

@@ -7,8 +7,6 @@
 #include "test.h"
 #include "world.h"
 
-enum { DAY_S = 86400, SECOND_US = 1000000 };
-
 static struct feedback *service(struct world *w) { return w->lives[WORLD_FEEDBACK].state; }
 
 static void end_call(struct world *w, const char *id)

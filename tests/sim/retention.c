@@ -5,8 +5,6 @@
 #include "test.h"
 #include "world.h"
 
-enum { DAY_S = 86400, SECOND_US = 1000000 };
-
 #define KEEP_44 "bandit: {retention_days: 44}\n"
 
 static void end_call(struct world *w, int number)

@@ -8,7 +8,7 @@
 #include "test.h"
 #include "world.h"
 
-enum { CALLS = 90, BEFORE = 50, SECOND_US = 1000000 };
+enum { CALLS = 90, BEFORE = 50 };
 
 #define WITH_CANDIDATE                                                                                                          \
     "reward_candidate: {version: v2, rating_weight: 0.7, resolution_weight: 0.2, duration_term: none, missing_rating: renormalise}\n" \
