@@ -4,8 +4,8 @@
 #include <stdlib.h>
 
 #include "feedback.h"
+#include "talk.h"
 #include "test.h"
-#include "world.h"
 
 enum { CALLS = 60, MANY = 600 };
 
@@ -19,16 +19,12 @@ static void end_call(struct world *w, int number, int hours_ago, const char *var
 
     snprintf(id, sizeof id, "query-%d", number);
     m.call_id = id;
-    m.has_ts_case = TOM__RL__V1__CALL_ENDED__HAS_TS_TS;
-    m.ts = (double)sim_now_us(w->sim) / 1e6 - HOUR_S * hours_ago;
-    m.has_policy_variant_case = TOM__RL__V1__CALL_ENDED__HAS_POLICY_VARIANT_POLICY_VARIANT;
-    m.policy_variant = (char *)variant;
-    m.has_profile_case = TOM__RL__V1__CALL_ENDED__HAS_PROFILE_PROFILE;
-    m.profile = (char *)profile;
-    s.has_resolution_case = TOM__RL__V1__SIGNALS__HAS_RESOLUTION_RESOLUTION;
-    s.has_duration_sec_case = TOM__RL__V1__SIGNALS__HAS_DURATION_SEC_DURATION_SEC;
-    s.duration_sec = number;
     m.signals = &s;
+    TELL(&m, ts, CALL_ENDED, TS, (double)sim_now_us(w->sim) / 1e6 - HOUR_S * hours_ago);
+    TELL(&m, policy_variant, CALL_ENDED, POLICY_VARIANT, (char *)variant);
+    TELL(&m, profile, CALL_ENDED, PROFILE, (char *)profile);
+    TELL(&s, resolution, SIGNALS, RESOLUTION, false);
+    TELL(&s, duration_sec, SIGNALS, DURATION_SEC, number);
     sim_publish(w->sim, SUBJECT_CALL_ENDED, &m.base, "");
 }
 
