@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* calls.c - live calls told by their events: whatever is lost, repeated or late and whoever dies, each ends once, is learned once, and
- * speaks with one voice. */
+/* calls.c - live calls told by their events: whatever is lost, repeated or late and whoever dies, each ends once, is learned
+ * once, and speaks with one voice. */
 #include <stdlib.h>
 
 #include "fsm.h"
@@ -89,7 +89,8 @@ static void ask_variant(struct world *w, struct caller *c)
     const char *told = NULL;
 
     select.call_id = session.call_id = c->id;
-    uint64_t number = sim_request(w->sim, by_session ? SUBJECT_ROUTER_SESSION : SUBJECT_POLICY_SELECT, by_session ? &session.base : &select.base);
+    uint64_t number = by_session ? sim_request(w->sim, SUBJECT_ROUTER_SESSION, &session.base)
+                                 : sim_request(w->sim, SUBJECT_POLICY_SELECT, &select.base);
     world_run(w, 150000);
     const void *reply = sim_reply(w->sim, number);
     if (reply && by_session && !((const RouterSessionReply *)reply)->error)
@@ -128,7 +129,7 @@ static void live(struct world *w, struct caller *c, int number)
         event(w, c, FSM_ON_CALL_ENDED);
 }
 
-/* ---- what came of it ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- what came of it ------------------------------------------------------------------------------------------------- */
 
 static const CallEnded *only_end(struct world *w, const struct caller *c)
 {
@@ -149,7 +150,8 @@ static void check_end(struct world *w, struct caller *c)
     const CallEnded *m = only_end(w, c);
 
     if ((m != NULL) != c->answered)
-        test_fail(__FILE__, __LINE__, "%s was %sanswered, and there is %s end", c->id, c->answered ? "" : "not ", m ? "an" : "no");
+        test_fail(__FILE__, __LINE__, "%s was %sanswered, and there is %s end", c->id, c->answered ? "" : "not ",
+                  m ? "an" : "no");
     if (!m)
         return;
     CHECK_INT(m->source, TOM__RL__V1__SOURCE__SOURCE_FSM);
@@ -255,7 +257,7 @@ TEST(sim_calls, a_crash_of_the_router_at_every_step_changes_nothing)
     }
 }
 
-/* ---- one call at a time -------------------------------------------------------------------------------------------------------------------- */
+/* ---- one call at a time ---------------------------------------------------------------------------------------------- */
 
 static void at_once(struct world *w, const char *id, const char *name)
 {

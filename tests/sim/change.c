@@ -22,8 +22,8 @@ static void end_call(struct world *w, const char *variant, int64_t ts, bool reso
     end_call_named(w, id, variant, ts, resolved);
 }
 
-/* Mornings of forty days.  v1a solves seven of eight problems for twenty of them, then one of eight; v1b solves half, then half or
- * all. */
+/* Mornings of forty days.  v1a solves seven of eight problems for twenty of them, then one of eight; v1b solves half, then half
+ * or all. */
 static void live_and_change(struct world *w, bool both)
 {
     for (int day = 0; day < DAYS; day++)
@@ -152,7 +152,7 @@ TEST(sim_change, a_death_at_any_step_over_a_bus_that_loses_and_repeats_loses_not
     }
 }
 
-/* ---- the day of a change is folded ----------------------------------------------------------------------------------------- */
+/* ---- the day of a change is folded ----------------------------------------------------------------------------------- */
 
 enum { AFTERNOON_H = 11, CHANGE_H = 14, EVENING_H = 16, AN_HOUR = 30, SINCE = (EVENING_H - CHANGE_H) * AN_HOUR }; /* UTC */
 

@@ -126,7 +126,8 @@ TEST(sim_erase, asked_twice_or_for_a_call_nobody_knows_it_gives_a_receipt)
 {
     struct world *w = world_new(202);
     struct known before = three_calls(w);
-    const FeedbackEraseReply *first = ask_erase_call(w, "victim"), *second = ask_erase_call(w, " victim "), *nobody = ask_erase_call(w, "nobody"), *none = ask_erase_call(w, "");
+    const FeedbackEraseReply *first = ask_erase_call(w, "victim"), *second = ask_erase_call(w, " victim "),
+                             *nobody = ask_erase_call(w, "nobody"), *none = ask_erase_call(w, "");
 
     CHECK_STR(second ? second->receipt_id : "", first ? first->receipt_id : "-");
     CHECK_INT(erased(second, "feedback.db"), 0);
@@ -154,7 +155,8 @@ static void erase_and_die(enum world_service service, enum loop_step step, int c
         CHECK(ask_erase_call(w, "victim") != NULL);
     world_run(w, 5 * SECOND_US);
     if (traces(w, "victim") || world_number(w, WORLD_FEEDBACK, "SELECT count(*) FROM erasure"))
-        test_fail(__FILE__, __LINE__, "service %d, step %d, time %d: %zu messages are left", service, step, countdown, traces(w, "victim"));
+        test_fail(__FILE__, __LINE__, "service %d, step %d, time %d: %zu messages are left", service, step, countdown,
+                  traces(w, "victim"));
     check_known(w, before);
     world_free(w);
 }
@@ -239,7 +241,7 @@ TEST(sim_erase, what_is_held_of_a_call_is_told_until_it_is_erased)
     world_free(w);
 }
 
-/* ---- rotation --------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- rotation -------------------------------------------------------------------------------------------------------- */
 
 static const char *decide(struct world *w, const char *id)
 {
@@ -298,7 +300,7 @@ TEST(sim_keys, a_decision_under_the_old_key_finds_the_call_that_came_first_under
     world_free(w);
 }
 
-/* ---- reports ---------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- reports --------------------------------------------------------------------------------------------------------- */
 
 static const BanditArmStats *arm(struct world *w, const char *profile, bool report)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* erase_caller.c - all calls of one caller are told and forgotten, under whatever key they were written, whoever dies meanwhile. */
+/* erase_caller.c - all calls of one caller are told and forgotten, under whatever key they were written, whoever dies
+ * meanwhile. */
 #include <stdlib.h>
 
 #include "feedback.h"
@@ -62,6 +63,12 @@ static size_t held(struct world *w, const char *caller)
 
 static int64_t rows(struct world *w, const char *sql) { return world_number(w, WORLD_FEEDBACK, sql); }
 
+/* That are still to be done. */
+static int64_t erasures(struct world *w)
+{
+    return rows(w, "SELECT (SELECT count(*) FROM erasure) + (SELECT count(*) FROM caller_erasure)");
+}
+
 /* Messages of CALLS and DLQ that hold the caller or a call of the prefix. */
 static size_t traces(struct world *w, const char *caller, const char *prefix)
 {
@@ -70,7 +77,8 @@ static size_t traces(struct world *w, const char *caller, const char *prefix)
 
     for (size_t i = 0; (m = sim_message(w->sim, SUBJECT_CALL_ENDED, i)); i++) {
         const CallEnded *end = (const CallEnded *)m;
-        n += (HAS(end, has_caller_key_case) && strstr(end->caller_key, caller)) || strncmp(end->call_id, prefix, strlen(prefix)) == 0;
+        n += (HAS(end, has_caller_key_case) && strstr(end->caller_key, caller))
+             || strncmp(end->call_id, prefix, strlen(prefix)) == 0;
     }
     for (size_t i = 0; (m = sim_message(w->sim, SUBJECT_DLQ_FEEDBACK, i)); i++)
         n += memmem(((const DeadLetter *)m)->payload.data, ((const DeadLetter *)m)->payload.len, caller, strlen(caller)) != NULL;
@@ -123,7 +131,7 @@ TEST(sim_erase_caller, all_calls_of_a_caller_leave_and_those_of_others_stay)
     CHECK_INT(held(w, "somebody else"), 2);
     check_learned(w, before, pulls);
     CHECK_INT(rows(w, "SELECT count(*) FROM call"), 3);
-    CHECK_INT(rows(w, "SELECT (SELECT count(*) FROM erasure) + (SELECT count(*) FROM caller_erasure)"), 0);
+    CHECK_INT(erasures(w), 0);
     world_free(w);
 }
 
@@ -233,9 +241,9 @@ static void erase_and_die(enum world_service service, enum loop_step step, int c
     if (rows(w, "SELECT count(*) FROM tombstone") == 0)
         CHECK(ask_erase_caller(w, CALLER) != NULL);
     world_run(w, 5 * SECOND_US);
-    if (traces(w, CALLER, "mine") || held(w, CALLER) || rows(w, "SELECT (SELECT count(*) FROM erasure) + (SELECT count(*) FROM caller_erasure)"))
-        test_fail(__FILE__, __LINE__, "service %d, step %d, time %d: %zu messages and %zu calls are left", service, step, countdown,
-                  traces(w, CALLER, "mine"), held(w, CALLER));
+    if (traces(w, CALLER, "mine") || held(w, CALLER) || erasures(w))
+        test_fail(__FILE__, __LINE__, "service %d, step %d, time %d: %zu messages and %zu calls are left", service, step,
+                  countdown, traces(w, CALLER, "mine"), held(w, CALLER));
     check_learned(w, before, pulls);
     world_free(w);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* feedback.c - what feedback promises beyond the sums: replays that survive a crash, the amendment window, clocks that run ahead, consent. */
+/* feedback.c - what feedback promises beyond the sums: replays that survive a crash, the amendment window, clocks that run
+ * ahead, consent. */
 #include <stdlib.h>
 
 #include "feedback.h"
@@ -242,7 +243,7 @@ TEST(sim_feedback, a_refusal_takes_back_what_was_counted_before_it_came)
     }
 }
 
-/* ---- counts and lists ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- counts and lists ------------------------------------------------------------------------------------------------ */
 
 static void say_something(struct world *w, struct rng *rng)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* feedback_plans.c - no statement of feedback reads the table of calls from end to end, so that a million rows cost what a thousand do. */
+/* feedback_plans.c - no statement of feedback reads the table of calls from end to end, so that a million rows cost what a
+ * thousand do. */
 #include <stdio.h>
 
 #include "feedback.h"
@@ -21,9 +22,11 @@ static void note(void *ctx, const char *sql, const char *step)
     seen->waiting |= strstr(sql, "waiting_us < ?") != NULL;
     seen->caller |= strstr(sql, "caller_key = ? AND id > ?") != NULL;
     seen->alias |= strstr(sql, "FROM alias WHERE row_key") != NULL;
-    if (strcmp(step, "SCAN call") == 0 || strncmp(step, "SCAN call ", 10) == 0 || (strstr(sql, "row_key") && strncmp(step, "SCAN alias", 10) == 0))
+    if (strcmp(step, "SCAN call") == 0 || strncmp(step, "SCAN call ", 10) == 0
+        || (strstr(sql, "row_key") && strncmp(step, "SCAN alias", 10) == 0))
         test_fail(__FILE__, __LINE__, "%s: %s", sql, step);
-    if (strncmp(sql, "SELECT ts, id FROM call", 23) == 0 && !strstr(step, "COVERING INDEX call_cell (state=? AND variant=? AND profile=? AND ts"))
+    if (strncmp(sql, "SELECT ts, id FROM call", 23) == 0
+        && !strstr(step, "COVERING INDEX call_cell (state=? AND variant=? AND profile=? AND ts"))
         test_fail(__FILE__, __LINE__, "%s: %s", sql, step);
     if (strstr(step, "TEMP B-TREE") && !strstr(sql, "DISTINCT variant"))
         test_fail(__FILE__, __LINE__, "%s: %s", sql, step);

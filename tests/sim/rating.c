@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rating.c - the question at the end of a call: asked once and once more, and its answer counts once however late and however often it comes. */
+/* rating.c - the question at the end of a call: asked once and once more, and its answer counts once however late and however
+ * often it comes. */
 #include <stdlib.h>
 
 #include "feedback.h"
@@ -280,7 +281,7 @@ TEST(sim_rating, no_question_answers_itself)
     world_free(w);
 }
 
-/* ---- late, and never -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- late, and never ------------------------------------------------------------------------------------------------- */
 
 TEST(sim_rating, the_way_from_the_end_to_the_rating_and_on_to_the_posterior_is_measured)
 {
@@ -295,7 +296,8 @@ TEST(sim_rating, the_way_from_the_end_to_the_rating_and_on_to_the_posterior_is_m
     answer(w, "c-1", "drei", "de");
     CHECK_INT(counted(w, FEEDBACK_JOIN_DELAY, NULL), 1);
     CHECK_INT(counted(w, FEEDBACK_RATING_DELAY, NULL), 1);
-    CHECK_INT(metrics_get(bandit->metrics, METRIC_OWN(delay), NULL, NULL, NULL), 2); /* learned, and learned again with its rating */
+    /* learned, and learned again with its rating */
+    CHECK_INT(metrics_get(bandit->metrics, METRIC_OWN(delay), NULL, NULL, NULL), 2);
     world_free(w);
 }
 

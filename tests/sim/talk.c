@@ -147,5 +147,6 @@ void add_expected(struct stats *sum, const struct reward_rules *rules, const str
 
 size_t dead_letters(const struct world *w)
 {
-    return sim_stored(w->sim, SUBJECT_DLQ_FEEDBACK) + sim_stored(w->sim, SUBJECT_DLQ_REWARD) + sim_stored(w->sim, SUBJECT_DLQ_BANDIT);
+    return sim_stored(w->sim, SUBJECT_DLQ_FEEDBACK) + sim_stored(w->sim, SUBJECT_DLQ_REWARD)
+           + sim_stored(w->sim, SUBJECT_DLQ_BANDIT);
 }

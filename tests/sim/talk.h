@@ -7,7 +7,7 @@
 #include "stats.h"
 #include "world.h"
 
-/* ---- told: the message is on its way, no time has passed --------------------------------------------------------------- */
+/* ---- told: the message is on its way, no time has passed ------------------------------------------------------------- */
 
 /* A member that may be left out: TELL(&m, policy_variant, CALL_ENDED, POLICY_VARIANT, ...). */
 #define TELL(message, name, type, NAME, v)                                                         \
@@ -27,7 +27,7 @@ void tell_end(struct world *w, const struct told_end *end);
 void tell_rating(struct world *w, const char *id, int rating);
 void tell_retracted(struct world *w, const char *id, bool retracted);
 
-/* ---- asked: as world_ask ----------------------------------------------------------------------------------------------- */
+/* ---- asked: as world_ask --------------------------------------------------------------------------------------------- */
 
 const PolicySelectReply *ask_decision(struct world *w, const char *id, const char *profile);
 const FeedbackStatsReply *ask_feedback_stats(struct world *w);
@@ -42,9 +42,10 @@ const BanditArmStats *stats_of_arm(const BanditStatsReply *r, const char *varian
 /* A rebuild of the bandit's sums from its rows must find no difference. */
 const BanditRebuildReply *check_rebuild(struct world *w);
 
-/* ---- what must come of it ---------------------------------------------------------------------------------------------- */
+/* ---- what must come of it -------------------------------------------------------------------------------------------- */
 
-extern const struct reward_rules default_rules; /* of reward version v1, written down once more: the tests trust no configuration */
+/* Of reward version v1, written down once more: the tests trust no configuration. */
+extern const struct reward_rules default_rules;
 
 /* Adds a call, as it must be learned under the rules. */
 void add_expected(struct stats *sum, const struct reward_rules *rules, const struct signals *signals);

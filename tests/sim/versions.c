@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* versions.c - a second reward version is configured, fed by a replay, compared, switched to and back, over a bus that loses and services
- * that die: under each version each call counts once, and a switch moves no number. */
+/* versions.c - a second reward version is configured, fed by a replay, compared, switched to and back, over a bus that loses and
+ * services that die: under each version each call counts once, and a switch moves no number. */
 #include <stdlib.h>
 
 #include "talk.h"
@@ -8,8 +8,9 @@
 
 enum { CALLS = 90, BEFORE = 50 };
 
-#define WITH_CANDIDATE                                                                                                          \
-    "reward_candidate: {version: v2, rating_weight: 0.7, resolution_weight: 0.2, duration_term: none, missing_rating: renormalise}\n" \
+#define WITH_CANDIDATE                                                                                             \
+    "reward_candidate: {version: v2, rating_weight: 0.7, resolution_weight: 0.2, duration_term: none, "            \
+    "missing_rating: renormalise}\n"                                                                               \
     "bandit: {reward_candidate: v2}\n"
 
 static const struct reward_rules candidate_rules = {
@@ -76,7 +77,7 @@ static void end_call_of(struct world *w, int number, const char *variant)
     world_run(w, 20000);
 }
 
-/* ---- what was learned ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- what was learned ------------------------------------------------------------------------------------------------ */
 
 static struct stats expected(const struct caller *calls, const char *variant, int version)
 {
@@ -185,7 +186,8 @@ static void there_and_back(struct world *w)
     switch_to(w, "v1");
     const BanditStatsReply *after = ask_bandit_stats(w, "");
     check_same(before, after);
-    CHECK_STR(before ? before->version : "", after ? after->version : "-"); /* the same hour: sums, hour and configuration are named */
+    /* the same hour: sums, hour and configuration are named */
+    CHECK_STR(before ? before->version : "", after ? after->version : "-");
     CHECK_STR(last_snapshot(w) ? last_snapshot(w)->reward_version : "", "v1");
 }
 
@@ -242,8 +244,8 @@ static void switch_and_die(enum loop_step step, int countdown)
     const BanditStatsReply *r = ask_bandit_stats(w, "");
     const BanditUpdated *said = last_snapshot(w);
     if (!r || (answered && strcmp(r->reward_version, "v2") != 0) || !said || strcmp(said->reward_version, r->reward_version) != 0)
-        test_fail(__FILE__, __LINE__, "step %d, time %d: %s, active %s, snapshot %s", step, countdown, answered ? "answered" : "not answered",
-                  r ? r->reward_version : "-", said ? said->reward_version : "-");
+        test_fail(__FILE__, __LINE__, "step %d, time %d: %s, active %s, snapshot %s", step, countdown,
+                  answered ? "answered" : "not answered", r ? r->reward_version : "-", said ? said->reward_version : "-");
     world_free(w);
 }
 
@@ -278,7 +280,8 @@ TEST(sim_versions, what_a_released_variant_earned_under_one_version_is_not_taken
     struct world *w = world_new(970);
     GuardHealthRequest ask = TOM__RL__V1__GUARD_HEALTH_REQUEST__INIT;
 
-    world_configure(w, "reward_candidate: {version: v2, resolution_weight: 0.05, rating_weight: 0, barge_in_weight: 0}\nbandit: {reward_candidate: v2}\n");
+    world_configure(w, "reward_candidate: {version: v2, resolution_weight: 0.05, rating_weight: 0, barge_in_weight: 0}\n"
+                       "bandit: {reward_candidate: v2}\n");
     world_run(w, SECOND_US);
     release_after(w, 40, 25);
     switch_to(w, "v2");

@@ -15,8 +15,8 @@
 
 extern const struct service feedback_service, reward_service, bandit_service, guard_service, router_service;
 
-static const struct service *const services[WORLD_SERVICES] = {&feedback_service, &reward_service, &bandit_service, &guard_service,
-                                                                &router_service};
+static const struct service *const services[WORLD_SERVICES] = {&feedback_service, &reward_service, &bandit_service,
+                                                                &guard_service, &router_service};
 
 static bool fault(void *ctx, enum loop_step step)
 {
@@ -29,7 +29,8 @@ static bool fault(void *ctx, enum loop_step step)
 
 static const char *database(const struct world *w, int i)
 {
-    return arena_printf(&((struct world *)w)->arena, "file:/rl-sim-%llu-%s?vfs=memdb", (unsigned long long)w->number, services[i]->name);
+    return arena_printf(&((struct world *)w)->arena, "file:/rl-sim-%llu-%s?vfs=memdb", (unsigned long long)w->number,
+                        services[i]->name);
 }
 
 static void load_config(struct world *w, int i)
@@ -162,7 +163,7 @@ const ProtobufCMessage *world_ask(struct world *w, enum subject subject, const P
     return NULL;
 }
 
-/* ---- keys ---------------------------------------------------------------------------------------------------------------- */
+/* ---- keys ------------------------------------------------------------------------------------------------------------ */
 
 #define KEY_1 "k1 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n"
 #define KEY_2 "k2 f00102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1eff"
@@ -207,7 +208,7 @@ char *world_call_key(struct world *w, size_t i, const char *id)
     return text;
 }
 
-/* ---- its beginning and its end -------------------------------------------------------------------------------------------- */
+/* ---- its beginning and its end --------------------------------------------------------------------------------------- */
 
 struct world *world_new(uint64_t seed)
 {
@@ -225,8 +226,10 @@ struct world *world_new(uint64_t seed)
         || variants_load(&w->arena, RL_SOURCE_DIR "/docs/policies/prompt_variants.yaml", &w->variants, &reason) != STATUS_OK)
         test_fail(__FILE__, __LINE__, "%s: %s", reason.field, reason.text);
     for (int i = 0; i < WORLD_SERVICES; i++) {
+        const struct service *s = services[i];
         w->lives[i].world = w;
-        if (services[i]->migrations && store_open(database(w, i), services[i]->migrations, services[i]->migration_count, &w->keepers[i], &reason) != STATUS_OK)
+        if (s->migrations
+            && store_open(database(w, i), s->migrations, s->migration_count, &w->keepers[i], &reason) != STATUS_OK)
             test_fail(__FILE__, __LINE__, "%s: %s", reason.field, reason.text);
         start(w, i);
     }
