@@ -137,29 +137,6 @@ TEST(integration_calls, twenty_thousand_live_at_once_survive_a_kill_and_are_lear
 
 /* ---- by hand --------------------------------------------------------------------------------------------------------------- */
 
-/* The exit code; what it printed is in the arena. */
-static int rlctl(struct stack *s, const char *arguments, const char **ret_out)
-{
-    FILE *out = popen(arena_printf(&s->arena, "%s/bin/rlctl %s 2>&1", RL_BINARY_DIR, arguments), "r");
-    char *text = arena_alloc(&s->arena, 8192);
-    size_t n = fread(text, 1, 8191, out);
-    int status = pclose(out);
-
-    text[n] = '\0';
-    *ret_out = text;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-static void expect(struct stack *s, const char *arguments, int code, const char *words)
-{
-    const char *out;
-    int ended = rlctl(s, arguments, &out);
-
-    if (ended != code || !strstr(out, words))
-        test_fail(__FILE__, __LINE__, "rlctl %s ended with %d, not %d, or did not say \"%s\": %s", arguments, ended, code, words,
-                  out);
-}
-
 TEST(integration_calls, an_operator_leads_a_call_by_hand_and_sees_where_it_is)
 {
     struct stack *s = stack_new("");
@@ -167,26 +144,26 @@ TEST(integration_calls, an_operator_leads_a_call_by_hand_and_sees_where_it_is)
 
     if (!s)
         return;
-    expect(s, "session secret-1", 1, "no decision is held for this call");
-    expect(s, "event secret-1 incoming_call --profile kfz", 0, "call.event: CALLS");
+    rlctl_says(s, "session secret-1", 1, "no decision is held for this call");
+    rlctl_says(s, "event secret-1 incoming_call --profile kfz", 0, "call.event: CALLS");
     EVENTUALLY(in_state(s, "secret-1", "ringing"), 10000);
-    expect(s, "event secret-1 call_answered", 0, "CALLS");
-    expect(s, "event secret-1 audio_start --repeats 2 --handover", 0, "CALLS");
-    expect(s, "event secret-1 barge_in --json", 0, "\"sequence\":");
+    rlctl_says(s, "event secret-1 call_answered", 0, "CALLS");
+    rlctl_says(s, "event secret-1 audio_start --repeats 2 --handover", 0, "CALLS");
+    rlctl_says(s, "event secret-1 barge_in --json", 0, "\"sequence\":");
     EVENTUALLY(stack_number(s, "router.session", "{\"call_id\":\"secret-1\"}", "events") == 4, 10000);
-    expect(s, "session secret-1", 0, "secret-1  listening, v");
-    expect(s, "session secret-1", 0, "4 events, 1 barge-ins, 2 repeats");
-    expect(s, "session secret-1", 0, "not yet whether it was resolved");
-    expect(s, "session", 0, "1 live calls, 4 events taken, 1 decisions held");
-    expect(s, "session --json", 0, "\"listening\":1");
-    expect(s, "event secret-1 hung_up", 2, "there are incoming_call, call_answered");
-    expect(s, "event secret-1 call_ended --rating 6", 2, "1 to 5");
-    expect(s, "event secret-1 call_answered", 0, "CALLS"); /* the stream takes it, the state does not */
-    EVENTUALLY(rlctl(s, "dlq list", &out) == 0 && strstr(out, "state listening takes no call_answered"), 10000);
-    expect(s, "event secret-1 call_ended --resolved --rating 5", 0, "CALLS");
+    rlctl_says(s, "session secret-1", 0, "secret-1  listening, v");
+    rlctl_says(s, "session secret-1", 0, "4 events, 1 barge-ins, 2 repeats");
+    rlctl_says(s, "session secret-1", 0, "not yet whether it was resolved");
+    rlctl_says(s, "session", 0, "1 live calls, 4 events taken, 1 decisions held");
+    rlctl_says(s, "session --json", 0, "\"listening\":1");
+    rlctl_says(s, "event secret-1 hung_up", 2, "there are incoming_call, call_answered");
+    rlctl_says(s, "event secret-1 call_ended --rating 6", 2, "1 to 5");
+    rlctl_says(s, "event secret-1 call_answered", 0, "CALLS"); /* the stream takes it, the state does not */
+    EVENTUALLY(stack_rlctl(s, "dlq list", &out) == 0 && strstr(out, "state listening takes no call_answered"), 10000);
+    rlctl_says(s, "event secret-1 call_ended --resolved --rating 5", 0, "CALLS");
     EVENTUALLY(stack_number(s, "bandit.rewards", "{}", "count") == 1, 10000);
-    expect(s, "session secret-1", 0, "ended");
-    expect(s, "session secret-1", 0, "resolved rating=5 handover=yes duration=");
+    rlctl_says(s, "session secret-1", 0, "ended");
+    rlctl_says(s, "session secret-1", 0, "resolved rating=5 handover=yes duration=");
     CHECK(system(arena_printf(&s->arena, "grep -l secret-1 %s/*.log", s->dir)) != 0);
     stack_free(s);
 }
@@ -237,13 +214,13 @@ TEST(integration_calls, a_caller_is_asked_and_the_answer_rates_the_call)
     EVENTUALLY(rating_of(s, "v2b") == 4, 10000);
     EVENTUALLY(stack_number(s, "bandit.rewards", "{}", "mean") > mean, 10000);
     CHECK_INT(stack_number(s, "bandit.rewards", "{}", "count"), 1);
-    expect(s, "ask secret-7", 0, "asked enough");
-    expect(s, "ask secret-7 --dtmf 1", 0, "rated: 1 (dtmf, confidence 1.00)");
+    rlctl_says(s, "ask secret-7", 0, "asked enough");
+    rlctl_says(s, "ask secret-7 --dtmf 1", 0, "rated: 1 (dtmf, confidence 1.00)");
     EVENTUALLY(rating_of(s, "v2b") == 1, 10000);
-    expect(s, "ask secret-8 --language de --text 'keine 5, eher eine 2'", 0, "rated: 2 (number, confidence");
-    expect(s, "ask secret-9 --text zehn", 0, "retry: out_of_range");
-    expect(s, "ask secret-9 < /dev/null", 0, "Bitte eine Zahl von eins bis f");
-    expect(s, "ask secret-9 --text 5 --dtmf 5", 2, "--text or --dtmf");
+    rlctl_says(s, "ask secret-8 --language de --text 'keine 5, eher eine 2'", 0, "rated: 2 (number, confidence");
+    rlctl_says(s, "ask secret-9 --text zehn", 0, "retry: out_of_range");
+    rlctl_says(s, "ask secret-9 < /dev/null", 0, "Bitte eine Zahl von eins bis f");
+    rlctl_says(s, "ask secret-9 --text 5 --dtmf 5", 2, "--text or --dtmf");
     CHECK(system(arena_printf(&s->arena, "echo hm | %s/bin/rlctl ask secret-10 | grep -q 'retry: no_answer'",
                               RL_BINARY_DIR)) == 0);
     CHECK(system(arena_printf(&s->arena, "grep -lE 'secret-|keine 5' %s/*.log", s->dir)) != 0);

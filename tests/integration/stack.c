@@ -401,3 +401,26 @@ enum status stack_publish(struct stack *s, const char *subject, const char *json
         test_fail(__FILE__, __LINE__, "%s: %s", subject, reason.text);
     return status;
 }
+
+int stack_rlctl(struct stack *s, const char *arguments, const char **ret_out)
+{
+    enum { MAX_TEXT = 8191 };
+    FILE *out = popen(arena_printf(&s->arena, "%s/bin/rlctl %s 2>&1", RL_BINARY_DIR, arguments), "r");
+    char *text = arena_alloc(&s->arena, MAX_TEXT + 1);
+    size_t n = fread(text, 1, MAX_TEXT, out);
+    int status = pclose(out);
+
+    text[n] = '\0';
+    *ret_out = text;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+void rlctl_says(struct stack *s, const char *arguments, int code, const char *words)
+{
+    const char *out;
+    int ended = stack_rlctl(s, arguments, &out);
+
+    if (ended != code || !strstr(out, words))
+        test_fail(__FILE__, __LINE__, "rlctl %s ended with %d, not %d, or did not say \"%s\": %s", arguments, ended, code, words,
+                  out);
+}

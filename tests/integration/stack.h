@@ -54,6 +54,11 @@ double stack_number(struct stack *s, const char *subject, const char *json, cons
 /* Publishes as voice and waits for the PubAck. */
 enum status stack_publish(struct stack *s, const char *subject, const char *json, const char *id);
 
+/* Runs rlctl against the stack.  The exit code; what it printed, on both outputs, is in the arena. */
+int stack_rlctl(struct stack *s, const char *arguments, const char **ret_out);
+/* The test fails unless it ends with `code` and says `words` among others. */
+void rlctl_says(struct stack *s, const char *arguments, int code, const char *words);
+
 /* Polls until `condition` is true, at most `ms`. */
 #define EVENTUALLY(condition, ms)                                                              \
     do {                                                                                       \

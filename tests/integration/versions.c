@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #include "stack.h"
 #include "test.h"
@@ -92,29 +91,6 @@ static void configure_and_replay(struct stack *s)
     CHECK(stack_number(s, "bandit.rebuild", "{\"check\":true}", "identical") == 1);
 }
 
-/* The exit code; *ret_out is all that it printed. */
-static int rlctl(struct stack *s, const char *arguments, const char **ret_out)
-{
-    FILE *out = popen(arena_printf(&s->arena, "%s/bin/rlctl %s 2>&1", RL_BINARY_DIR, arguments), "r");
-    char text[8192] = "";
-    size_t size = fread(text, 1, sizeof text - 1, out);
-
-    text[size] = '\0';
-    *ret_out = arena_str(&s->arena, text);
-    int code = pclose(out);
-    return WIFEXITED(code) ? WEXITSTATUS(code) : -1;
-}
-
-static void check_says(struct stack *s, const char *arguments, int code, const char *words)
-{
-    const char *out;
-    int ended = rlctl(s, arguments, &out);
-
-    if (ended != code || !strstr(out, words))
-        test_fail(__FILE__, __LINE__, "rlctl %s ended with %d, not %d, or did not say \"%s\": %s", arguments, ended, code, words,
-                  out);
-}
-
 static void check_comparison(struct stack *s)
 {
     json_t *r = stack_ask(s, "bandit.versions", "{}"), *arm = NULL;
@@ -170,23 +146,23 @@ TEST(integration_versions, rlctl_shows_both_versions_and_switches)
     for (int i = 0; i < 44; i++)
         end_call(s, i);
     EVENTUALLY(pulls(s, "v1") == 44, PATIENCE_MS);
-    check_says(s, "versions", 0, "v1           active         44 calls");
-    check_says(s, "replay --reward-version v2", 1, "\"v2\" is not configured, only \"v1\" is");
+    rlctl_says(s, "versions", 0, "v1           active         44 calls");
+    rlctl_says(s, "replay --reward-version v2", 1, "\"v2\" is not configured, only \"v1\" is");
     stack_config(s, "reward_candidate: {version: v2, resolution_weight: -0.5}\nbandit: {reward_candidate: v2}\n");
     restart(s, "reward");
     restart(s, "bandit");
     EVENTUALLY(stack_ready(s), PATIENCE_MS);
-    check_says(s, "versions", 0, "44 calls are not known under v2 yet: rlctl replay --reward-version v2");
-    check_says(s, "replay --reward-version v2", 0, "44 calls are being said again");
+    rlctl_says(s, "versions", 0, "44 calls are not known under v2 yet: rlctl replay --reward-version v2");
+    rlctl_says(s, "replay --reward-version v2", 0, "44 calls are being said again");
     EVENTUALLY(pulls(s, "v2") == 44, PATIENCE_MS);
-    check_says(s, "versions", 0, "-1.1000 .. -1.1000");
-    check_says(s, "versions", 0, "v2b would be blacklisted after a switch");
-    check_says(s, "versions v9", 1, "\"v9\" is not learned, only \"v1\" and \"v2\" are");
-    check_says(s, "reward --resolved --reward-version v2", 0, "-0.5000");
-    check_says(s, "switch v2 --why 'only a test'", 0, "decisions come from v2 now; back: rlctl switch v1");
-    check_says(s, "switch v2", 0, "decisions come from v2 already");
-    check_says(s, "versions", 0, ": only a test");
-    check_says(s, "stats --reward-version v1", 0, "policy v1-");
+    rlctl_says(s, "versions", 0, "-1.1000 .. -1.1000");
+    rlctl_says(s, "versions", 0, "v2b would be blacklisted after a switch");
+    rlctl_says(s, "versions v9", 1, "\"v9\" is not learned, only \"v1\" and \"v2\" are");
+    rlctl_says(s, "reward --resolved --reward-version v2", 0, "-0.5000");
+    rlctl_says(s, "switch v2 --why 'only a test'", 0, "decisions come from v2 now; back: rlctl switch v1");
+    rlctl_says(s, "switch v2", 0, "decisions come from v2 already");
+    rlctl_says(s, "versions", 0, ": only a test");
+    rlctl_says(s, "stats --reward-version v1", 0, "policy v1-");
     stack_free(s);
 }
 

@@ -93,12 +93,16 @@ struct sim {
         }                                                                   \
     } while (0)
 
-/* bus.h promises the order of the stream to a consumer with one owner; only the state machine needs it, and only it gets it here. */
+/* bus.h promises the order of the stream to a consumer with one owner; only the state machine needs it, and only it gets it
+ * here. */
 static bool in_order(size_t consumer) { return consumer_table[consumer].subject == SUBJECT_CALL_EVENT; }
 
 static bool happens(struct sim *sim, double p) { return p > 0 && rng_uniform(&sim->rng) < p; }
 
-static int64_t delay(struct sim *sim) { return sim->chaos.delay_us ? (int64_t)rng_below(&sim->rng, (uint64_t)sim->chaos.delay_us + 1) : 0; }
+static int64_t delay(struct sim *sim)
+{
+    return sim->chaos.delay_us ? (int64_t)rng_below(&sim->rng, (uint64_t)sim->chaos.delay_us + 1) : 0;
+}
 
 static void fly(struct sim *sim, struct flight flight)
 {
@@ -141,7 +145,8 @@ static struct sim_bus *server_of(struct sim *sim, enum subject subject)
 static struct sim_bus *owner_of(struct sim *sim, size_t consumer)
 {
     for (size_t i = 0; i < sim->bus_count; i++)
-        if (sim->buses[i]->bound && !sim->buses[i]->drained && strcmp(sim->buses[i]->setup.service, consumer_table[consumer].service) == 0)
+        if (sim->buses[i]->bound && !sim->buses[i]->drained
+            && strcmp(sim->buses[i]->setup.service, consumer_table[consumer].service) == 0)
             return sim->buses[i];
     return NULL;
 }
@@ -153,7 +158,7 @@ static struct bus_event event_of(const struct stored *m, enum bus_event_type typ
                               .stream_time_us = m->time_us, .deliveries = 1};
 }
 
-/* ---- streams ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- streams --------------------------------------------------------------------------------------------------------- */
 
 static bool duplicate(const struct sim *sim, const struct stored_list *s, const char *id)
 {
@@ -173,13 +178,15 @@ static void store(struct sim *sim, const struct bus_message *m)
     if (duplicate(sim, s, m->id))
         return;
     GROW(s->items, s->count, s->capacity);
-    s->items[s->count] = (struct stored){.subject = m->subject, .data = arena_copy(&sim->arena, m->data, m->size), .size = m->size,
-                                         .id = arena_str(&sim->arena, m->id), .traceparent = arena_str(&sim->arena, m->traceparent),
-                                         .sequence = s->count + 1, .time_us = sim->now_us};
+    s->items[s->count] = (struct stored){.subject = m->subject, .data = arena_copy(&sim->arena, m->data, m->size),
+                                         .size = m->size, .id = arena_str(&sim->arena, m->id),
+                                         .traceparent = arena_str(&sim->arena, m->traceparent), .sequence = s->count + 1,
+                                         .time_us = sim->now_us};
     s->count++;
     for (size_t i = 0; subject_table[m->subject].kind == KIND_SNAPSHOT && i < sim->bus_count; i++)
         if (handles(sim->buses[i], m->subject) && !sim->buses[i]->drained)
-            fly(sim, (struct flight){.type = FLY_EVENT, .to = sim->buses[i], .event = event_of(&s->items[s->count - 1], BUS_SNAPSHOT)});
+            fly(sim, (struct flight){.type = FLY_EVENT, .to = sim->buses[i],
+                                     .event = event_of(&s->items[s->count - 1], BUS_SNAPSHOT)});
 }
 
 static void deliver(struct sim *sim, size_t c, struct unacked *u)
@@ -257,7 +264,7 @@ static bool arrives(struct sim *sim, const struct bus_event *e)
     return true;
 }
 
-/* ---- time -------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- time ------------------------------------------------------------------------------------------------------------ */
 
 static void land(struct sim *sim, struct flight *f)
 {
@@ -330,7 +337,7 @@ static mono_time sim_mono(void *ctx) { return (mono_time){((struct sim *)ctx)->n
 
 struct clk sim_clk(struct sim *sim) { return (struct clk){.wall = sim_wall, .mono = sim_mono, .ctx = sim}; }
 
-/* ---- the interface -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- the interface --------------------------------------------------------------------------------------------------- */
 
 /* A service's consumer of a subject, or NULL. */
 static struct consumer *own_consumer(struct sim_bus *bus, enum subject subject)
@@ -360,7 +367,8 @@ static void history_of(struct sim_bus *bus, enum stream stream)
     for (size_t i = 0; i < s->count; i++) {
         struct bus_event event = event_of(&s->items[i], BUS_HISTORY);
         const struct consumer *con = own_consumer(bus, event.subject);
-        if (event.time_us >= sim->now_us - bus->setup.history_s * 1000000 && handles(bus, event.subject) && (!con || i < con->next))
+        if (event.time_us >= sim->now_us - bus->setup.history_s * 1000000
+            && handles(bus, event.subject) && (!con || i < con->next))
             enqueue(bus, &event);
     }
 }
@@ -371,7 +379,8 @@ static void first_words(struct sim_bus *bus)
 
     for (size_t i = 0; i < bus->setup.subject_count; i++) {
         enum subject subject = bus->setup.subjects[i];
-        const struct stored_list *s = subject_table[subject].kind == KIND_SNAPSHOT ? &sim->streams[subject_table[subject].stream] : NULL;
+        const struct stored_list *s =
+            subject_table[subject].kind == KIND_SNAPSHOT ? &sim->streams[subject_table[subject].stream] : NULL;
         struct bus_event event;
         if (s && s->count) {
             event = event_of(&s->items[s->count - 1], BUS_SNAPSHOT);
@@ -439,7 +448,8 @@ static void bus_ack(struct bus *base, const char *reply)
     char *end;
     int consumer = (int)strtol(reply, &end, 10);
 
-    fly(((struct sim_bus *)base)->sim, (struct flight){.type = FLY_ACK, .consumer = consumer, .index = (size_t)strtoull(end, NULL, 10)});
+    fly(((struct sim_bus *)base)->sim,
+        (struct flight){.type = FLY_ACK, .consumer = consumer, .index = (size_t)strtoull(end, NULL, 10)});
 }
 
 static void bus_respond(struct bus *base, const char *reply, const void *data, size_t size)
@@ -487,7 +497,8 @@ static enum status bus_scrub(struct bus *base, const struct bus_scrub *scrub, ui
         if (m->subject == SUBJECT_COUNT || !scrub->wanted(scrub->ctx, m->subject, m->data, m->size))
             continue;
         if (consumed(sim, m->subject, i)) {
-            *m = (struct stored){.subject = SUBJECT_COUNT, .id = "", .traceparent = "", .sequence = m->sequence, .time_us = m->time_us};
+            *m = (struct stored){.subject = SUBJECT_COUNT, .id = "", .traceparent = "", .sequence = m->sequence,
+                                 .time_us = m->time_us};
             ++*ret_removed;
         } else {
             all = false;
@@ -500,7 +511,8 @@ static void bus_drain(struct bus *base) { ((struct sim_bus *)base)->drained = tr
 
 struct bus *sim_bus_new(struct sim *sim)
 {
-    static const struct bus_ops ops = {bus_start, bus_take, bus_release, bus_publish, bus_ack, bus_respond, bus_flush, bus_figures, bus_scrub, bus_drain};
+    static const struct bus_ops ops = {bus_start, bus_take, bus_release, bus_publish, bus_ack,
+                                       bus_respond, bus_flush, bus_figures, bus_scrub, bus_drain};
     struct sim_bus *bus = xcalloc(1, sizeof *bus);
 
     assert(sim->bus_count < sizeof sim->buses / sizeof *sim->buses);
@@ -531,7 +543,7 @@ struct bus *sim_bus_free(struct bus *base)
     return NULL;
 }
 
-/* ---- the world outside ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- the world outside ----------------------------------------------------------------------------------------------- */
 
 void sim_publish_raw(struct sim *sim, enum subject subject, const void *data, size_t size)
 {
@@ -557,8 +569,9 @@ uint64_t sim_request(struct sim *sim, enum subject subject, const ProtobufCMessa
     GROW(sim->asked, sim->asked_count, sim->asked_capacity);
     sim->asked[sim->asked_count++] = (struct asked){.subject = subject};
     fly(sim, (struct flight){.type = FLY_REQUEST,
-                             .event = {.type = BUS_REQUEST, .subject = subject, .consumer = -1, .data = data, .size = size, .error = "",
-                                       .traceparent = "", .time_us = sim->now_us, .reply = arena_printf(&sim->arena, "%zu", number)}});
+                             .event = {.type = BUS_REQUEST, .subject = subject, .consumer = -1, .data = data, .size = size,
+                                       .error = "", .traceparent = "", .time_us = sim->now_us,
+                                       .reply = arena_printf(&sim->arena, "%zu", number)}});
     return number;
 }
 
@@ -588,6 +601,13 @@ const ProtobufCMessage *sim_message(struct sim *sim, enum subject subject, size_
         if (s->items[i].subject == subject && index-- == 0)
             return decoded(sim, subject_table[subject].message, s->items[i].data, s->items[i].size);
     return NULL;
+}
+
+const ProtobufCMessage *sim_last(struct sim *sim, enum subject subject)
+{
+    size_t n = sim_stored(sim, subject);
+
+    return n ? sim_message(sim, subject, n - 1) : NULL;
 }
 
 size_t sim_stored(const struct sim *sim, enum subject subject)

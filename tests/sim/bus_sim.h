@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* bus_sim.h - a bus in memory and virtual time that loses, repeats, delays and reorders by a seed: the only fake in the project.
  *
- * It behaves as JetStream does where it matters: streams with sequences, durable consumers with explicit acks and redelivery after
- * ACK_WAIT_S, the duplicate window, PubAcks, last-only subjects, requests to whoever is there.  Only call.event keeps the order that bus.h
- * promises, for a state machine needs it; everybody else is held to do without. */
+ * It behaves as JetStream does where it matters: streams with sequences, durable consumers with explicit acks and redelivery
+ * after ACK_WAIT_S, the duplicate window, PubAcks, last-only subjects, requests to whoever is there.  Only call.event keeps the
+ * order that bus.h promises, for a state machine needs it; everybody else is held to do without. */
 #ifndef RL_BUS_SIM_H
 #define RL_BUS_SIM_H
 
@@ -31,7 +31,8 @@ void sim_advance(struct sim *sim, int64_t until_us);
 struct bus *sim_bus_new(struct sim *sim);
 struct bus *sim_bus_free(struct bus *bus);
 
-/* What a voice stack does: it repeats until it has the PubAck, so its messages arrive once or, when `id` is "", as often as said. */
+/* What a voice stack does: it repeats until it has the PubAck, so its messages arrive once or, when `id` is "", as often as
+ * said. */
 void sim_publish(struct sim *sim, enum subject subject, const ProtobufCMessage *message, const char *id);
 void sim_publish_raw(struct sim *sim, enum subject subject, const void *data, size_t size);
 
@@ -41,6 +42,7 @@ const ProtobufCMessage *sim_reply(struct sim *sim, uint64_t request);
 
 size_t sim_stored(const struct sim *sim, enum subject subject); /* messages in the stream */
 const ProtobufCMessage *sim_message(struct sim *sim, enum subject subject, size_t index); /* decoded; NULL beyond the last */
+const ProtobufCMessage *sim_last(struct sim *sim, enum subject subject); /* the newest; NULL: there is none */
 void sim_lose_streams(struct sim *sim); /* the JetStream directory is gone; streams and consumers are made anew */
 
 #endif

@@ -1,19 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* calls.c - live calls told by their events: whatever is lost, repeated or late and whoever dies, each ends once, is learned once, and
- * speaks with one voice. */
+/* calls.c - live calls told by their events: whatever is lost, repeated or late and whoever dies, each ends once, is learned
+ * once, and speaks with one voice. */
 #include <stdlib.h>
 
-#include "formula.h"
 #include "fsm.h"
-#include "stats.h"
+#include "talk.h"
 #include "test.h"
-#include "world.h"
 
-enum { CALLS = 60, STEPS = 14, SECOND_US = 1000000 };
-
-static const struct reward_rules rules = {.resolution_weight = 0.6, .rating_weight = 0.2, .barge_in_weight = 0.1, .repeat_weight = 0.1,
-                                          .handover_weight = 0.1, .barge_in_cap = 3, .repeat_cap = 3, .duration_target_sec = 180,
-                                          .duration_bound = 0.2, .duration_term = DURATION_LINEAR};
+enum { CALLS = 60, STEPS = 14 };
 
 /* What we, outside, know of a call. */
 struct caller {
@@ -25,8 +19,6 @@ struct caller {
     const char *variant;              /* that somebody was told */
     int refused;
 };
-
-#define TELL(message, name, type, NAME, v) ((message)->has_##name##_case = TOM__RL__V1__##type##__HAS_##NAME##_##NAME, (message)->name = (v))
 
 static void say(struct world *w, const char *id, const char *event, double ts, Tom__Rl__V1__CallEvent__Data *data)
 {
@@ -97,7 +89,8 @@ static void ask_variant(struct world *w, struct caller *c)
     const char *told = NULL;
 
     select.call_id = session.call_id = c->id;
-    uint64_t number = sim_request(w->sim, by_session ? SUBJECT_ROUTER_SESSION : SUBJECT_POLICY_SELECT, by_session ? &session.base : &select.base);
+    uint64_t number = by_session ? sim_request(w->sim, SUBJECT_ROUTER_SESSION, &session.base)
+                                 : sim_request(w->sim, SUBJECT_POLICY_SELECT, &select.base);
     world_run(w, 150000);
     const void *reply = sim_reply(w->sim, number);
     if (reply && by_session && !((const RouterSessionReply *)reply)->error)
@@ -136,7 +129,7 @@ static void live(struct world *w, struct caller *c, int number)
         event(w, c, FSM_ON_CALL_ENDED);
 }
 
-/* ---- what came of it ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- what came of it ------------------------------------------------------------------------------------------------- */
 
 static const CallEnded *only_end(struct world *w, const struct caller *c)
 {
@@ -157,7 +150,8 @@ static void check_end(struct world *w, struct caller *c)
     const CallEnded *m = only_end(w, c);
 
     if ((m != NULL) != c->answered)
-        test_fail(__FILE__, __LINE__, "%s was %sanswered, and there is %s end", c->id, c->answered ? "" : "not ", m ? "an" : "no");
+        test_fail(__FILE__, __LINE__, "%s was %sanswered, and there is %s end", c->id, c->answered ? "" : "not ",
+                  m ? "an" : "no");
     if (!m)
         return;
     CHECK_INT(m->source, TOM__RL__V1__SOURCE__SOURCE_FSM);
@@ -173,19 +167,14 @@ static void check_end(struct world *w, struct caller *c)
 
 static void check_learned(struct world *w, const struct caller *calls)
 {
-    BanditStatsRequest ask = TOM__RL__V1__BANDIT_STATS_REQUEST__INIT;
-    const BanditStatsReply *r = (const BanditStatsReply *)world_ask(w, SUBJECT_BANDIT_STATS, &ask.base);
+    const BanditStatsReply *r = ask_bandit_stats(w, "");
 
     for (size_t v = 0; r && v < r->n_variants; v++) {
         struct stats sum = {0};
-        for (int i = 0; i < CALLS; i++) {
-            struct reward_parts parts;
-            if (!calls[i].answered || calls[i].signals.resolution == TRI_UNKNOWN || strcmp(calls[i].variant, r->variants[v]->key) != 0)
-                continue;
-            reward_compute(&rules, &calls[i].signals, &parts);
-            struct stats one = stats_of_call(&calls[i].signals, reward_to_micro(parts.total));
-            stats_add(&sum, &one);
-        }
+        for (int i = 0; i < CALLS; i++)
+            if (calls[i].answered && calls[i].signals.resolution != TRI_UNKNOWN
+                && strcmp(calls[i].variant, r->variants[v]->key) == 0)
+                add_expected(&sum, &default_rules, &calls[i].signals);
         CHECK_INT(r->variants[v]->value->pulls, sum.n);
         CHECK_NEAR(r->variants[v]->value->total_reward, (double)sum.reward / REWARD_SCALE, 1e-9);
     }
@@ -194,8 +183,7 @@ static void check_learned(struct world *w, const struct caller *calls)
 /* One decision a call, and no override: the propensity that was logged is that of what was spoken. */
 static void check_decisions(struct world *w, const struct caller *calls)
 {
-    FeedbackStatsRequest ask = TOM__RL__V1__FEEDBACK_STATS_REQUEST__INIT;
-    const FeedbackStatsReply *r = (const FeedbackStatsReply *)world_ask(w, SUBJECT_FEEDBACK_STATS, &ask.base);
+    const FeedbackStatsReply *r = ask_feedback_stats(w);
     const FeedbackStored *m;
     size_t known = 0, waiting = 0;
 
@@ -213,11 +201,7 @@ static void check_decisions(struct world *w, const struct caller *calls)
 
 static void settle_and_check(struct world *w, struct caller *calls)
 {
-    w->death_rate = 0;
-    for (int i = 0; i < WORLD_SERVICES; i++)
-        world_arm(w, (enum world_service)i, STEP_TAKEN, 0);
-    sim_set_chaos(w->sim, NULL);
-    world_run(w, 25 * SECOND_US);
+    world_calm(w);
     for (int i = 0; i < CALLS; i++)
         check_end(w, &calls[i]);
     check_learned(w, calls);
@@ -273,7 +257,7 @@ TEST(sim_calls, a_crash_of_the_router_at_every_step_changes_nothing)
     }
 }
 
-/* ---- one call at a time -------------------------------------------------------------------------------------------------------------------- */
+/* ---- one call at a time ---------------------------------------------------------------------------------------------- */
 
 static void at_once(struct world *w, const char *id, const char *name)
 {
@@ -340,13 +324,10 @@ TEST(sim_calls, what_does_not_fit_lies_in_the_dead_letters_with_state_and_event)
 TEST(sim_calls, an_incoming_call_decides_as_policy_select_does)
 {
     struct world *w = world_new(701);
-    PolicySelectRequest ask = TOM__RL__V1__POLICY_SELECT_REQUEST__INIT;
     Tom__Rl__V1__CallEvent__Data kfz = TOM__RL__V1__CALL_EVENT__DATA__INIT;
 
     world_run(w, SECOND_US);
-    ask.call_id = (char *)"asked";
-    ask.profile = (char *)"it";
-    const PolicySelectReply *first = (const PolicySelectReply *)world_ask(w, SUBJECT_POLICY_SELECT, &ask.base);
+    const PolicySelectReply *first = ask_decision(w, "asked", "it");
     at_once(w, "asked", "incoming_call");
     CHECK_STR(session(w, "asked")->policy_variant, first->policy_variant);
     CHECK_STR(session(w, "asked")->decision_id, first->decision_id);
@@ -357,13 +338,11 @@ TEST(sim_calls, an_incoming_call_decides_as_policy_select_does)
     CHECK_INT(sim_stored(w->sim, SUBJECT_POLICY_SELECTED), 3);
     CHECK_STR(((const PolicySelected *)sim_message(w->sim, SUBJECT_POLICY_SELECTED, 1))->context[0]->value, "kfz");
     CHECK_STR(((const PolicySelected *)sim_message(w->sim, SUBJECT_POLICY_SELECTED, 2))->context[0]->value, "general");
-    ask.call_id = (char *)"unasked";
-    const PolicySelectReply *then = (const PolicySelectReply *)world_ask(w, SUBJECT_POLICY_SELECT, &ask.base);
+    const PolicySelectReply *then = ask_decision(w, "unasked", "it");
     CHECK_STR(then->decision_id, session(w, "unasked")->decision_id);
     CHECK_STR(then->context[0]->value, "kfz");
     world_run(w, (DUPLICATE_WINDOW_S + 30) * (int64_t)SECOND_US);
-    ask.call_id = (char *)"plain";
-    CHECK(world_ask(w, SUBJECT_POLICY_SELECT, &ask.base) != NULL);
+    CHECK(ask_decision(w, "plain", "it") != NULL);
     CHECK_INT(sim_stored(w->sim, SUBJECT_POLICY_SELECTED), 3);
     world_free(w);
 }
@@ -426,7 +405,6 @@ TEST(sim_calls, an_end_without_outcome_waits_is_learned_when_one_comes_and_dropp
     struct world *w = world_new(704);
     CallAmended m = TOM__RL__V1__CALL_AMENDED__INIT;
     Signals s = TOM__RL__V1__SIGNALS__INIT;
-    FeedbackStatsRequest ask = TOM__RL__V1__FEEDBACK_STATS_REQUEST__INIT;
     static const char *const ids[] = {"told", "silent"};
 
     world_run(w, SECOND_US);
@@ -435,7 +413,7 @@ TEST(sim_calls, an_end_without_outcome_waits_is_learned_when_one_comes_and_dropp
         at_once(w, ids[i], "call_answered");
         at_once(w, ids[i], "call_ended");
     }
-    CHECK_INT(((const FeedbackStatsReply *)world_ask(w, SUBJECT_FEEDBACK_STATS, &ask.base))->waiting, 2);
+    CHECK_INT(ask_feedback_stats(w)->waiting, 2);
     CHECK_INT(sim_stored(w->sim, SUBJECT_FEEDBACK_STORED), 0);
     TELL(&s, resolution, SIGNALS, RESOLUTION, true);
     m.call_id = (char *)"told";
@@ -443,10 +421,10 @@ TEST(sim_calls, an_end_without_outcome_waits_is_learned_when_one_comes_and_dropp
     sim_publish(w->sim, SUBJECT_CALL_AMENDED, &m.base, "");
     world_run(w, 2 * SECOND_US);
     CHECK_INT(sim_stored(w->sim, SUBJECT_FEEDBACK_STORED), 1);
-    CHECK_INT(((const FeedbackStatsReply *)world_ask(w, SUBJECT_FEEDBACK_STATS, &ask.base))->waiting, 1);
+    CHECK_INT(ask_feedback_stats(w)->waiting, 1);
     sim_advance(w->sim, sim_now_us(w->sim) + 25 * 3600 * (int64_t)SECOND_US);
     world_run(w, 5 * SECOND_US);
-    CHECK_INT(((const FeedbackStatsReply *)world_ask(w, SUBJECT_FEEDBACK_STATS, &ask.base))->waiting, 0);
+    CHECK_INT(ask_feedback_stats(w)->waiting, 0);
     CHECK_INT(sim_stored(w->sim, SUBJECT_FEEDBACK_STORED), 1);
     CHECK_INT(sim_stored(w->sim, SUBJECT_REWARD_COMPUTED), 1);
     CHECK_INT(sim_stored(w->sim, SUBJECT_DLQ_FEEDBACK), 0);

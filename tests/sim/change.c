@@ -2,29 +2,16 @@
 /* change.c - the world changes: bandit.changed says so once, whatever is lost and whoever dies. */
 #include <stdlib.h>
 
+#include "talk.h"
 #include "test.h"
-#include "world.h"
 
-enum { DAYS = 40, MOVED = 20, EACH = 8, DAY_S = 86400, HOUR_S = 3600, MORNING_S = 9 * HOUR_S };
+enum { DAYS = 40, MOVED = 20, EACH = 8, MORNING_S = 9 * HOUR_S };
 
 static int64_t today(const struct world *w) { return sim_now_us(w->sim) / 1000000 / DAY_S; }
 
 static void end_call_named(struct world *w, const char *id, const char *variant, int64_t ts, bool resolved)
 {
-    CallEnded m = TOM__RL__V1__CALL_ENDED__INIT;
-    Signals s = TOM__RL__V1__SIGNALS__INIT;
-
-    m.call_id = (char *)id;
-    m.has_policy_variant_case = TOM__RL__V1__CALL_ENDED__HAS_POLICY_VARIANT_POLICY_VARIANT;
-    m.policy_variant = (char *)variant;
-    m.has_profile_case = TOM__RL__V1__CALL_ENDED__HAS_PROFILE_PROFILE;
-    m.profile = (char *)"kfz";
-    m.has_ts_case = TOM__RL__V1__CALL_ENDED__HAS_TS_TS;
-    m.ts = ts;
-    s.has_resolution_case = TOM__RL__V1__SIGNALS__HAS_RESOLUTION_RESOLUTION;
-    s.resolution = resolved;
-    m.signals = &s;
-    sim_publish(w->sim, SUBJECT_CALL_ENDED, &m.base, "");
+    tell_end(w, &(struct told_end){.id = id, .variant = variant, .profile = "kfz", .ts = (double)ts, .resolved = resolved});
 }
 
 static void end_call(struct world *w, const char *variant, int64_t ts, bool resolved)
@@ -35,8 +22,8 @@ static void end_call(struct world *w, const char *variant, int64_t ts, bool reso
     end_call_named(w, id, variant, ts, resolved);
 }
 
-/* Mornings of forty days.  v1a solves seven of eight problems for twenty of them, then one of eight; v1b solves half, then half or
- * all. */
+/* Mornings of forty days.  v1a solves seven of eight problems for twenty of them, then one of eight; v1b solves half, then half
+ * or all. */
 static void live_and_change(struct world *w, bool both)
 {
     for (int day = 0; day < DAYS; day++)
@@ -50,25 +37,7 @@ static void live_and_change(struct world *w, bool both)
 
 static void live(struct world *w) { live_and_change(w, false); }
 
-/* Its clock alone moves. */
-static void hour_passes(struct world *w)
-{
-    int64_t end = sim_now_us(w->sim) + (int64_t)HOUR_S * 1000000;
-
-    while (sim_now_us(w->sim) < end)
-        sim_advance(w->sim, end);
-}
-
-static int64_t facts(struct world *w)
-{
-    struct query *q = store_query(w->keepers[WORLD_BANDIT], "SELECT count(*) FROM restart");
-    bool row = false;
-
-    CHECK_INT(query_step(q, &row), STATUS_OK);
-    int64_t n = row ? query_int(q, 0) : -1;
-    query_reset(q);
-    return n;
-}
+static int64_t facts(struct world *w) { return world_number(w, WORLD_BANDIT, "SELECT count(*) FROM restart"); }
 
 static const char *in_context(const BanditChanged *m, const char *key)
 {
@@ -110,14 +79,14 @@ TEST(sim_change, a_world_that_changes_is_said_once_with_level_variant_context_an
 
     live(w);
     CHECK_INT(sim_stored(w->sim, SUBJECT_BANDIT_CHANGED), 0);
-    hour_passes(w);
+    world_sleep(w, HOUR_S);
     world_run(w, 200000);
     check_said(w);
-    const BanditUpdated *next = (const BanditUpdated *)sim_message(w->sim, SUBJECT_BANDIT_UPDATED, sim_stored(w->sim, SUBJECT_BANDIT_UPDATED) - 1);
+    const BanditUpdated *next = (const BanditUpdated *)sim_last(w->sim, SUBJECT_BANDIT_UPDATED);
     const BanditChanged *m = the_one(w);
     CHECK_STR(m ? m->policy_version : "-", next ? next->policy_version : "");
     for (int i = 0; i < 3; i++) {
-        hour_passes(w);
+        world_sleep(w, HOUR_S);
         world_run(w, 15000000);
     }
     world_kill(w, WORLD_BANDIT);
@@ -131,7 +100,7 @@ TEST(sim_change, two_changes_of_one_hour_are_two_facts_and_two_messages)
     struct world *w = world_new(5);
 
     live_and_change(w, true);
-    hour_passes(w);
+    world_sleep(w, HOUR_S);
     world_run(w, 200000);
     CHECK_INT(facts(w), 2);
     CHECK_INT(sim_stored(w->sim, SUBJECT_BANDIT_CHANGED), 2);
@@ -151,7 +120,7 @@ TEST(sim_change, killed_between_the_commit_and_the_publish_it_is_said_by_the_nex
     struct world *w = world_new(2);
 
     live(w);
-    hour_passes(w);
+    world_sleep(w, HOUR_S);
     world_arm(w, WORLD_BANDIT, STEP_COMMITTED, 1);
     world_run(w, 20000);
     CHECK_INT(w->lives[WORLD_BANDIT].deaths, 1);
@@ -170,7 +139,7 @@ TEST(sim_change, a_death_at_any_step_over_a_bus_that_loses_and_repeats_loses_not
         struct world *w = world_new(10 + (uint64_t)step);
         live(w);
         sim_set_chaos(w->sim, &chaos);
-        hour_passes(w);
+        world_sleep(w, HOUR_S);
         world_arm(w, WORLD_BANDIT, (enum loop_step)step, 1);
         world_run(w, 30000000);
         sim_set_chaos(w->sim, NULL);
@@ -183,7 +152,7 @@ TEST(sim_change, a_death_at_any_step_over_a_bus_that_loses_and_repeats_loses_not
     }
 }
 
-/* ---- the day of a change is folded ----------------------------------------------------------------------------------------- */
+/* ---- the day of a change is folded ----------------------------------------------------------------------------------- */
 
 enum { AFTERNOON_H = 11, CHANGE_H = 14, EVENING_H = 16, AN_HOUR = 30, SINCE = (EVENING_H - CHANGE_H) * AN_HOUR }; /* UTC */
 
@@ -206,49 +175,35 @@ static void live_an_afternoon(struct world *w)
 static const BanditArmStats *believed(struct world *w)
 {
     BanditStatsRequest ask = TOM__RL__V1__BANDIT_STATS_REQUEST__INIT;
-    BanditRebuildRequest rebuild = TOM__RL__V1__BANDIT_REBUILD_REQUEST__INIT;
     static const BanditArmStats none = TOM__RL__V1__BANDIT_ARM_STATS__INIT;
 
-    rebuild.check = true;
-    const BanditRebuildReply *same = (const BanditRebuildReply *)world_ask(w, SUBJECT_BANDIT_REBUILD, &rebuild.base);
-    CHECK(same && same->identical);
+    check_rebuild(w);
     ask.profile = (char *)"kfz";
     ask.time_of_day = (char *)"afternoon";
-    const BanditStatsReply *r = (const BanditStatsReply *)world_ask(w, SUBJECT_BANDIT_STATS, &ask.base);
-    for (size_t i = 0; r && i < r->n_variants; i++)
-        if (strcmp(r->variants[i]->key, "v1a") == 0)
-            return r->variants[i]->value;
-    return &none;
+    const BanditArmStats *arm = stats_of_arm((const BanditStatsReply *)world_ask(w, SUBJECT_BANDIT_STATS, &ask.base), "v1a");
+    return arm ? arm : &none;
 }
 
 /* With one call, in another context, that tells how far time has come. */
 static void days_pass(struct world *w, int days)
 {
     for (int i = 0; i < 24 * days; i++)
-        hour_passes(w);
+        world_sleep(w, HOUR_S);
     end_call(w, "v2b", today(w) * DAY_S, true);
     world_run(w, 15000000);
-    hour_passes(w);
+    world_sleep(w, HOUR_S);
     world_run(w, 15000000);
 }
 
 static void erase(struct world *w, const char *id)
 {
-    FeedbackEraseRequest ask = TOM__RL__V1__FEEDBACK_ERASE_REQUEST__INIT;
-
-    ask.call_id = (char *)id;
-    world_ask(w, SUBJECT_FEEDBACK_ERASE, &ask.base);
+    ask_erase_call(w, id);
     world_run(w, 15000000);
 }
 
 static void retract(struct world *w, const char *id)
 {
-    CallAmended m = TOM__RL__V1__CALL_AMENDED__INIT;
-
-    m.call_id = (char *)id;
-    m.has_retracted_case = TOM__RL__V1__CALL_AMENDED__HAS_RETRACTED_RETRACTED;
-    m.retracted = true;
-    sim_publish(w->sim, SUBJECT_CALL_AMENDED, &m.base, "");
+    tell_retracted(w, id, true);
     world_run(w, 15000000);
 }
 
@@ -258,7 +213,7 @@ TEST(sim_change, what_came_after_a_change_counts_to_the_call_when_its_day_is_fol
 
     world_configure(w, "bandit: {model: gaussian}\n");
     live_an_afternoon(w);
-    hour_passes(w);
+    world_sleep(w, HOUR_S);
     world_run(w, 15000000);
     const BanditChanged *m = the_one(w);
     CHECK_INT(m ? m->since - (today(w) - 1) * DAY_S : -1, CHANGE_H * HOUR_S);

@@ -2,27 +2,16 @@
 /* cleanup.c - calls leave at the end of their retention and the counts follow; nothing large goes unasked, nothing comes back. */
 #include <stdlib.h>
 
+#include "talk.h"
 #include "test.h"
-#include "world.h"
-
-enum { DAY_S = 86400 };
 
 static void end_call(struct world *w, int number)
 {
-    CallEnded m = TOM__RL__V1__CALL_ENDED__INIT;
-    Signals s = TOM__RL__V1__SIGNALS__INIT;
     char id[32];
 
     snprintf(id, sizeof id, "call-%d", number);
-    m.call_id = id;
-    m.has_policy_variant_case = TOM__RL__V1__CALL_ENDED__HAS_POLICY_VARIANT_POLICY_VARIANT;
-    m.policy_variant = (char *)w->variants.items[(size_t)number % w->variants.count].id;
-    m.has_profile_case = TOM__RL__V1__CALL_ENDED__HAS_PROFILE_PROFILE;
-    m.profile = (char *)(number % 2 ? "kfz" : "it");
-    s.has_resolution_case = TOM__RL__V1__SIGNALS__HAS_RESOLUTION_RESOLUTION;
-    s.resolution = number % 3 == 0;
-    m.signals = &s;
-    sim_publish(w->sim, SUBJECT_CALL_ENDED, &m.base, "");
+    tell_end(w, &(struct told_end){.id = id, .variant = w->variants.items[(size_t)number % w->variants.count].id,
+                                   .profile = number % 2 ? "kfz" : "it", .resolved = number % 3 == 0});
 }
 
 static void end_calls(struct world *w, int from, int to)
@@ -40,47 +29,19 @@ static void amend(struct world *w, int number, bool retracted)
 
     snprintf(id, sizeof id, "call-%d", number);
     m.call_id = id;
-    s.has_user_rating_case = TOM__RL__V1__SIGNALS__HAS_USER_RATING_USER_RATING;
-    s.user_rating = 5;
     m.signals = &s;
-    if (retracted) {
-        m.has_retracted_case = TOM__RL__V1__CALL_AMENDED__HAS_RETRACTED_RETRACTED;
-        m.retracted = true;
-    }
+    TELL(&s, user_rating, SIGNALS, USER_RATING, 5);
+    if (retracted)
+        TELL(&m, retracted, CALL_AMENDED, RETRACTED, true);
     sim_publish(w->sim, SUBJECT_CALL_AMENDED, &m.base, "");
 }
 
-/* The clock alone moves; the services find out at once. */
-static void days_pass(struct world *w, int days)
-{
-    int64_t end = sim_now_us(w->sim) + (int64_t)days * DAY_S * 1000000;
-
-    while (sim_now_us(w->sim) < end)
-        sim_advance(w->sim, end);
-}
-
-static int64_t number(struct world *w, const char *sql)
-{
-    struct query *q = store_query(w->keepers[WORLD_FEEDBACK], sql);
-    bool row = false;
-
-    CHECK_INT(query_step(q, &row), STATUS_OK);
-    int64_t n = row ? query_int(q, 0) : -1;
-    query_reset(q);
-    return n;
-}
-
-static const FeedbackStatsReply *stats(struct world *w)
-{
-    FeedbackStatsRequest ask = TOM__RL__V1__FEEDBACK_STATS_REQUEST__INIT;
-
-    return (const FeedbackStatsReply *)world_ask(w, SUBJECT_FEEDBACK_STATS, &ask.base);
-}
+static int64_t number(struct world *w, const char *sql) { return world_number(w, WORLD_FEEDBACK, sql); }
 
 /* The counts, as told and as stored, equal a count of the rows, variant by variant. */
 static void check_counts(struct world *w, int64_t expected)
 {
-    const FeedbackStatsReply *r = stats(w);
+    const FeedbackStatsReply *r = ask_feedback_stats(w);
     int64_t sum = 0;
 
     CHECK_INT(number(w, "SELECT count(*) FROM call WHERE state = 6"), expected);
@@ -95,15 +56,6 @@ static void check_counts(struct world *w, int64_t expected)
     for (size_t i = 0; i < r->n_profile_stats; i++)
         sum += (int64_t)r->profile_stats[i]->value;
     CHECK_INT(sum, expected);
-}
-
-static const FeedbackCleanupReply *cleanup(struct world *w, uint32_t days, bool force)
-{
-    FeedbackCleanupRequest ask = TOM__RL__V1__FEEDBACK_CLEANUP_REQUEST__INIT;
-
-    ask.older_than_days = days;
-    ask.force = force;
-    return (const FeedbackCleanupReply *)world_ask(w, SUBJECT_FEEDBACK_CLEANUP, &ask.base);
 }
 
 static void check_deleted(const FeedbackCleanupReply *r, int64_t expected)
@@ -125,18 +77,18 @@ TEST(sim_cleanup, old_calls_go_young_ones_stay_and_a_second_run_deletes_nothing)
     end_calls(w, 0, 20);
     amend(w, 3, true);
     world_run(w, 3000000);
-    days_pass(w, 10);
+    world_sleep(w, 10 * DAY_S);
     end_calls(w, 20, 120);
     check_counts(w, 119);
-    check_deleted(cleanup(w, 20, false), 0);
-    check_deleted(cleanup(w, 9, false), 20);
+    check_deleted(ask_cleanup(w, 20, false), 0);
+    check_deleted(ask_cleanup(w, 9, false), 20);
     world_run(w, 3000000);
     CHECK_INT(number(w, "SELECT count(*) FROM call"), 100);
     CHECK_INT(number(w, "SELECT count(*) FROM cleanup"), 0);
     CHECK_INT(number(w, "SELECT sum(resolved) FROM tally"), 33);
     check_counts(w, 100);
     CHECK_INT(number(w, "SELECT count(*) FROM call WHERE state = 7"), 0);
-    check_deleted(cleanup(w, 9, false), 0);
+    check_deleted(ask_cleanup(w, 9, false), 0);
     world_free(w);
 }
 
@@ -147,9 +99,9 @@ TEST(sim_cleanup, calls_with_long_gaps_between_them_go_as_well)
     end_calls(w, 0, 10);
     CHECK_INT(query_run(store_query(w->keepers[WORLD_FEEDBACK], "UPDATE call SET id = -id"), NULL), STATUS_OK);
     CHECK_INT(query_run(store_query(w->keepers[WORLD_FEEDBACK], "UPDATE call SET id = -id * 30000"), NULL), STATUS_OK);
-    days_pass(w, 10);
+    world_sleep(w, 10 * DAY_S);
     end_calls(w, 10, 90);
-    check_deleted(cleanup(w, 9, false), 10);
+    check_deleted(ask_cleanup(w, 9, false), 10);
     world_run(w, 5000000);
     check_counts(w, 80);
     CHECK_INT(number(w, "SELECT count(*) FROM cleanup"), 0);
@@ -162,12 +114,12 @@ TEST(sim_cleanup, more_than_a_fifth_only_goes_by_force)
     struct world *w = world_new(2);
 
     end_calls(w, 0, 26);
-    days_pass(w, 10);
+    world_sleep(w, 10 * DAY_S);
     end_calls(w, 26, 126);
-    check_refused(cleanup(w, 9, false), "force");
+    check_refused(ask_cleanup(w, 9, false), "force");
     world_run(w, 3000000);
     check_counts(w, 126);
-    check_deleted(cleanup(w, 9, true), 26);
+    check_deleted(ask_cleanup(w, 9, true), 26);
     world_run(w, 3000000);
     check_counts(w, 100);
     world_free(w);
@@ -179,8 +131,8 @@ TEST(sim_cleanup, calls_that_the_stream_still_holds_are_not_forgotten)
     struct world *w = world_new(3);
 
     end_calls(w, 0, 5);
-    check_refused(cleanup(w, 3, true), "older_than_days");
-    check_refused(cleanup(w, 4294967295u, true), "older_than_days");
+    check_refused(ask_cleanup(w, 3, true), "older_than_days");
+    check_refused(ask_cleanup(w, 4294967295u, true), "older_than_days");
     check_counts(w, 5);
     world_free(w);
 }
@@ -190,12 +142,12 @@ TEST(sim_cleanup, after_ninety_days_calls_go_by_themselves)
     struct world *w = world_new(4);
 
     end_calls(w, 0, 10);
-    days_pass(w, 60);
+    world_sleep(w, 60 * DAY_S);
     end_calls(w, 10, 110);
-    days_pass(w, 32);
+    world_sleep(w, 32 * DAY_S);
     end_call(w, 110); /* what is learned of it tells the day */
     world_run(w, 3000000);
-    days_pass(w, 1);
+    world_sleep(w, 1 * DAY_S);
     world_run(w, 3000000);
     check_counts(w, 101);
     world_free(w);
@@ -206,12 +158,12 @@ TEST(sim_cleanup, a_clock_that_jumps_ahead_deletes_nothing_and_neither_does_a_la
     struct world *w = world_new(5);
 
     end_calls(w, 0, 50);
-    days_pass(w, 4000);
+    world_sleep(w, 4000 * DAY_S);
     world_run(w, 3000000);
-    check_deleted(cleanup(w, 4, true), 0);
+    check_deleted(ask_cleanup(w, 4, true), 0);
     check_counts(w, 50);
     end_calls(w, 50, 51); /* now it is known that so much time went by */
-    days_pass(w, 1);
+    world_sleep(w, 1 * DAY_S);
     world_run(w, 3000000);
     check_counts(w, 51);
     world_free(w);
@@ -222,9 +174,9 @@ TEST(sim_cleanup, an_amendment_does_not_bring_a_forgotten_call_back)
     struct world *w = world_new(6);
 
     end_calls(w, 0, 10);
-    days_pass(w, 10);
+    world_sleep(w, 10 * DAY_S);
     end_calls(w, 10, 60);
-    check_deleted(cleanup(w, 5, false), 10);
+    check_deleted(ask_cleanup(w, 5, false), 10);
     world_run(w, 3000000);
     size_t said = sim_stored(w->sim, SUBJECT_FEEDBACK_STORED);
     amend(w, 0, false);
@@ -235,23 +187,6 @@ TEST(sim_cleanup, an_amendment_does_not_bring_a_forgotten_call_back)
     world_free(w);
 }
 
-static void replay_all(struct world *w)
-{
-    FeedbackReplayRequest ask = TOM__RL__V1__FEEDBACK_REPLAY_REQUEST__INIT;
-    const FeedbackReplayReply *r = (const FeedbackReplayReply *)world_ask(w, SUBJECT_FEEDBACK_REPLAY, &ask.base);
-
-    CHECK(r && !r->error);
-}
-
-static void check_bandit(struct world *w)
-{
-    BanditRebuildRequest ask = TOM__RL__V1__BANDIT_REBUILD_REQUEST__INIT;
-
-    ask.check = true;
-    const BanditRebuildReply *same = (const BanditRebuildReply *)world_ask(w, SUBJECT_BANDIT_REBUILD, &ask.base);
-    CHECK(same && same->identical);
-}
-
 /* So many that they take several turns; some are amended meanwhile, before they go or when they are gone. */
 TEST(sim_cleanup, a_promise_to_forget_survives_a_kill)
 {
@@ -260,9 +195,9 @@ TEST(sim_cleanup, a_promise_to_forget_survives_a_kill)
 
     for (int i = 0; i < OLD; i += 500)
         end_calls(w, i, i + 500);
-    days_pass(w, 10);
+    world_sleep(w, 10 * DAY_S);
     end_calls(w, OLD, OLD + YOUNG);
-    check_deleted(cleanup(w, 9, true), OLD);
+    check_deleted(ask_cleanup(w, 9, true), OLD);
     CHECK_INT(number(w, "SELECT count(*) FROM cleanup"), 1);
     CHECK(number(w, "SELECT count(*) FROM call") > YOUNG);
     world_kill(w, WORLD_FEEDBACK);
@@ -283,7 +218,7 @@ TEST(sim_cleanup, calls_that_are_amended_while_they_go_leave_the_counts_right)
 
     for (int i = 0; i < OLD; i += 500)
         end_calls(w, i, i + 500);
-    days_pass(w, 10);
+    world_sleep(w, 10 * DAY_S);
     end_calls(w, OLD, OLD + YOUNG);
     FeedbackCleanupRequest ask = TOM__RL__V1__FEEDBACK_CLEANUP_REQUEST__INIT;
     ask.older_than_days = 9;
@@ -296,7 +231,7 @@ TEST(sim_cleanup, calls_that_are_amended_while_they_go_leave_the_counts_right)
     world_run(w, 10000000);
     check_counts(w, YOUNG);
     CHECK_INT(number(w, "SELECT count(*) FROM call WHERE day < (SELECT max(day) FROM call)"), 0);
-    check_bandit(w);
+    check_rebuild(w);
     world_free(w);
 }
 
@@ -306,7 +241,7 @@ TEST(sim_cleanup, what_was_not_yet_said_of_a_call_is_said_before_it_is_forgotten
     struct world *w = world_new(8);
 
     end_calls(w, 0, 5);
-    days_pass(w, 10);
+    world_sleep(w, 10 * DAY_S);
     end_calls(w, 5, 55);
     size_t said = sim_stored(w->sim, SUBJECT_FEEDBACK_STORED);
     world_run(w, 600000);
@@ -336,14 +271,14 @@ TEST(sim_cleanup, crashes_and_a_replay_change_nothing)
         struct world *w = world_new(100 + (uint64_t)step);
         for (int i = 0; i < OLD; i += 650)
             end_calls(w, i, i + 650);
-        days_pass(w, 10);
+        world_sleep(w, 10 * DAY_S);
         end_calls(w, OLD, OLD + YOUNG);
         size_t said = sim_stored(w->sim, SUBJECT_FEEDBACK_STORED);
         CHECK_INT(said, OLD + YOUNG);
         world_arm(w, WORLD_FEEDBACK, (enum loop_step)step, 3);
         end_call(w, OLD + YOUNG);
-        replay_all(w);
-        const FeedbackCleanupReply *r = cleanup(w, 9, true);
+        ask_replay(w, "");
+        const FeedbackCleanupReply *r = ask_cleanup(w, 9, true);
         CHECK(r && !r->error);
         end_calls(w, OLD + YOUNG + 1, OLD + YOUNG + 5);
         world_run(w, 25000000);
@@ -351,7 +286,7 @@ TEST(sim_cleanup, crashes_and_a_replay_change_nothing)
         check_counts(w, YOUNG + 5);
         CHECK_INT(number(w, "SELECT count(*) FROM call"), YOUNG + 5);
         CHECK(sim_stored(w->sim, SUBJECT_FEEDBACK_STORED) >= said + YOUNG + 5);
-        check_bandit(w);
+        check_rebuild(w);
         if (test_failed())
             printf("  step %d\n", step);
         world_free(w);

@@ -1,31 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* erase_caller.c - all calls of one caller are told and forgotten, under whatever key they were written, whoever dies meanwhile. */
+/* erase_caller.c - all calls of one caller are told and forgotten, under whatever key they were written, whoever dies
+ * meanwhile. */
 #include <stdlib.h>
 
 #include "feedback.h"
+#include "talk.h"
 #include "test.h"
-#include "world.h"
-
-enum { SECOND_US = 1000000 };
 
 #define CALLER "+49 171 555"
 
 static void end_call(struct world *w, const char *id, const char *caller)
 {
-    CallEnded m = TOM__RL__V1__CALL_ENDED__INIT;
-    Signals s = TOM__RL__V1__SIGNALS__INIT;
-
-    m.call_id = (char *)id;
-    m.has_policy_variant_case = TOM__RL__V1__CALL_ENDED__HAS_POLICY_VARIANT_POLICY_VARIANT;
-    m.policy_variant = (char *)"v1a";
-    if (caller) {
-        m.has_caller_key_case = TOM__RL__V1__CALL_ENDED__HAS_CALLER_KEY_CALLER_KEY;
-        m.caller_key = (char *)caller;
-    }
-    s.has_resolution_case = TOM__RL__V1__SIGNALS__HAS_RESOLUTION_RESOLUTION;
-    s.resolution = true;
-    m.signals = &s;
-    sim_publish(w->sim, SUBJECT_CALL_ENDED, &m.base, "");
+    tell_end(w, &(struct told_end){.id = id, .variant = "v1a", .caller = caller, .resolved = true});
 }
 
 static void end_calls(struct world *w, const char *prefix, size_t n, const char *caller)
@@ -42,32 +28,10 @@ static void end_calls(struct world *w, const char *prefix, size_t n, const char 
 /* Of v1a, as the bandit knows it. */
 static double learned(struct world *w, long long *ret_pulls)
 {
-    BanditStatsRequest ask = TOM__RL__V1__BANDIT_STATS_REQUEST__INIT;
-    const BanditStatsReply *b = (const BanditStatsReply *)world_ask(w, SUBJECT_BANDIT_STATS, &ask.base);
+    const BanditArmStats *arm = stats_of_arm(ask_bandit_stats(w, ""), "v1a");
 
-    *ret_pulls = 0;
-    for (size_t i = 0; b && i < b->n_variants; i++)
-        if (strcmp(b->variants[i]->key, "v1a") == 0) {
-            *ret_pulls = b->variants[i]->value->pulls;
-            return b->variants[i]->value->total_reward;
-        }
-    return 0;
-}
-
-static const FeedbackEraseReply *erase(struct world *w, const char *caller)
-{
-    FeedbackEraseRequest ask = TOM__RL__V1__FEEDBACK_ERASE_REQUEST__INIT;
-
-    ask.caller_key = (char *)caller;
-    return (const FeedbackEraseReply *)world_ask(w, SUBJECT_FEEDBACK_ERASE, &ask.base);
-}
-
-static long long erased(const FeedbackEraseReply *r, const char *place)
-{
-    for (size_t i = 0; r && i < r->n_erased; i++)
-        if (strcmp(r->erased[i]->key, place) == 0)
-            return (long long)r->erased[i]->value;
-    return -1;
+    *ret_pulls = arm ? arm->pulls : 0;
+    return arm ? arm->total_reward : 0;
 }
 
 /* How many calls are told of a caller, page by page. */
@@ -97,15 +61,12 @@ static size_t held(struct world *w, const char *caller)
     return told(w, caller, &pages);
 }
 
-static int64_t rows(struct world *w, const char *sql)
-{
-    struct query *q = store_query(w->keepers[WORLD_FEEDBACK], sql);
-    bool row = false;
+static int64_t rows(struct world *w, const char *sql) { return world_number(w, WORLD_FEEDBACK, sql); }
 
-    CHECK_INT(query_step(q, &row), STATUS_OK);
-    int64_t n = row ? query_int(q, 0) : -1;
-    query_reset(q);
-    return n;
+/* That are still to be done. */
+static int64_t erasures(struct world *w)
+{
+    return rows(w, "SELECT (SELECT count(*) FROM erasure) + (SELECT count(*) FROM caller_erasure)");
 }
 
 /* Messages of CALLS and DLQ that hold the caller or a call of the prefix. */
@@ -116,7 +77,8 @@ static size_t traces(struct world *w, const char *caller, const char *prefix)
 
     for (size_t i = 0; (m = sim_message(w->sim, SUBJECT_CALL_ENDED, i)); i++) {
         const CallEnded *end = (const CallEnded *)m;
-        n += (HAS(end, has_caller_key_case) && strstr(end->caller_key, caller)) || strncmp(end->call_id, prefix, strlen(prefix)) == 0;
+        n += (HAS(end, has_caller_key_case) && strstr(end->caller_key, caller))
+             || strncmp(end->call_id, prefix, strlen(prefix)) == 0;
     }
     for (size_t i = 0; (m = sim_message(w->sim, SUBJECT_DLQ_FEEDBACK, i)); i++)
         n += memmem(((const DeadLetter *)m)->payload.data, ((const DeadLetter *)m)->payload.len, caller, strlen(caller)) != NULL;
@@ -126,23 +88,16 @@ static size_t traces(struct world *w, const char *caller, const char *prefix)
 /* Is what was learned what it was before the caller, to the bit? */
 static void check_learned(struct world *w, double reward, long long pulls)
 {
-    BanditRebuildRequest ask = TOM__RL__V1__BANDIT_REBUILD_REQUEST__INIT;
     long long now;
 
     CHECK(learned(w, &now) == reward);
     CHECK_INT(now, pulls);
-    ask.check = true;
-    const BanditRebuildReply *r = (const BanditRebuildReply *)world_ask(w, SUBJECT_BANDIT_REBUILD, &ask.base);
-    CHECK(r && r->identical);
+    check_rebuild(w);
 }
 
 static void rotate(struct world *w, bool keep)
 {
-    FILE *f = fopen(w->key_file, "we");
-
-    fprintf(f, "k2 f00102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1eff %lld\n%s", (long long)(sim_now_us(w->sim) / SECOND_US),
-            keep ? "k1 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n" : "");
-    fclose(f);
+    world_rotate(w, keep);
     world_run(w, 15 * SECOND_US);
 }
 
@@ -165,7 +120,7 @@ TEST(sim_erase_caller, all_calls_of_a_caller_leave_and_those_of_others_stay)
     world_run(w, SECOND_US);
     CHECK_INT(sim_stored(w->sim, SUBJECT_DLQ_FEEDBACK), 3);
     CHECK_INT(traces(w, CALLER, "mine"), 124);
-    const FeedbackEraseReply *r = erase(w, "  " CALLER " ");
+    const FeedbackEraseReply *r = ask_erase_caller(w, "  " CALLER " ");
     CHECK(r && !r->error && r->receipt_id[0] == 'c' && strlen(r->receipt_id) == 18 && r->n_key_ids == 1);
     CHECK_INT(erased(r, "feedback.db"), 120);
     CHECK_INT(erased(r, "CALLS"), 123);
@@ -176,7 +131,7 @@ TEST(sim_erase_caller, all_calls_of_a_caller_leave_and_those_of_others_stay)
     CHECK_INT(held(w, "somebody else"), 2);
     check_learned(w, before, pulls);
     CHECK_INT(rows(w, "SELECT count(*) FROM call"), 3);
-    CHECK_INT(rows(w, "SELECT (SELECT count(*) FROM erasure) + (SELECT count(*) FROM caller_erasure)"), 0);
+    CHECK_INT(erasures(w), 0);
     world_free(w);
 }
 
@@ -187,7 +142,7 @@ TEST(sim_erase_caller, asked_again_the_receipt_has_the_same_name_and_later_calls
     long long pulls;
 
     end_calls(w, "mine", 3, CALLER);
-    const FeedbackEraseReply *r = erase(w, CALLER);
+    const FeedbackEraseReply *r = ask_erase_caller(w, CALLER);
     snprintf(receipt, sizeof receipt, "%s", r ? r->receipt_id : "");
     CHECK_INT(erased(r, "feedback.db"), 3);
     end_calls(w, "mine", 3, CALLER); /* replayed: they stay away */
@@ -195,10 +150,10 @@ TEST(sim_erase_caller, asked_again_the_receipt_has_the_same_name_and_later_calls
     CHECK_INT(held(w, CALLER), 2);
     learned(w, &pulls);
     CHECK_INT(pulls, 2);
-    r = erase(w, CALLER);
+    r = ask_erase_caller(w, CALLER);
     CHECK_STR(r ? r->receipt_id : "", receipt);
     CHECK_INT(erased(r, "feedback.db"), 2);
-    r = erase(w, "never called");
+    r = ask_erase_caller(w, "never called");
     CHECK(r && !r->error && strcmp(r->receipt_id, receipt) != 0);
     CHECK_INT(erased(r, "feedback.db"), 0);
     world_free(w);
@@ -215,7 +170,7 @@ TEST(sim_erase_caller, what_is_asked_must_be_one_call_or_one_caller)
     both.caller_key = (char *)CALLER;
     const FeedbackEraseReply *r = (const FeedbackEraseReply *)world_ask(w, SUBJECT_FEEDBACK_ERASE, &both.base);
     CHECK_STR(r && r->error ? r->error->field : "", "caller_key");
-    r = erase(w, "   ");
+    r = ask_erase_caller(w, "   ");
     CHECK_STR(r && r->error ? r->error->field : "", "caller_key");
     CHECK(r && r->error && !strstr(r->error->message, CALLER));
     page.caller_key = (char *)CALLER;
@@ -237,12 +192,12 @@ TEST(sim_erase_caller, calls_under_the_key_before_are_found_and_those_under_a_de
     end_calls(w, "new", 5, CALLER);
     CHECK_INT(told(w, CALLER, &pages), 265);
     CHECK_INT(pages, 2);
-    CHECK_INT(erased(erase(w, CALLER), "feedback.db"), 265);
+    CHECK_INT(erased(ask_erase_caller(w, CALLER), "feedback.db"), 265);
     CHECK_INT(traces(w, CALLER, "old"), 0);
     end_calls(w, "last", 1, CALLER);
     CHECK_INT(held(w, CALLER), 1);
     rotate(w, false);
-    const FeedbackEraseReply *r = erase(w, "x");
+    const FeedbackEraseReply *r = ask_erase_caller(w, "x");
     CHECK(r && r->n_key_ids == 1 && strcmp(r->key_ids[0], "k2") == 0);
     CHECK_INT(held(w, CALLER), 1);
     world_free(w);
@@ -252,26 +207,16 @@ TEST(sim_erase_caller, calls_under_the_key_before_are_found_and_those_under_a_de
 TEST(sim_erase_caller, a_call_that_spans_a_rotation_leaves_with_its_decision)
 {
     struct world *w = world_new(404);
-    PolicySelectRequest select = TOM__RL__V1__POLICY_SELECT_REQUEST__INIT;
     PolicySelected late = TOM__RL__V1__POLICY_SELECTED__INIT;
-    struct keyring *ring = NULL;
-    struct reason reason;
-    uint8_t key[CALL_KEY_BYTES];
-    char text[CALL_KEY_TEXT];
 
-    select.call_id = (char *)"model";
-    CHECK(world_ask(w, SUBJECT_POLICY_SELECT, &select.base) != NULL);
+    CHECK(ask_decision(w, "model", "") != NULL);
     late = *(const PolicySelected *)sim_message(w->sim, SUBJECT_POLICY_SELECTED, 0);
     rotate(w, true);
     end_calls(w, "late", 1, CALLER);
-    CHECK_INT(keyring_load(w->key_file, &ring, &reason), STATUS_OK);
-    pseudonym(ring, 1, DOMAIN_CALL, "late-0", key);
-    call_key_text(key, text);
-    keyring_free(ring);
-    late.call_key = text;
+    late.call_key = world_call_key(w, 1, "late-0");
     sim_publish(w->sim, SUBJECT_POLICY_SELECTED, &late.base, "");
     world_run(w, 5 * SECOND_US);
-    const FeedbackEraseReply *r = erase(w, CALLER);
+    const FeedbackEraseReply *r = ask_erase_caller(w, CALLER);
     CHECK_INT(erased(r, "feedback.db"), 1);
     CHECK_INT(erased(r, "DECISIONS"), 1);
     CHECK_INT(rows(w, "SELECT count(*) FROM alias"), 0);
@@ -294,11 +239,11 @@ static void erase_and_die(enum world_service service, enum loop_step step, int c
     world_arm(w, service, step, countdown);
     world_run(w, 20 * SECOND_US);
     if (rows(w, "SELECT count(*) FROM tombstone") == 0)
-        CHECK(erase(w, CALLER) != NULL);
+        CHECK(ask_erase_caller(w, CALLER) != NULL);
     world_run(w, 5 * SECOND_US);
-    if (traces(w, CALLER, "mine") || held(w, CALLER) || rows(w, "SELECT (SELECT count(*) FROM erasure) + (SELECT count(*) FROM caller_erasure)"))
-        test_fail(__FILE__, __LINE__, "service %d, step %d, time %d: %zu messages and %zu calls are left", service, step, countdown,
-                  traces(w, CALLER, "mine"), held(w, CALLER));
+    if (traces(w, CALLER, "mine") || held(w, CALLER) || erasures(w))
+        test_fail(__FILE__, __LINE__, "service %d, step %d, time %d: %zu messages and %zu calls are left", service, step,
+                  countdown, traces(w, CALLER, "mine"), held(w, CALLER));
     check_learned(w, before, pulls);
     world_free(w);
 }
@@ -329,7 +274,7 @@ TEST(sim_erase_caller, ends_that_were_on_their_way_are_found_on_a_bus_that_loses
         ask.caller_key = (char *)CALLER;
         sim_request(w->sim, SUBJECT_FEEDBACK_ERASE, &ask.base);
         world_run(w, 10 * SECOND_US);
-        CHECK(erase(w, CALLER) != NULL);
+        CHECK(ask_erase_caller(w, CALLER) != NULL);
         sim_set_chaos(w->sim, NULL);
         world_run(w, 20 * SECOND_US);
         CHECK_INT(held(w, CALLER), 0);
@@ -343,16 +288,13 @@ TEST(sim_erase_caller, ends_that_were_on_their_way_are_found_on_a_bus_that_loses
 TEST(sim_erase_caller, the_router_forgets_calls_by_their_pseudonyms)
 {
     struct world *w = world_new(405);
-    PolicySelectRequest select = TOM__RL__V1__POLICY_SELECT_REQUEST__INIT;
     FeedbackExportRequest export = TOM__RL__V1__FEEDBACK_EXPORT_REQUEST__INIT;
     RouterSessionRequest session = TOM__RL__V1__ROUTER_SESSION_REQUEST__INIT;
     RouterForgetRequest forget = TOM__RL__V1__ROUTER_FORGET_REQUEST__INIT;
     char *bad = (char *)"no pseudonym", *keys[2];
 
-    select.call_id = (char *)"mine-0";
-    CHECK(world_ask(w, SUBJECT_POLICY_SELECT, &select.base) != NULL);
-    select.call_id = (char *)"other";
-    CHECK(world_ask(w, SUBJECT_POLICY_SELECT, &select.base) != NULL);
+    CHECK(ask_decision(w, "mine-0", "") != NULL);
+    CHECK(ask_decision(w, "other", "") != NULL);
     end_calls(w, "mine", 2, CALLER);
     export.caller_key = (char *)CALLER;
     const FeedbackExportReply *calls = (const FeedbackExportReply *)world_ask(w, SUBJECT_FEEDBACK_EXPORT, &export.base);

@@ -1,57 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* feedback.c - what feedback promises beyond the sums: replays that survive a crash, the amendment window, clocks that run ahead, consent. */
+/* feedback.c - what feedback promises beyond the sums: replays that survive a crash, the amendment window, clocks that run
+ * ahead, consent. */
 #include <stdlib.h>
 
 #include "feedback.h"
 #include "running.h"
+#include "talk.h"
 #include "test.h"
-#include "world.h"
 
-enum { CALLS = 40, DAY_S = 86400, SECOND_US = 1000000 };
+enum { CALLS = 40 };
 
 static void end_call(struct world *w, const char *id, double ts, int rating, Tom__Rl__V1__Consent consent)
 {
-    CallEnded m = TOM__RL__V1__CALL_ENDED__INIT;
-    Signals s = TOM__RL__V1__SIGNALS__INIT;
-
-    m.call_id = (char *)id;
-    if (ts > 0) {
-        m.has_ts_case = TOM__RL__V1__CALL_ENDED__HAS_TS_TS;
-        m.ts = ts;
-    }
-    m.has_policy_variant_case = TOM__RL__V1__CALL_ENDED__HAS_POLICY_VARIANT_POLICY_VARIANT;
-    m.policy_variant = (char *)"v1a";
-    s.has_resolution_case = TOM__RL__V1__SIGNALS__HAS_RESOLUTION_RESOLUTION;
-    s.resolution = true;
-    s.has_user_rating_case = TOM__RL__V1__SIGNALS__HAS_USER_RATING_USER_RATING;
-    s.user_rating = rating;
-    m.signals = &s;
-    m.consent = consent;
-    sim_publish(w->sim, SUBJECT_CALL_ENDED, &m.base, "");
+    tell_end(w, &(struct told_end){.id = id, .variant = "v1a", .resolved = true, .ts = ts, .rating = rating, .consent = consent});
     world_run(w, SECOND_US);
 }
 
 static void amend(struct world *w, const char *id, int rating)
 {
-    CallAmended m = TOM__RL__V1__CALL_AMENDED__INIT;
-    Signals s = TOM__RL__V1__SIGNALS__INIT;
-
-    m.call_id = (char *)id;
-    s.has_user_rating_case = TOM__RL__V1__SIGNALS__HAS_USER_RATING_USER_RATING;
-    s.user_rating = rating;
-    m.signals = &s;
-    sim_publish(w->sim, SUBJECT_CALL_AMENDED, &m.base, "");
+    tell_rating(w, id, rating);
     world_run(w, SECOND_US);
 }
 
 static double seconds(const struct world *w) { return (double)sim_now_us(w->sim) / 1e6; }
-
-static const FeedbackStored *last_stored(struct world *w)
-{
-    size_t n = sim_stored(w->sim, SUBJECT_FEEDBACK_STORED);
-
-    return n ? (const FeedbackStored *)sim_message(w->sim, SUBJECT_FEEDBACK_STORED, n - 1) : NULL;
-}
 
 /* How many different calls were said from message number `from` on. */
 static size_t calls_said(struct world *w, size_t from)
@@ -105,10 +76,9 @@ TEST(sim_feedback, a_replay_that_was_answered_says_every_call_whenever_the_proce
 TEST(sim_feedback, a_finished_replay_is_not_said_again_after_a_restart)
 {
     struct world *w = world_new(110);
-    FeedbackReplayRequest ask = TOM__RL__V1__FEEDBACK_REPLAY_REQUEST__INIT;
 
     end_call(w, "c-1", 0, 4, 0);
-    CHECK(world_ask(w, SUBJECT_FEEDBACK_REPLAY, &ask.base) != NULL);
+    ask_replay(w, "");
     world_run(w, 5 * SECOND_US);
     end_call(w, "c-2", 0, 4, 0);
     world_run(w, 5 * SECOND_US);
@@ -124,13 +94,12 @@ TEST(sim_feedback, a_finished_replay_is_not_said_again_after_a_restart)
 TEST(sim_feedback, a_replay_goes_on_across_a_long_stretch_without_a_call)
 {
     struct world *w = world_new(112);
-    FeedbackReplayRequest ask = TOM__RL__V1__FEEDBACK_REPLAY_REQUEST__INIT;
 
     for (int i = 0; i < 3; i++)
         end_call(w, i == 0 ? "c-1" : i == 1 ? "c-2" : "c-3", 0, 4, 0);
     CHECK_INT(query_run(store_query(w->keepers[WORLD_FEEDBACK], "UPDATE call SET id = id * 40000"), NULL), STATUS_OK);
     size_t before = sim_stored(w->sim, SUBJECT_FEEDBACK_STORED);
-    const FeedbackReplayReply *r = (const FeedbackReplayReply *)world_ask(w, SUBJECT_FEEDBACK_REPLAY, &ask.base);
+    const FeedbackReplayReply *r = ask_replay(w, "");
     CHECK_INT(r ? r->replayed : 0, 3);
     world_run(w, 10 * SECOND_US);
     CHECK_INT(sim_stored(w->sim, SUBJECT_FEEDBACK_STORED), before + 3);
@@ -141,10 +110,7 @@ TEST(sim_feedback, a_replay_goes_on_across_a_long_stretch_without_a_call)
 /* Time that nobody works in. */
 static void sleep_days(struct world *w, int days)
 {
-    int64_t until = sim_now_us(w->sim) + days * (int64_t)DAY_S * SECOND_US;
-
-    while (sim_now_us(w->sim) < until)
-        sim_advance(w->sim, until);
+    world_sleep(w, days * DAY_S);
     world_run(w, 5 * SECOND_US);
 }
 
@@ -184,7 +150,7 @@ TEST(sim_feedback, an_end_from_the_future_does_not_outrank_a_later_amendment)
 
     end_call(w, "c-1", seconds(w) + 3600, 5, 0);
     amend(w, "c-1", 1);
-    const FeedbackStored *m = last_stored(w);
+    const FeedbackStored *m = (const FeedbackStored *)sim_last(w->sim, SUBJECT_FEEDBACK_STORED);
     CHECK_INT(sim_stored(w->sim, SUBJECT_FEEDBACK_STORED), 2);
     CHECK_INT(m && m->signals ? m->signals->user_rating : 0, 1);
     world_free(w);
@@ -192,20 +158,13 @@ TEST(sim_feedback, an_end_from_the_future_does_not_outrank_a_later_amendment)
 
 static int64_t signals_kept(struct world *w)
 {
-    struct query *q = store_query(w->keepers[WORLD_FEEDBACK], "SELECT coalesce(max(length(record)), 0) FROM call");
-    bool row = false;
-
-    CHECK_INT(query_step(q, &row), STATUS_OK);
-    int64_t length = row ? query_int(q, 0) : -1;
-    query_reset(q);
-    return length;
+    return world_number(w, WORLD_FEEDBACK, "SELECT coalesce(max(length(record)), 0) FROM call");
 }
 
 /* What remains is the pseudonym and that nothing more may be kept: without it an amendment would store what was refused. */
 TEST(sim_feedback, without_consent_nothing_about_the_call_is_kept_whatever_comes_before_or_after)
 {
     struct world *w = world_new(113);
-    FeedbackStatsRequest ask = TOM__RL__V1__FEEDBACK_STATS_REQUEST__INIT;
 
     amend(w, "c-1", 2);
     end_call(w, "c-1", 0, 5, TOM__RL__V1__CONSENT__CONSENT_NONE);
@@ -213,7 +172,7 @@ TEST(sim_feedback, without_consent_nothing_about_the_call_is_kept_whatever_comes
     amend(w, "c-1", 1);
     CHECK_INT(sim_stored(w->sim, SUBJECT_FEEDBACK_STORED), 0);
     CHECK(signals_kept(w) < 20);
-    const FeedbackStatsReply *r = (const FeedbackStatsReply *)world_ask(w, SUBJECT_FEEDBACK_STATS, &ask.base);
+    const FeedbackStatsReply *r = ask_feedback_stats(w);
     CHECK_INT(r ? (long long)r->total_events : -1, 0);
     world_free(w);
 }
@@ -221,8 +180,7 @@ TEST(sim_feedback, without_consent_nothing_about_the_call_is_kept_whatever_comes
 /* How many calls are stored, and how many refused to be. */
 static void check_counted(struct world *w, int64_t stored, int64_t refused)
 {
-    FeedbackStatsRequest ask = TOM__RL__V1__FEEDBACK_STATS_REQUEST__INIT;
-    const FeedbackStatsReply *r = (const FeedbackStatsReply *)world_ask(w, SUBJECT_FEEDBACK_STATS, &ask.base);
+    const FeedbackStatsReply *r = ask_feedback_stats(w);
 
     CHECK_INT(r ? (long long)r->total_events : -1, stored);
     CHECK_INT(metrics_get(w->lives[WORLD_FEEDBACK].running->metrics, METRIC_OWN(FEEDBACK_NO_CONSENT), NULL, NULL, NULL), refused);
@@ -253,38 +211,19 @@ TEST(sim_feedback, a_call_that_says_nothing_of_consent_counts_as_the_operator_de
 
 static void conclude(struct world *w, const char *id)
 {
-    CallEnded m = TOM__RL__V1__CALL_ENDED__INIT;
-    Signals s = TOM__RL__V1__SIGNALS__INIT;
+    const struct told_end end = {.id = id, .variant = "v1a", .resolved = true, .source = TOM__RL__V1__SOURCE__SOURCE_FSM};
 
-    m.call_id = (char *)id;
-    m.has_policy_variant_case = TOM__RL__V1__CALL_ENDED__HAS_POLICY_VARIANT_POLICY_VARIANT;
-    m.policy_variant = (char *)"v1a";
-    s.has_resolution_case = TOM__RL__V1__SIGNALS__HAS_RESOLUTION_RESOLUTION;
-    s.resolution = true;
-    m.signals = &s;
-    m.source = TOM__RL__V1__SOURCE__SOURCE_FSM;
-    sim_publish(w->sim, SUBJECT_CALL_ENDED, &m.base, "");
+    tell_end(w, &end);
     world_run(w, SECOND_US);
 }
 
-static int64_t learned(struct world *w)
-{
-    struct query *q = store_query(w->keepers[WORLD_BANDIT], "SELECT count(*) FROM ledger");
-    bool row = false;
-
-    CHECK_INT(query_step(q, &row), STATUS_OK);
-    int64_t n = row ? query_int(q, 0) : -1;
-    query_reset(q);
-    return n;
-}
+static int64_t learned(struct world *w) { return world_number(w, WORLD_BANDIT, "SELECT count(*) FROM ledger"); }
 
 /* The router cannot know it; a voice stack may think better of it. */
 TEST(sim_feedback, a_refusal_takes_back_what_was_counted_before_it_came)
 {
     for (int seed = 0; seed < 3; seed++) {
         struct world *w = world_new(117 + (uint64_t)seed);
-        FeedbackStatsRequest ask = TOM__RL__V1__FEEDBACK_STATS_REQUEST__INIT;
-        BanditRebuildRequest check = TOM__RL__V1__BANDIT_REBUILD_REQUEST__INIT;
         end_call(w, "other", 0, 3, 0);
         conclude(w, "c-1");
         if (seed == 1)
@@ -296,17 +235,15 @@ TEST(sim_feedback, a_refusal_takes_back_what_was_counted_before_it_came)
         world_run(w, 10 * SECOND_US);
         amend(w, "c-1", 1);
         conclude(w, "c-1");
-        const FeedbackStatsReply *r = (const FeedbackStatsReply *)world_ask(w, SUBJECT_FEEDBACK_STATS, &ask.base);
+        const FeedbackStatsReply *r = ask_feedback_stats(w);
         CHECK_INT(r ? (long long)r->total_events : -1, 1);
         CHECK_INT(learned(w), 1);
-        check.check = true;
-        const BanditRebuildReply *b = (const BanditRebuildReply *)world_ask(w, SUBJECT_BANDIT_REBUILD, &check.base);
-        CHECK(b && b->identical);
+        check_rebuild(w);
         world_free(w);
     }
 }
 
-/* ---- counts and lists ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- counts and lists ------------------------------------------------------------------------------------------------ */
 
 static void say_something(struct world *w, struct rng *rng)
 {
@@ -317,22 +254,18 @@ static void say_something(struct world *w, struct rng *rng)
     char id[16];
 
     snprintf(id, sizeof id, "c-%d", (int)rng_below(rng, CALLS));
-    s.has_resolution_case = TOM__RL__V1__SIGNALS__HAS_RESOLUTION_RESOLUTION;
-    s.resolution = rng_below(rng, 2) != 0;
+    TELL(&s, resolution, SIGNALS, RESOLUTION, rng_below(rng, 2) != 0);
     if (rng_below(rng, 2)) {
         end.call_id = id;
         end.signals = &s;
-        end.has_profile_case = TOM__RL__V1__CALL_ENDED__HAS_PROFILE_PROFILE;
-        end.profile = (char *)profiles[rng_below(rng, 3)];
-        end.has_policy_variant_case = TOM__RL__V1__CALL_ENDED__HAS_POLICY_VARIANT_POLICY_VARIANT;
-        end.policy_variant = (char *)w->variants.items[rng_below(rng, w->variants.count)].id;
+        TELL(&end, profile, CALL_ENDED, PROFILE, (char *)profiles[rng_below(rng, 3)]);
+        TELL(&end, policy_variant, CALL_ENDED, POLICY_VARIANT, (char *)w->variants.items[rng_below(rng, w->variants.count)].id);
         sim_publish(w->sim, SUBJECT_CALL_ENDED, &end.base, "");
         return;
     }
     news.call_id = id;
     news.signals = rng_below(rng, 2) ? &s : NULL;
-    news.has_retracted_case = TOM__RL__V1__CALL_AMENDED__HAS_RETRACTED_RETRACTED;
-    news.retracted = rng_below(rng, 2) != 0;
+    TELL(&news, retracted, CALL_AMENDED, RETRACTED, rng_below(rng, 2) != 0);
     sim_publish(w->sim, SUBJECT_CALL_AMENDED, &news.base, "");
 }
 
@@ -391,16 +324,12 @@ TEST(sim_feedback, by_policy_lists_the_newest_first_without_the_retracted)
 {
     struct world *w = world_new(115);
     FeedbackByPolicyRequest ask = TOM__RL__V1__FEEDBACK_BY_POLICY_REQUEST__INIT;
-    CallAmended out = TOM__RL__V1__CALL_AMENDED__INIT;
 
     end_call(w, "middle", seconds(w) - 7200, 2, 0);
     end_call(w, "oldest", seconds(w) - 14400, 1, 0);
     end_call(w, "newest", 0, 3, 0);
     end_call(w, "retracted", 0, 4, 0);
-    out.call_id = (char *)"retracted";
-    out.has_retracted_case = TOM__RL__V1__CALL_AMENDED__HAS_RETRACTED_RETRACTED;
-    out.retracted = true;
-    sim_publish(w->sim, SUBJECT_CALL_AMENDED, &out.base, "");
+    tell_retracted(w, "retracted", true);
     world_run(w, SECOND_US);
     ask.policy_variant = (char *)"v1a";
     const FeedbackByPolicyReply *r = (const FeedbackByPolicyReply *)world_ask(w, SUBJECT_FEEDBACK_BY_POLICY, &ask.base);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* guard.c - what an operator decides is what callers hear, also after the guard died. */
+#include "talk.h"
 #include "test.h"
-#include "world.h"
 
 #define SOURCE(name) TOM__RL__V1__DECISION_SOURCE__DECISION_SOURCE_##name
 
@@ -72,16 +72,7 @@ static void never_hear(struct world *w, const char *variant)
     CHECK(!can_hear(w, variant));
 }
 
-static int64_t moves(struct world *w, const char *sql)
-{
-    struct query *q = store_query(w->keepers[WORLD_GUARD], sql);
-    bool row = false;
-
-    CHECK_INT(query_step(q, &row), STATUS_OK);
-    int64_t n = row ? query_int(q, 0) : -1;
-    query_reset(q);
-    return n;
-}
+static int64_t moves(struct world *w, const char *sql) { return world_number(w, WORLD_GUARD, sql); }
 
 TEST(sim_guard, freeze_pin_and_blacklist_are_obeyed_at_once_and_after_the_guard_was_killed)
 {
@@ -124,17 +115,13 @@ static void end_badly(struct world *w, const char *variant)
     CallEnded m = TOM__RL__V1__CALL_ENDED__INIT;
     Signals s = TOM__RL__V1__SIGNALS__INIT;
 
-    s.has_resolution_case = TOM__RL__V1__SIGNALS__HAS_RESOLUTION_RESOLUTION;
-    s.has_user_rating_case = TOM__RL__V1__SIGNALS__HAS_USER_RATING_USER_RATING;
-    s.user_rating = 1;
-    s.has_barge_in_count_case = TOM__RL__V1__SIGNALS__HAS_BARGE_IN_COUNT_BARGE_IN_COUNT;
-    s.barge_in_count = 3;
-    s.has_duration_sec_case = TOM__RL__V1__SIGNALS__HAS_DURATION_SEC_DURATION_SEC;
-    s.duration_sec = 600;
     m.call_id = arena_printf(&w->arena, "bad-%d", ++number);
-    m.has_policy_variant_case = TOM__RL__V1__CALL_ENDED__HAS_POLICY_VARIANT_POLICY_VARIANT;
-    m.policy_variant = (char *)variant;
     m.signals = &s;
+    TELL(&m, policy_variant, CALL_ENDED, POLICY_VARIANT, (char *)variant);
+    TELL(&s, resolution, SIGNALS, RESOLUTION, false);
+    TELL(&s, user_rating, SIGNALS, USER_RATING, 1);
+    TELL(&s, barge_in_count, SIGNALS, BARGE_IN_COUNT, 3);
+    TELL(&s, duration_sec, SIGNALS, DURATION_SEC, 600);
     sim_publish(w->sim, SUBJECT_CALL_ENDED, &m.base, "");
 }
 

@@ -2,16 +2,10 @@
 /* loop.c - whatever the bus loses, repeats or reorders and whoever dies at whichever step: each call counts once. */
 #include <stdlib.h>
 
-#include "formula.h"
-#include "stats.h"
+#include "talk.h"
 #include "test.h"
-#include "world.h"
 
 enum { CALLS = 120, MAX_VARIANT_COUNT = 12 };
-
-static const struct reward_rules rules = {.resolution_weight = 0.6, .rating_weight = 0.2, .barge_in_weight = 0.1, .repeat_weight = 0.1,
-                                          .handover_weight = 0.1, .barge_in_cap = 3, .repeat_cap = 3, .duration_target_sec = 180,
-                                          .duration_bound = 0.2, .duration_term = DURATION_LINEAR};
 
 /* What we, outside, know of a call. */
 struct call {
@@ -23,61 +17,42 @@ struct call {
 
 static void set_signals(Signals *m, const struct signals *s)
 {
-    tom__rl__v1__signals__init(m);
-    m->has_resolution_case = TOM__RL__V1__SIGNALS__HAS_RESOLUTION_RESOLUTION;
-    m->resolution = s->resolution == TRI_TRUE;
-    if (s->user_rating) {
-        m->has_user_rating_case = TOM__RL__V1__SIGNALS__HAS_USER_RATING_USER_RATING;
-        m->user_rating = s->user_rating;
-    }
-    m->has_barge_in_count_case = TOM__RL__V1__SIGNALS__HAS_BARGE_IN_COUNT_BARGE_IN_COUNT;
-    m->barge_in_count = s->barge_in_count;
-    m->has_duration_sec_case = TOM__RL__V1__SIGNALS__HAS_DURATION_SEC_DURATION_SEC;
-    m->duration_sec = s->duration_sec;
+    TELL(m, resolution, SIGNALS, RESOLUTION, s->resolution == TRI_TRUE);
+    if (s->user_rating)
+        TELL(m, user_rating, SIGNALS, USER_RATING, s->user_rating);
+    TELL(m, barge_in_count, SIGNALS, BARGE_IN_COUNT, s->barge_in_count);
+    TELL(m, duration_sec, SIGNALS, DURATION_SEC, s->duration_sec);
 }
 
 static void amend_rating(struct world *w, struct call *c, int rating, int64_t at_us)
 {
-    CallAmended m;
-    Signals s;
+    CallAmended m = TOM__RL__V1__CALL_AMENDED__INIT;
+    Signals s = TOM__RL__V1__SIGNALS__INIT;
 
-    tom__rl__v1__call_amended__init(&m);
-    tom__rl__v1__signals__init(&s);
-    s.has_user_rating_case = TOM__RL__V1__SIGNALS__HAS_USER_RATING_USER_RATING;
-    s.user_rating = rating;
     m.call_id = c->id;
-    m.has_at_case = TOM__RL__V1__CALL_AMENDED__HAS_AT_AT;
-    m.at = (double)at_us / 1e6;
     m.signals = &s;
+    TELL(&m, at, CALL_AMENDED, AT, (double)at_us / 1e6);
+    TELL(&s, user_rating, SIGNALS, USER_RATING, rating);
     sim_publish(w->sim, SUBJECT_CALL_AMENDED, &m.base, "");
     c->signals.user_rating = rating;
 }
 
 static void retract(struct world *w, struct call *c, bool retracted)
 {
-    CallAmended m;
-
-    tom__rl__v1__call_amended__init(&m);
-    m.call_id = c->id;
-    m.has_retracted_case = TOM__RL__V1__CALL_AMENDED__HAS_RETRACTED_RETRACTED;
-    m.retracted = retracted;
-    sim_publish(w->sim, SUBJECT_CALL_AMENDED, &m.base, "");
+    tell_retracted(w, c->id, retracted);
     c->retracted = retracted;
 }
 
 static void end_call(struct world *w, const struct call *c, bool name_variant)
 {
-    CallEnded m;
-    Signals s;
+    CallEnded m = TOM__RL__V1__CALL_ENDED__INIT;
+    Signals s = TOM__RL__V1__SIGNALS__INIT;
 
-    tom__rl__v1__call_ended__init(&m);
-    set_signals(&s, &c->signals);
     m.call_id = (char *)c->id;
-    if (name_variant) {
-        m.has_policy_variant_case = TOM__RL__V1__CALL_ENDED__HAS_POLICY_VARIANT_POLICY_VARIANT;
-        m.policy_variant = (char *)c->variant;
-    }
     m.signals = &s;
+    set_signals(&s, &c->signals);
+    if (name_variant)
+        TELL(&m, policy_variant, CALL_ENDED, POLICY_VARIANT, (char *)c->variant);
     sim_publish(w->sim, SUBJECT_CALL_ENDED, &m.base, "");
 }
 
@@ -85,9 +60,8 @@ static void end_call(struct world *w, const struct call *c, bool name_variant)
 static const char *decide(struct world *w, const struct call *c)
 {
     static const char *const profiles[] = {"kfz", "it", "sales", "unheard_of"};
-    PolicySelectRequest m;
+    PolicySelectRequest m = TOM__RL__V1__POLICY_SELECT_REQUEST__INIT;
 
-    tom__rl__v1__policy_select_request__init(&m);
     m.call_id = (char *)c->id;
     m.profile = (char *)profiles[rng_below(&w->rng, 4)];
     uint64_t number = sim_request(w->sim, SUBJECT_POLICY_SELECT, &m.base);
@@ -135,12 +109,9 @@ static struct stats expected_of(const struct call *calls, const char *variant, i
     struct stats sum = {0};
 
     for (int i = 0; i < CALLS; i++) {
-        struct reward_parts parts;
         if (calls[i].retracted || (variant && strcmp(calls[i].variant, variant) != 0))
             continue;
-        reward_compute(&rules, &calls[i].signals, &parts);
-        struct stats one = stats_of_call(&calls[i].signals, reward_to_micro(parts.total));
-        stats_add(&sum, &one);
+        add_expected(&sum, &default_rules, &calls[i].signals);
         ++*ret_counted;
     }
     return sum;
@@ -148,8 +119,7 @@ static struct stats expected_of(const struct call *calls, const char *variant, i
 
 static void check_learned(struct world *w, const struct call *calls)
 {
-    BanditStatsRequest ask = TOM__RL__V1__BANDIT_STATS_REQUEST__INIT;
-    const BanditStatsReply *r = (const BanditStatsReply *)world_ask(w, SUBJECT_BANDIT_STATS, &ask.base);
+    const BanditStatsReply *r = ask_bandit_stats(w, "");
 
     CHECK(r && !r->error && r->n_variants == w->variants.count);
     for (size_t i = 0; r && i < r->n_variants; i++) {
@@ -158,17 +128,13 @@ static void check_learned(struct world *w, const struct call *calls)
         CHECK_INT(r->variants[i]->value->pulls, sum.n);
         CHECK_NEAR(r->variants[i]->value->total_reward, (double)sum.reward / REWARD_SCALE, 1e-9);
     }
-    BanditRebuildRequest rebuild = TOM__RL__V1__BANDIT_REBUILD_REQUEST__INIT;
-    rebuild.check = true;
-    const BanditRebuildReply *same = (const BanditRebuildReply *)world_ask(w, SUBJECT_BANDIT_REBUILD, &rebuild.base);
-    CHECK(same && same->identical);
+    const BanditRebuildReply *same = check_rebuild(w);
     CHECK(same && same->differences == 0);
 }
 
 static void check_stored(struct world *w, const struct call *calls)
 {
-    FeedbackStatsRequest ask = TOM__RL__V1__FEEDBACK_STATS_REQUEST__INIT;
-    const FeedbackStatsReply *r = (const FeedbackStatsReply *)world_ask(w, SUBJECT_FEEDBACK_STATS, &ask.base);
+    const FeedbackStatsReply *r = ask_feedback_stats(w);
     int counted = 0;
 
     expected_of(calls, NULL, &counted);
@@ -178,16 +144,12 @@ static void check_stored(struct world *w, const struct call *calls)
         CHECK_INT(r->retracted, CALLS - counted);
         CHECK_INT(r->waiting, 0);
     }
-    CHECK_INT(sim_stored(w->sim, SUBJECT_DLQ_FEEDBACK) + sim_stored(w->sim, SUBJECT_DLQ_REWARD) + sim_stored(w->sim, SUBJECT_DLQ_BANDIT), 0);
+    CHECK_INT(dead_letters(w), 0);
 }
 
 static void settle_and_check(struct world *w, const struct call *calls)
 {
-    w->death_rate = 0;
-    for (int i = 0; i < WORLD_SERVICES; i++)
-        world_arm(w, (enum world_service)i, STEP_TAKEN, 0);
-    sim_set_chaos(w->sim, NULL);
-    world_run(w, 25000000);
+    world_calm(w);
     check_learned(w, calls);
     check_stored(w, calls);
 }
@@ -235,11 +197,8 @@ TEST(sim_loop, a_crash_at_every_step_of_every_service_changes_nothing)
 
 static void replay_all(struct world *w)
 {
-    FeedbackReplayRequest ask = TOM__RL__V1__FEEDBACK_REPLAY_REQUEST__INIT;
-    const FeedbackReplayReply *r = (const FeedbackReplayReply *)world_ask(w, SUBJECT_FEEDBACK_REPLAY, &ask.base);
-
-    CHECK(r && !r->error);
-    world_run(w, 10000000);
+    ask_replay(w, "");
+    world_run(w, 10 * SECOND_US);
 }
 
 TEST(sim_loop, streams_lost_and_replayed_leave_the_sums_as_they_were)

@@ -4,10 +4,10 @@
 #include <stdlib.h>
 
 #include "feedback.h"
+#include "talk.h"
 #include "test.h"
-#include "world.h"
 
-enum { CALLS = 60, MANY = 600, HOUR_S = 3600 };
+enum { CALLS = 60, MANY = 600 };
 
 static const char *const variants[] = {"v1a", "v2b", "v6a"}, *const profiles[] = {"kfz", "it"};
 
@@ -19,16 +19,12 @@ static void end_call(struct world *w, int number, int hours_ago, const char *var
 
     snprintf(id, sizeof id, "query-%d", number);
     m.call_id = id;
-    m.has_ts_case = TOM__RL__V1__CALL_ENDED__HAS_TS_TS;
-    m.ts = (double)sim_now_us(w->sim) / 1e6 - HOUR_S * hours_ago;
-    m.has_policy_variant_case = TOM__RL__V1__CALL_ENDED__HAS_POLICY_VARIANT_POLICY_VARIANT;
-    m.policy_variant = (char *)variant;
-    m.has_profile_case = TOM__RL__V1__CALL_ENDED__HAS_PROFILE_PROFILE;
-    m.profile = (char *)profile;
-    s.has_resolution_case = TOM__RL__V1__SIGNALS__HAS_RESOLUTION_RESOLUTION;
-    s.has_duration_sec_case = TOM__RL__V1__SIGNALS__HAS_DURATION_SEC_DURATION_SEC;
-    s.duration_sec = number;
     m.signals = &s;
+    TELL(&m, ts, CALL_ENDED, TS, (double)sim_now_us(w->sim) / 1e6 - HOUR_S * hours_ago);
+    TELL(&m, policy_variant, CALL_ENDED, POLICY_VARIANT, (char *)variant);
+    TELL(&m, profile, CALL_ENDED, PROFILE, (char *)profile);
+    TELL(&s, resolution, SIGNALS, RESOLUTION, false);
+    TELL(&s, duration_sec, SIGNALS, DURATION_SEC, number);
     sim_publish(w->sim, SUBJECT_CALL_ENDED, &m.base, "");
 }
 
@@ -89,7 +85,8 @@ TEST(sim_query, every_call_comes_once_and_in_order_whatever_the_page)
     world_free(w);
 }
 
-/* A page takes its candidates from all variants at once; one that is heard all the time must not push the calls of another one behind its own. */
+/* A page takes its candidates from all variants at once; one that is heard all the time must not push the calls of another one
+ * behind its own. */
 TEST(sim_query, every_call_comes_in_order_however_unevenly_variants_are_heard)
 {
     struct world *w = world_new(203);
@@ -110,14 +107,16 @@ TEST(sim_query, every_call_comes_in_order_however_unevenly_variants_are_heard)
     world_free(w);
 }
 
-/* Candidates are shared out by how many calls a cell has in all; those that were silent until this hour and the last have them all on the first page. */
+/* Candidates are shared out by how many calls a cell has in all; those that were silent until this hour and the last have them
+ * all on the first page. */
 TEST(sim_query, every_call_comes_in_order_when_variants_were_silent_until_now)
 {
     struct world *w = world_new(207);
     static const uint32_t limits[] = {10, 20, 39, 41, 100};
 
     for (int i = 0; i < MANY; i++)
-        end_call(w, i, i < MANY - 60 ? 2 + i % 50 : i >= MANY - 30, i < MANY - 60 ? variants[i % 2] : i < MANY - 30 ? "v6a" : "v4b", "kfz");
+        end_call(w, i, i < MANY - 60 ? 2 + i % 50 : i >= MANY - 30,
+                 i < MANY - 60 ? variants[i % 2] : i < MANY - 30 ? "v6a" : "v4b", "kfz");
     world_run(w, 8000000);
     for (size_t i = 0; i < sizeof limits / sizeof *limits && !test_failed(); i++) {
         FeedbackQueryRequest q = TOM__RL__V1__FEEDBACK_QUERY_REQUEST__INIT;
@@ -135,7 +134,8 @@ TEST(sim_query, times_bound_what_comes_and_a_wrong_question_is_named)
         const char *after, *variant;
         double from;
         const char *field;
-    } wrong[] = {{"yesterday", "", 0, "after"}, {"12.3x", "", 0, "after"}, {"", "version 1", 0, "policy_variant"}, {"", "", -1, "from"}};
+    } wrong[] = {{"yesterday", "", 0, "after"}, {"12.3x", "", 0, "after"}, {"", "version 1", 0, "policy_variant"},
+                 {"", "", -1, "from"}};
 
     end_calls(w);
     int64_t hour = sim_now_us(w->sim) / 1000000 / HOUR_S * HOUR_S;
@@ -171,7 +171,8 @@ static void check_every_filter(struct world *w, uint32_t limit)
     static const char *const of_variant[] = {"", "v2b", "v6a", "v4b"}, *const of_profile[] = {"", "it", "sales", "nobody"};
     FeedbackQueryRequest whole = TOM__RL__V1__FEEDBACK_QUERY_REQUEST__INIT, q = whole;
     double hour = (double)(sim_now_us(w->sim) / 1000000 / HOUR_S * HOUR_S);
-    const double from[] = {0, hour - 4 * HOUR_S, hour - 4 * HOUR_S + 1, hour - 1000 * HOUR_S}, to[] = {0, hour - 2 * HOUR_S, hour - 2 * HOUR_S, hour - 900 * HOUR_S};
+    const double from[] = {0, hour - 4 * HOUR_S, hour - 4 * HOUR_S + 1, hour - 1000 * HOUR_S},
+                 to[] = {0, hour - 2 * HOUR_S, hour - 2 * HOUR_S, hour - 900 * HOUR_S};
     FeedbackStored *all[CALLS];
     struct arena arena = {0};
 
@@ -224,9 +225,10 @@ TEST(sim_query, what_fits_nothing_is_one_empty_page)
 static void forget_profiles(struct world *w)
 {
     struct feedback *f = w->lives[WORLD_FEEDBACK].state;
+    struct store *db = w->keepers[WORLD_FEEDBACK];
 
-    CHECK_INT(query_run(store_query(w->keepers[WORLD_FEEDBACK], "UPDATE call SET profile = '' WHERE id % 4"), NULL), STATUS_OK);
-    CHECK_INT(query_run(store_query(w->keepers[WORLD_FEEDBACK], "INSERT INTO fill SELECT min(id), max(id) FROM call"), NULL), STATUS_OK);
+    CHECK_INT(query_run(store_query(db, "UPDATE call SET profile = '' WHERE id % 4"), NULL), STATUS_OK);
+    CHECK_INT(query_run(store_query(db, "INSERT INTO fill SELECT min(id), max(id) FROM call"), NULL), STATUS_OK);
     f->store.unfilled = CALLS;
 }
 

@@ -1,28 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rating.c - the question at the end of a call: asked once and once more, and its answer counts once however late and however often it comes. */
+/* rating.c - the question at the end of a call: asked once and once more, and its answer counts once however late and however
+ * often it comes. */
 #include <stdlib.h>
 
 #include "feedback.h"
 #include "running.h"
+#include "talk.h"
 #include "test.h"
-#include "world.h"
-
-enum { DAY_S = 86400, SECOND_US = 1000000 };
 
 static struct feedback *service(struct world *w) { return w->lives[WORLD_FEEDBACK].state; }
 
 static void end_call(struct world *w, const char *id)
 {
-    CallEnded m = TOM__RL__V1__CALL_ENDED__INIT;
-    Signals s = TOM__RL__V1__SIGNALS__INIT;
-
-    m.call_id = (char *)id;
-    m.has_policy_variant_case = TOM__RL__V1__CALL_ENDED__HAS_POLICY_VARIANT_POLICY_VARIANT;
-    m.policy_variant = (char *)"v1a";
-    s.has_resolution_case = TOM__RL__V1__SIGNALS__HAS_RESOLUTION_RESOLUTION;
-    s.resolution = true;
-    m.signals = &s;
-    sim_publish(w->sim, SUBJECT_CALL_ENDED, &m.base, "");
+    tell_end(w, &(struct told_end){.id = id, .variant = "v1a", .resolved = true});
     world_run(w, SECOND_US);
 }
 
@@ -59,10 +49,9 @@ static void check_answer(const FeedbackAnswerReply *r, int rating, const char *s
 /* What the newest feedback.stored says, and how many there are. */
 static int stored_rating(struct world *w, size_t expected)
 {
-    size_t n = sim_stored(w->sim, SUBJECT_FEEDBACK_STORED);
-    const FeedbackStored *m = n ? (const FeedbackStored *)sim_message(w->sim, SUBJECT_FEEDBACK_STORED, n - 1) : NULL;
+    const FeedbackStored *m = (const FeedbackStored *)sim_last(w->sim, SUBJECT_FEEDBACK_STORED);
 
-    CHECK_INT(n, expected);
+    CHECK_INT(sim_stored(w->sim, SUBJECT_FEEDBACK_STORED), expected);
     return m && m->signals && HAS(m->signals, has_user_rating_case) ? m->signals->user_rating : 0;
 }
 
@@ -81,10 +70,7 @@ static double counted(struct world *w, size_t metric, const char *label)
 
 static void sleep_days(struct world *w, int days)
 {
-    int64_t until = sim_now_us(w->sim) + days * (int64_t)DAY_S * SECOND_US;
-
-    while (sim_now_us(w->sim) < until)
-        sim_advance(w->sim, until);
+    world_sleep(w, days * DAY_S);
     world_run(w, 5 * SECOND_US);
 }
 
@@ -157,7 +143,7 @@ static void answer_and_die(enum loop_step step, int countdown)
     sim_set_chaos(w->sim, NULL);
     world_run(w, 30 * SECOND_US);
     CHECK_INT(learned(w), 1);
-    const FeedbackStored *m = (const FeedbackStored *)sim_message(w->sim, SUBJECT_FEEDBACK_STORED, sim_stored(w->sim, SUBJECT_FEEDBACK_STORED) - 1);
+    const FeedbackStored *m = (const FeedbackStored *)sim_last(w->sim, SUBJECT_FEEDBACK_STORED);
     CHECK_INT(m && m->signals ? m->signals->user_rating : 0, 3);
     world_free(w);
 }
@@ -295,7 +281,7 @@ TEST(sim_rating, no_question_answers_itself)
     world_free(w);
 }
 
-/* ---- late, and never -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- late, and never ------------------------------------------------------------------------------------------------- */
 
 TEST(sim_rating, the_way_from_the_end_to_the_rating_and_on_to_the_posterior_is_measured)
 {
@@ -310,20 +296,14 @@ TEST(sim_rating, the_way_from_the_end_to_the_rating_and_on_to_the_posterior_is_m
     answer(w, "c-1", "drei", "de");
     CHECK_INT(counted(w, FEEDBACK_JOIN_DELAY, NULL), 1);
     CHECK_INT(counted(w, FEEDBACK_RATING_DELAY, NULL), 1);
-    CHECK_INT(metrics_get(bandit->metrics, METRIC_OWN(delay), NULL, NULL, NULL), 2); /* learned, and learned again with its rating */
+    /* learned, and learned again with its rating */
+    CHECK_INT(metrics_get(bandit->metrics, METRIC_OWN(delay), NULL, NULL, NULL), 2);
     world_free(w);
 }
 
 static void amend(struct world *w, const char *id, int rating)
 {
-    CallAmended m = TOM__RL__V1__CALL_AMENDED__INIT;
-    Signals s = TOM__RL__V1__SIGNALS__INIT;
-
-    m.call_id = (char *)id;
-    s.has_user_rating_case = TOM__RL__V1__SIGNALS__HAS_USER_RATING_USER_RATING;
-    s.user_rating = rating;
-    m.signals = &s;
-    sim_publish(w->sim, SUBJECT_CALL_AMENDED, &m.base, "");
+    tell_rating(w, id, rating);
     world_run(w, SECOND_US);
 }
 
@@ -347,14 +327,8 @@ TEST(sim_rating, after_the_amendment_window_an_answer_is_told_so_and_an_amendmen
 TEST(sim_rating, without_consent_an_answer_goes_nowhere)
 {
     struct world *w = world_new(323);
-    CallEnded m = TOM__RL__V1__CALL_ENDED__INIT;
-    Signals s = TOM__RL__V1__SIGNALS__INIT;
 
-    s.has_resolution_case = TOM__RL__V1__SIGNALS__HAS_RESOLUTION_RESOLUTION;
-    m.call_id = (char *)"c-1";
-    m.signals = &s;
-    m.consent = TOM__RL__V1__CONSENT__CONSENT_NONE;
-    sim_publish(w->sim, SUBJECT_CALL_ENDED, &m.base, "");
+    tell_end(w, &(struct told_end){.id = "c-1", .consent = TOM__RL__V1__CONSENT__CONSENT_NONE});
     world_run(w, SECOND_US);
     check_answer(answer(w, "c-1", "fünf", "de"), 0, "no_rating", "not_kept");
     CHECK_INT(sim_stored(w->sim, SUBJECT_CALL_AMENDED), 0);
@@ -382,15 +356,12 @@ TEST(sim_rating, a_restart_between_two_minds_loses_neither)
 TEST(sim_rating, a_rating_of_a_call_that_never_ends_is_counted_when_it_is_forgotten)
 {
     struct world *w = world_new(322);
-    FeedbackCleanupRequest all = TOM__RL__V1__FEEDBACK_CLEANUP_REQUEST__INIT;
 
     answer(w, "ghost", "drei", "de");
     CHECK_INT(counted(w, FEEDBACK_AMENDED, "early"), 1);
     sleep_days(w, 10);
     end_call(w, "c-1");
-    all.older_than_days = 5;
-    all.force = true;
-    CHECK(world_ask(w, SUBJECT_FEEDBACK_CLEANUP, &all.base) != NULL);
+    CHECK(ask_cleanup(w, 5, true) != NULL);
     world_run(w, 10 * SECOND_US);
     CHECK_INT(counted(w, FEEDBACK_DANGLING, NULL), 1);
     CHECK_INT(counted(w, FEEDBACK_DELETED, NULL), 1);

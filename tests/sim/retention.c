@@ -2,27 +2,18 @@
 /* retention.c - rows of bandit.db leave by age, whoever dies meanwhile and whatever is said again: no sum moves. */
 #include <stdlib.h>
 
+#include "talk.h"
 #include "test.h"
-#include "world.h"
-
-enum { DAY_S = 86400, SECOND_US = 1000000 };
 
 #define KEEP_44 "bandit: {retention_days: 44}\n"
 
 static void end_call(struct world *w, int number)
 {
-    CallEnded m = TOM__RL__V1__CALL_ENDED__INIT;
-    Signals s = TOM__RL__V1__SIGNALS__INIT;
     char id[32];
 
     snprintf(id, sizeof id, "kept-%d", number);
-    m.call_id = id;
-    m.has_policy_variant_case = TOM__RL__V1__CALL_ENDED__HAS_POLICY_VARIANT_POLICY_VARIANT;
-    m.policy_variant = (char *)w->variants.items[(size_t)number % w->variants.count].id;
-    s.has_resolution_case = TOM__RL__V1__SIGNALS__HAS_RESOLUTION_RESOLUTION;
-    s.resolution = number % 3 == 0;
-    m.signals = &s;
-    sim_publish(w->sim, SUBJECT_CALL_ENDED, &m.base, "");
+    tell_end(w, &(struct told_end){.id = id, .variant = w->variants.items[(size_t)number % w->variants.count].id,
+                                   .resolved = number % 3 == 0});
 }
 
 static void end_calls(struct world *w, int from, int to)
@@ -32,30 +23,13 @@ static void end_calls(struct world *w, int from, int to)
     world_run(w, 3 * SECOND_US);
 }
 
-/* The clock alone moves; the services find out at once. */
-static void time_passes(struct world *w, int64_t seconds)
-{
-    int64_t end = sim_now_us(w->sim) + seconds * SECOND_US;
-
-    while (sim_now_us(w->sim) < end)
-        sim_advance(w->sim, end);
-}
-
 static void replay_all(struct world *w)
 {
-    FeedbackReplayRequest ask = TOM__RL__V1__FEEDBACK_REPLAY_REQUEST__INIT;
-    const FeedbackReplayReply *r = (const FeedbackReplayReply *)world_ask(w, SUBJECT_FEEDBACK_REPLAY, &ask.base);
-
-    CHECK(r && !r->error);
+    ask_replay(w, "");
     world_run(w, 10 * SECOND_US);
 }
 
-static const BanditStatsReply *learned(struct world *w)
-{
-    BanditStatsRequest ask = TOM__RL__V1__BANDIT_STATS_REQUEST__INIT;
-
-    return (const BanditStatsReply *)world_ask(w, SUBJECT_BANDIT_STATS, &ask.base);
-}
+static const BanditStatsReply *learned(struct world *w) { return ask_bandit_stats(w, ""); }
 
 static void check_same(const BanditStatsReply *a, const BanditStatsReply *b)
 {
@@ -68,11 +42,8 @@ static void check_same(const BanditStatsReply *a, const BanditStatsReply *b)
 
 static void check_rows(struct world *w, int64_t rows, int64_t given_up)
 {
-    BanditRebuildRequest ask = TOM__RL__V1__BANDIT_REBUILD_REQUEST__INIT;
+    const BanditRebuildReply *r = check_rebuild(w);
 
-    ask.check = true;
-    const BanditRebuildReply *r = (const BanditRebuildReply *)world_ask(w, SUBJECT_BANDIT_REBUILD, &ask.base);
-    CHECK(r && !r->error && r->identical);
     CHECK_INT(r ? r->rows : -1, rows);
     CHECK_INT(r ? r->given_up : -1, given_up);
 }
@@ -82,7 +53,7 @@ TEST(sim_retention, rows_leave_after_their_time_and_a_replay_of_their_calls_chan
     struct world *w = world_new(1);
 
     end_calls(w, 0, 50);
-    time_passes(w, 60 * DAY_S);
+    world_sleep(w, 60 * DAY_S);
     end_calls(w, 50, 60);
     check_rows(w, 60, 0); /* ninety days */
     const BanditStatsReply *before = learned(w);
@@ -108,17 +79,17 @@ TEST(sim_retention, one_days_rows_an_hour_and_a_clock_that_jumps_takes_none)
     world_configure(w, KEEP_44);
     for (int day = 0; day < 3; day++) {
         end_calls(w, 10 * day, 10 * day + 10);
-        time_passes(w, DAY_S);
+        world_sleep(w, DAY_S);
     }
-    time_passes(w, 1000 * (int64_t)DAY_S);
+    world_sleep(w, 1000 * DAY_S);
     world_run(w, 3 * SECOND_US);
     check_rows(w, 30, 0);
     end_calls(w, 30, 40); /* now it is known that so much time went by */
-    time_passes(w, 3600);
+    world_sleep(w, HOUR_S);
     for (int day = 0; day < 3; day++) {
         world_run(w, 3 * SECOND_US);
         check_rows(w, 30 - 10 * day, 10 + 10 * day);
-        time_passes(w, 3600);
+        world_sleep(w, HOUR_S);
     }
     world_run(w, 3 * SECOND_US);
     check_rows(w, 10, 30);
@@ -135,10 +106,10 @@ TEST(sim_retention, the_bandit_dies_at_each_step_while_rows_leave_and_a_replay_s
         FeedbackReplayRequest replay = TOM__RL__V1__FEEDBACK_REPLAY_REQUEST__INIT;
         world_configure(w, KEEP_44);
         end_calls(w, 0, OLD);
-        time_passes(w, 60 * DAY_S);
+        world_sleep(w, 60 * DAY_S);
         end_calls(w, OLD, OLD + YOUNG);
         const BanditStatsReply *before = learned(w);
-        time_passes(w, 3600);
+        world_sleep(w, HOUR_S);
         sim_set_chaos(w->sim, &chaos);
         world_arm(w, WORLD_BANDIT, (enum loop_step)step, 3);
         sim_request(w->sim, SUBJECT_FEEDBACK_REPLAY, &replay.base);

@@ -118,8 +118,9 @@ static const PolicySelectReply *choose(struct desk *d, const char *text) { retur
 static void snapshots(struct desk *d)
 {
     static const char bandit[] = "{\"policy_version\":\"p7\",\"cells\":[{\"cell\":\"*\"}]}";
-    static const char guard[] = "{\"guard_version\":\"g3\",\"stages\":{\"v1a\":\"BASE\",\"v1b\":\"ESTABLISHED\",\"v2a\":\"ESTABLISHED\","
-                                "\"v2b\":\"ESTABLISHED\",\"v3a\":\"ESTABLISHED\",\"v3b\":\"BLACKLISTED\"}}";
+    static const char guard[] = "{\"guard_version\":\"g3\",\"stages\":{\"v1a\":\"BASE\",\"v1b\":\"ESTABLISHED\","
+                                "\"v2a\":\"ESTABLISHED\",\"v2b\":\"ESTABLISHED\",\"v3a\":\"ESTABLISHED\","
+                                "\"v3b\":\"BLACKLISTED\"}}";
 
     sim_publish(d->sim, SUBJECT_BANDIT_UPDATED, parse(d, subject_table[SUBJECT_BANDIT_UPDATED].message, bandit), "b1");
     sim_publish(d->sim, SUBJECT_GUARD_UPDATED, parse(d, subject_table[SUBJECT_GUARD_UPDATED].message, guard), "g1");
@@ -214,7 +215,8 @@ TEST(sim_router, what_was_answered_before_history_was_read_gives_way_to_what_the
     start(&d);
     for (int i = 0; i < 20; i++) { /* each is answered at once, before the first turn */
         snprintf(text, sizeof text, "{\"call_id\":\"call-%d\"}", i);
-        uint64_t number = sim_request(d.sim, SUBJECT_POLICY_SELECT, parse(&d, subject_table[SUBJECT_POLICY_SELECT].message, text));
+        const ProtobufCMessage *select = parse(&d, subject_table[SUBJECT_POLICY_SELECT].message, text);
+        uint64_t number = sim_request(d.sim, SUBJECT_POLICY_SELECT, select);
         sim_advance(d.sim, sim_now_us(d.sim) + 1000);
         const PolicySelectReply *meanwhile = (const PolicySelectReply *)sim_reply(d.sim, number);
         base += meanwhile && meanwhile->source == TOM__RL__V1__DECISION_SOURCE__DECISION_SOURCE_FALLBACK;
@@ -309,7 +311,8 @@ TEST(sim_router, the_record_explains_the_draw_also_after_a_kill_and_under_a_new_
 
 TEST(sim_router, every_bad_request_is_answered_with_the_field)
 {
-    static const char long_id[] = "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789";
+    static const char long_id[] = "01234567890123456789012345678901234567890123456789"
+                                  "01234567890123456789012345678901234567890123456789";
     struct desk d;
     char too_long[200], just[200];
 
@@ -318,7 +321,8 @@ TEST(sim_router, every_bad_request_is_answered_with_the_field)
     snprintf(just, sizeof just, "{\"call_id\":\"  %s\"}", long_id);
     const char *const cases[][2] = {
         {"{}", "call_id"}, {"{\"call_id\":\"   \"}", "call_id"}, {too_long, "call_id"},
-        {"{\"call_id\":\"c\",\"time_of_day\":\"noon\"}", "time_of_day"}, {"{\"call_id\":\"c\",\"time_of_day\":\"other\"}", "time_of_day"},
+        {"{\"call_id\":\"c\",\"time_of_day\":\"noon\"}", "time_of_day"},
+        {"{\"call_id\":\"c\",\"time_of_day\":\"other\"}", "time_of_day"},
         {"{\"call_id\":\"c\",\"eligible\":[\"v1a\",\"v9z\"]}", "eligible"}, {"{\"call_id\":\"c\",\"exclude\":[\"\"]}", "exclude"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {

@@ -3,32 +3,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "talk.h"
 #include "test.h"
-#include "world.h"
 
 enum { CALLS = 40, TURN_US = 100000, TURNS = 13 };
 
 static void end_call(struct world *w, int number)
 {
-    CallEnded m = TOM__RL__V1__CALL_ENDED__INIT;
-    Signals s = TOM__RL__V1__SIGNALS__INIT;
     char id[24];
 
     snprintf(id, sizeof id, "snapshot-%d", number);
-    m.call_id = id;
-    m.has_policy_variant_case = TOM__RL__V1__CALL_ENDED__HAS_POLICY_VARIANT_POLICY_VARIANT;
-    m.policy_variant = (char *)"v1a";
-    s.has_resolution_case = TOM__RL__V1__SIGNALS__HAS_RESOLUTION_RESOLUTION;
-    s.resolution = true;
-    m.signals = &s;
-    sim_publish(w->sim, SUBJECT_CALL_ENDED, &m.base, "");
+    tell_end(w, &(struct told_end){.id = id, .variant = "v1a", .resolved = true});
 }
 
 /* Calls that the stream's last snapshot knows of. */
 static int64_t known(struct world *w)
 {
-    size_t stored = sim_stored(w->sim, SUBJECT_BANDIT_UPDATED);
-    const BanditUpdated *m = stored ? (const BanditUpdated *)sim_message(w->sim, SUBJECT_BANDIT_UPDATED, stored - 1) : NULL;
+    const BanditUpdated *m = (const BanditUpdated *)sim_last(w->sim, SUBJECT_BANDIT_UPDATED);
     int64_t n = 0;
 
     for (size_t i = 0; m && i < m->n_totals; i++)

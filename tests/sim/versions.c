@@ -1,24 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* versions.c - a second reward version is configured, fed by a replay, compared, switched to and back, over a bus that loses and services
- * that die: under each version each call counts once, and a switch moves no number. */
+/* versions.c - a second reward version is configured, fed by a replay, compared, switched to and back, over a bus that loses and
+ * services that die: under each version each call counts once, and a switch moves no number. */
 #include <stdlib.h>
 
-#include "formula.h"
-#include "stats.h"
+#include "talk.h"
 #include "test.h"
-#include "world.h"
 
-enum { CALLS = 90, BEFORE = 50, SECOND_US = 1000000 };
+enum { CALLS = 90, BEFORE = 50 };
 
-#define WITH_CANDIDATE                                                                                                          \
-    "reward_candidate: {version: v2, rating_weight: 0.7, resolution_weight: 0.2, duration_term: none, missing_rating: renormalise}\n" \
+#define WITH_CANDIDATE                                                                                             \
+    "reward_candidate: {version: v2, rating_weight: 0.7, resolution_weight: 0.2, duration_term: none, "            \
+    "missing_rating: renormalise}\n"                                                                               \
     "bandit: {reward_candidate: v2}\n"
 
-static const struct reward_rules rules[2] = {
-    {.resolution_weight = 0.6, .rating_weight = 0.2, .barge_in_weight = 0.1, .repeat_weight = 0.1, .handover_weight = 0.1, .barge_in_cap = 3,
-     .repeat_cap = 3, .duration_target_sec = 180, .duration_bound = 0.2, .duration_term = DURATION_LINEAR},
-    {.resolution_weight = 0.2, .rating_weight = 0.7, .barge_in_weight = 0.1, .repeat_weight = 0.1, .handover_weight = 0.1, .barge_in_cap = 3,
-     .repeat_cap = 3, .duration_target_sec = 180, .duration_bound = 0.2, .duration_term = DURATION_NONE, .missing_rating = RATING_RENORMALISE}};
+static const struct reward_rules candidate_rules = {
+    .resolution_weight = 0.2, .rating_weight = 0.7, .barge_in_weight = 0.1, .repeat_weight = 0.1, .handover_weight = 0.1,
+    .barge_in_cap = 3, .repeat_cap = 3, .duration_target_sec = 180, .duration_bound = 0.2, .duration_term = DURATION_NONE,
+    .missing_rating = RATING_RENORMALISE};
+static const struct reward_rules *const rules[2] = {&default_rules, &candidate_rules};
 static const char *const names[2] = {"v1", "v2"};
 
 /* What we, outside, know of a call. */
@@ -28,8 +27,6 @@ struct caller {
     bool resolved, retracted;
     int rating, barge_ins;
 };
-
-#define TELL(message, name, type, NAME, v) ((message)->has_##name##_case = TOM__RL__V1__##type##__HAS_##NAME##_##NAME, (message)->name = (v))
 
 static void amend(struct world *w, struct caller *c)
 {
@@ -71,36 +68,16 @@ static void end_call(struct world *w, struct caller *c, int number)
 }
 
 /* Solved, and nothing else is known. */
-static void end_call_of(struct world *w, struct caller *c, int number, const char *variant)
+static void end_call_of(struct world *w, int number, const char *variant)
 {
-    CallEnded m = TOM__RL__V1__CALL_ENDED__INIT;
-    Signals s = TOM__RL__V1__SIGNALS__INIT;
+    char id[32];
 
-    snprintf(c->id, sizeof c->id, "of-%d", number);
-    m.call_id = c->id;
-    TELL(&m, policy_variant, CALL_ENDED, POLICY_VARIANT, (char *)variant);
-    TELL(&s, resolution, SIGNALS, RESOLUTION, true);
-    m.signals = &s;
-    sim_publish(w->sim, SUBJECT_CALL_ENDED, &m.base, "");
+    snprintf(id, sizeof id, "of-%d", number);
+    tell_end(w, &(struct told_end){.id = id, .variant = variant, .resolved = true});
     world_run(w, 20000);
 }
 
-static void calm(struct world *w)
-{
-    w->death_rate = 0;
-    sim_set_chaos(w->sim, NULL);
-    world_run(w, 25 * (int64_t)SECOND_US);
-}
-
-/* ---- what was learned ----------------------------------------------------------------------------------------------------------------------- */
-
-static const BanditStatsReply *stats_under(struct world *w, const char *version)
-{
-    BanditStatsRequest ask = TOM__RL__V1__BANDIT_STATS_REQUEST__INIT;
-
-    ask.reward_version = (char *)version;
-    return (const BanditStatsReply *)world_ask(w, SUBJECT_BANDIT_STATS, &ask.base);
-}
+/* ---- what was learned ------------------------------------------------------------------------------------------------ */
 
 static struct stats expected(const struct caller *calls, const char *variant, int version)
 {
@@ -108,15 +85,12 @@ static struct stats expected(const struct caller *calls, const char *variant, in
 
     for (int i = 0; i < CALLS; i++) {
         struct signals s = SIGNALS_NONE;
-        struct reward_parts parts;
         if (calls[i].retracted || strcmp(calls[i].variant, variant) != 0)
             continue;
         s.resolution = tri_of(calls[i].resolved);
         s.user_rating = calls[i].rating;
         s.barge_in_count = calls[i].barge_ins;
-        reward_compute(&rules[version], &s, &parts);
-        struct stats one = stats_of_call(&s, reward_to_micro(parts.total));
-        stats_add(&sum, &one);
+        add_expected(&sum, rules[version], &s);
     }
     return sum;
 }
@@ -137,10 +111,8 @@ static void check_rewards(struct world *w, const struct caller *calls, int versi
 
 static void check_learned(struct world *w, const struct caller *calls)
 {
-    BanditRebuildRequest rebuild = TOM__RL__V1__BANDIT_REBUILD_REQUEST__INIT;
-
     for (int version = 0; version < 2; version++) {
-        const BanditStatsReply *r = stats_under(w, names[version]);
+        const BanditStatsReply *r = ask_bandit_stats(w, names[version]);
         CHECK(r && !r->error && r->n_variants == w->variants.count);
         for (size_t i = 0; r && i < r->n_variants; i++) {
             struct stats sum = expected(calls, r->variants[i]->key, version);
@@ -151,10 +123,8 @@ static void check_learned(struct world *w, const struct caller *calls)
         }
         check_rewards(w, calls, version);
     }
-    rebuild.check = true;
-    const BanditRebuildReply *same = (const BanditRebuildReply *)world_ask(w, SUBJECT_BANDIT_REBUILD, &rebuild.base);
-    CHECK(same && same->identical);
-    CHECK_INT(sim_stored(w->sim, SUBJECT_DLQ_FEEDBACK) + sim_stored(w->sim, SUBJECT_DLQ_REWARD) + sim_stored(w->sim, SUBJECT_DLQ_BANDIT), 0);
+    check_rebuild(w);
+    CHECK_INT(dead_letters(w), 0);
 }
 
 /* Every call that counts is known under both, so each has its pair. */
@@ -186,9 +156,7 @@ static void switch_to(struct world *w, const char *version)
 
 static const BanditUpdated *last_snapshot(struct world *w)
 {
-    size_t n = sim_stored(w->sim, SUBJECT_BANDIT_UPDATED);
-
-    return n ? (const BanditUpdated *)sim_message(w->sim, SUBJECT_BANDIT_UPDATED, n - 1) : NULL;
+    return (const BanditUpdated *)sim_last(w->sim, SUBJECT_BANDIT_UPDATED);
 }
 
 /* To the bit, but for the version's name of the hour. */
@@ -206,19 +174,20 @@ static void check_same(const BanditStatsReply *a, const BanditStatsReply *b)
 
 static void there_and_back(struct world *w)
 {
-    const BanditStatsReply *before = stats_under(w, ""), *other = stats_under(w, "v2");
+    const BanditStatsReply *before = ask_bandit_stats(w, ""), *other = ask_bandit_stats(w, "v2");
 
     switch_to(w, "v2");
     const BanditUpdated *said = last_snapshot(w);
     CHECK(said && strcmp(said->reward_version, "v2") == 0 && strncmp(said->policy_version, "v2-", 3) == 0);
-    check_same(other, stats_under(w, ""));
+    check_same(other, ask_bandit_stats(w, ""));
     world_kill(w, WORLD_BANDIT);
     world_run(w, 2 * SECOND_US);
-    check_same(other, stats_under(w, ""));
+    check_same(other, ask_bandit_stats(w, ""));
     switch_to(w, "v1");
-    const BanditStatsReply *after = stats_under(w, "");
+    const BanditStatsReply *after = ask_bandit_stats(w, "");
     check_same(before, after);
-    CHECK_STR(before ? before->version : "", after ? after->version : "-"); /* the same hour: sums, hour and configuration are named */
+    /* the same hour: sums, hour and configuration are named */
+    CHECK_STR(before ? before->version : "", after ? after->version : "-");
     CHECK_STR(last_snapshot(w) ? last_snapshot(w)->reward_version : "", "v1");
 }
 
@@ -227,7 +196,6 @@ static void run_seed(uint64_t seed)
     static const struct sim_chaos chaos = {.lose = 0.04, .repeat = 0.05, .delay_us = 60000};
     struct world *w = world_new(900 + seed);
     struct caller calls[CALLS] = {0};
-    FeedbackReplayRequest replay = TOM__RL__V1__FEEDBACK_REPLAY_REQUEST__INIT;
 
     sim_set_chaos(w->sim, &chaos);
     w->death_rate = 0.0004;
@@ -235,14 +203,13 @@ static void run_seed(uint64_t seed)
         end_call(w, &calls[i], i);
     world_run(w, 12 * SECOND_US);
     world_configure(w, WITH_CANDIDATE);
-    replay.reward_version = (char *)"v2";
-    world_ask(w, SUBJECT_FEEDBACK_REPLAY, &replay.base);
+    ask_replay(w, "v2");
     for (int i = BEFORE; i < CALLS; i++) {
         end_call(w, &calls[i], i);
         if (rng_below(&w->rng, 2) == 0)
             amend(w, &calls[rng_below(&w->rng, (uint32_t)i)]);
     }
-    calm(w);
+    world_calm(w);
     check_learned(w, calls);
     check_complete(w);
     there_and_back(w);
@@ -274,11 +241,11 @@ static void switch_and_die(enum loop_step step, int countdown)
     uint64_t number = sim_request(w->sim, SUBJECT_BANDIT_SWITCH, &ask.base);
     world_run(w, 15 * SECOND_US);
     bool answered = sim_reply(w->sim, number) != NULL;
-    const BanditStatsReply *r = stats_under(w, "");
+    const BanditStatsReply *r = ask_bandit_stats(w, "");
     const BanditUpdated *said = last_snapshot(w);
     if (!r || (answered && strcmp(r->reward_version, "v2") != 0) || !said || strcmp(said->reward_version, r->reward_version) != 0)
-        test_fail(__FILE__, __LINE__, "step %d, time %d: %s, active %s, snapshot %s", step, countdown, answered ? "answered" : "not answered",
-                  r ? r->reward_version : "-", said ? said->reward_version : "-");
+        test_fail(__FILE__, __LINE__, "step %d, time %d: %s, active %s, snapshot %s", step, countdown,
+                  answered ? "answered" : "not answered", r ? r->reward_version : "-", said ? said->reward_version : "-");
     world_free(w);
 }
 
@@ -293,7 +260,6 @@ TEST(sim_versions, a_switch_that_was_answered_survives_a_crash_at_every_step)
 static void release_after(struct world *w, int calls, int since)
 {
     GuardCommandRequest m = TOM__RL__V1__GUARD_COMMAND_REQUEST__INIT;
-    struct caller c = {0};
 
     m.policy_variant = (char *)"v2a";
     for (int i = 0; i < calls + since; i++) {
@@ -304,7 +270,7 @@ static void release_after(struct world *w, int calls, int since)
             m.command = (char *)"release";
             world_ask(w, SUBJECT_GUARD_COMMAND, &m.base);
         }
-        end_call_of(w, &c, i, "v2a");
+        end_call_of(w, i, "v2a");
     }
     world_run(w, 2 * SECOND_US);
 }
@@ -314,7 +280,8 @@ TEST(sim_versions, what_a_released_variant_earned_under_one_version_is_not_taken
     struct world *w = world_new(970);
     GuardHealthRequest ask = TOM__RL__V1__GUARD_HEALTH_REQUEST__INIT;
 
-    world_configure(w, "reward_candidate: {version: v2, resolution_weight: 0.05, rating_weight: 0, barge_in_weight: 0}\nbandit: {reward_candidate: v2}\n");
+    world_configure(w, "reward_candidate: {version: v2, resolution_weight: 0.05, rating_weight: 0, barge_in_weight: 0}\n"
+                       "bandit: {reward_candidate: v2}\n");
     world_run(w, SECOND_US);
     release_after(w, 40, 25);
     switch_to(w, "v2");
@@ -332,20 +299,17 @@ TEST(sim_versions, only_the_version_that_was_asked_for_is_scored_again)
 {
     struct world *w = world_new(960);
     struct caller call;
-    FeedbackReplayRequest replay = TOM__RL__V1__FEEDBACK_REPLAY_REQUEST__INIT;
 
     world_configure(w, WITH_CANDIDATE);
     world_run(w, SECOND_US);
     end_call(w, &call, 1);
     world_run(w, 2 * SECOND_US);
     CHECK_INT(sim_stored(w->sim, SUBJECT_REWARD_COMPUTED), 2);
-    replay.reward_version = (char *)"v2";
-    world_ask(w, SUBJECT_FEEDBACK_REPLAY, &replay.base);
+    ask_replay(w, "v2");
     world_run(w, 2 * SECOND_US);
     CHECK_INT(sim_stored(w->sim, SUBJECT_REWARD_COMPUTED), 3);
     CHECK_STR(((const RewardComputed *)sim_message(w->sim, SUBJECT_REWARD_COMPUTED, 2))->reward_version, "v2");
-    replay.reward_version = (char *)"";
-    world_ask(w, SUBJECT_FEEDBACK_REPLAY, &replay.base);
+    ask_replay(w, "");
     world_run(w, 2 * SECOND_US);
     CHECK_INT(sim_stored(w->sim, SUBJECT_REWARD_COMPUTED), 5);
     world_free(w);

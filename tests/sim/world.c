@@ -15,8 +15,8 @@
 
 extern const struct service feedback_service, reward_service, bandit_service, guard_service, router_service;
 
-static const struct service *const services[WORLD_SERVICES] = {&feedback_service, &reward_service, &bandit_service, &guard_service,
-                                                                &router_service};
+static const struct service *const services[WORLD_SERVICES] = {&feedback_service, &reward_service, &bandit_service,
+                                                                &guard_service, &router_service};
 
 static bool fault(void *ctx, enum loop_step step)
 {
@@ -29,7 +29,8 @@ static bool fault(void *ctx, enum loop_step step)
 
 static const char *database(const struct world *w, int i)
 {
-    return arena_printf(&((struct world *)w)->arena, "file:/rl-sim-%llu-%s?vfs=memdb", (unsigned long long)w->number, services[i]->name);
+    return arena_printf(&((struct world *)w)->arena, "file:/rl-sim-%llu-%s?vfs=memdb", (unsigned long long)w->number,
+                        services[i]->name);
 }
 
 static void load_config(struct world *w, int i)
@@ -119,6 +120,34 @@ void world_run(struct world *w, int64_t us)
     }
 }
 
+void world_sleep(struct world *w, int64_t seconds)
+{
+    int64_t end = sim_now_us(w->sim) + seconds * SECOND_US;
+
+    while (sim_now_us(w->sim) < end)
+        sim_advance(w->sim, end);
+}
+
+void world_calm(struct world *w)
+{
+    w->death_rate = 0;
+    for (int i = 0; i < WORLD_SERVICES; i++)
+        world_arm(w, (enum world_service)i, STEP_TAKEN, 0);
+    sim_set_chaos(w->sim, NULL);
+    world_run(w, 25 * SECOND_US);
+}
+
+int64_t world_number(struct world *w, enum world_service service, const char *sql)
+{
+    struct query *q = store_query(w->keepers[service], sql);
+    bool row = false;
+
+    CHECK_INT(query_step(q, &row), STATUS_OK);
+    int64_t n = row ? query_int(q, 0) : -1;
+    query_reset(q);
+    return n;
+}
+
 const ProtobufCMessage *world_ask(struct world *w, enum subject subject, const ProtobufCMessage *request)
 {
     for (int attempt = 0; attempt < 60 && !test_failed(); attempt++) {
@@ -134,16 +163,52 @@ const ProtobufCMessage *world_ask(struct world *w, enum subject subject, const P
     return NULL;
 }
 
+/* ---- keys ------------------------------------------------------------------------------------------------------------ */
+
+#define KEY_1 "k1 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n"
+#define KEY_2 "k2 f00102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1eff"
+
 static const char *write_keys(struct world *w)
 {
     const char *path = arena_printf(&w->arena, "%s/pseudonym.keys", test_dir());
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 
     assert(fd >= 0);
-    dprintf(fd, "k1 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n");
+    dprintf(fd, KEY_1);
     close(fd);
     return path;
 }
+
+void world_rotate(struct world *w, bool keep)
+{
+    FILE *f = fopen(w->key_file, "we");
+
+    assert(f);
+    fprintf(f, KEY_2 " %lld\n%s", (long long)(sim_now_us(w->sim) / SECOND_US), keep ? KEY_1 : "");
+    fclose(f);
+}
+
+void world_pseudonym(struct world *w, size_t i, const char *id, uint8_t ret_key[static CALL_KEY_BYTES])
+{
+    struct keyring *ring = NULL;
+    struct reason reason;
+
+    CHECK_INT(keyring_load(w->key_file, &ring, &reason), STATUS_OK);
+    pseudonym(ring, i, DOMAIN_CALL, id, ret_key);
+    keyring_free(ring);
+}
+
+char *world_call_key(struct world *w, size_t i, const char *id)
+{
+    uint8_t key[CALL_KEY_BYTES];
+    char *text = arena_alloc(&w->arena, CALL_KEY_TEXT);
+
+    world_pseudonym(w, i, id, key);
+    call_key_text(key, text);
+    return text;
+}
+
+/* ---- its beginning and its end --------------------------------------------------------------------------------------- */
 
 struct world *world_new(uint64_t seed)
 {
@@ -161,8 +226,10 @@ struct world *world_new(uint64_t seed)
         || variants_load(&w->arena, RL_SOURCE_DIR "/docs/policies/prompt_variants.yaml", &w->variants, &reason) != STATUS_OK)
         test_fail(__FILE__, __LINE__, "%s: %s", reason.field, reason.text);
     for (int i = 0; i < WORLD_SERVICES; i++) {
+        const struct service *s = services[i];
         w->lives[i].world = w;
-        if (services[i]->migrations && store_open(database(w, i), services[i]->migrations, services[i]->migration_count, &w->keepers[i], &reason) != STATUS_OK)
+        if (s->migrations
+            && store_open(database(w, i), s->migrations, s->migration_count, &w->keepers[i], &reason) != STATUS_OK)
             test_fail(__FILE__, __LINE__, "%s: %s", reason.field, reason.text);
         start(w, i);
     }

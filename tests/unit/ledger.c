@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "open_ledger.h"
 #include "rng.h"
 #include "test.h"
 
@@ -15,31 +16,16 @@ struct fixture {
     struct ledger *ledger;
 };
 
-static struct fixture open_at(const char *path)
+static struct fixture open_file(void)
 {
     struct fixture f = {0};
-    struct reason reason = {0};
 
-    CHECK_INT(store_open(path, ledger_migrations, LEDGER_MIGRATIONS, &f.store, &reason), STATUS_OK);
-    CHECK_INT(ledger_open(f.store, &f.ledger), STATUS_OK);
+    open_ledger(bandit_file(), &f.store, &f.ledger);
     CHECK_INT(store_begin(f.store), STATUS_OK);
     return f;
 }
 
-static const char *file(void)
-{
-    static char path[512];
-
-    snprintf(path, sizeof path, "%s/bandit.db", test_dir());
-    return path;
-}
-
-static void commit(struct fixture *f)
-{
-    CHECK_INT(ledger_flush(f->ledger), STATUS_OK);
-    CHECK_INT(store_commit(f->store), STATUS_OK);
-    CHECK_INT(store_begin(f->store), STATUS_OK);
-}
+static void commit(struct fixture *f) { commit_ledger(f->store, f->ledger); }
 
 static void done(struct fixture *f)
 {
@@ -59,13 +45,7 @@ static struct call call_number(int number)
     return c;
 }
 
-static enum learned learn(struct fixture *f, struct call call)
-{
-    enum learned outcome = LEARNED_OUTCOMES;
-
-    CHECK_INT(ledger_learn(f->ledger, &call, NOW, &outcome), STATUS_OK);
-    return outcome;
-}
+static enum learned learn(struct fixture *f, struct call call) { return learn_call(f->ledger, &call, NOW); }
 
 static void check_exact(struct fixture *f, int64_t rows)
 {
@@ -100,13 +80,13 @@ static size_t filled_buckets(const struct fixture *f)
 
 TEST(unit_ledger, ten_copies_count_once_also_after_a_restart)
 {
-    struct fixture f = open_at(file());
+    struct fixture f = open_file();
 
     CHECK_INT(learn(&f, call_number(1)), LEARNED_NEW);
     for (int i = 0; i < 5; i++)
         CHECK_INT(learn(&f, call_number(1)), LEARNED_STALE);
     done(&f);
-    f = open_at(file());
+    f = open_file();
     for (int i = 0; i < 4; i++)
         CHECK_INT(learn(&f, call_number(1)), LEARNED_STALE);
     CHECK_INT(everything(&f).n, 1);
@@ -119,7 +99,7 @@ TEST(unit_ledger, ten_copies_count_once_also_after_a_restart)
 
 TEST(unit_ledger, a_retraction_gives_the_sums_back_to_the_bit)
 {
-    struct fixture f = open_at(file());
+    struct fixture f = open_file();
     struct call c = call_number(2);
 
     learn(&f, call_number(1));
@@ -142,7 +122,7 @@ TEST(unit_ledger, a_retraction_gives_the_sums_back_to_the_bit)
 
 TEST(unit_ledger, an_older_revision_changes_nothing)
 {
-    struct fixture f = open_at(file());
+    struct fixture f = open_file();
     struct call c = call_number(1);
 
     c.revision = 9;
@@ -180,7 +160,7 @@ TEST(unit_ledger, any_sequence_equals_the_fold_of_its_newest_rows)
 {
     struct call newest[60] = {0};
     struct rng rng = rng_seed(11);
-    struct fixture f = open_at(file());
+    struct fixture f = open_file();
     struct stats expected = {0}, sum;
     int64_t rows = 0;
 
@@ -196,7 +176,7 @@ TEST(unit_ledger, any_sequence_equals_the_fold_of_its_newest_rows)
             commit(&f);
         if (i % 250 == 249) {
             done(&f);
-            f = open_at(file());
+            f = open_file();
         }
     }
     for (size_t i = 0; i < 60; i++) {
@@ -216,7 +196,7 @@ TEST(unit_ledger, any_sequence_equals_the_fold_of_its_newest_rows)
 
 TEST(unit_ledger, the_check_finds_sums_that_do_not_follow_from_the_rows)
 {
-    struct fixture f = open_at(file());
+    struct fixture f = open_file();
     struct ledger_check check;
 
     learn(&f, call_number(1));
@@ -232,7 +212,7 @@ TEST(unit_ledger, the_check_finds_sums_that_do_not_follow_from_the_rows)
 
 TEST(unit_ledger, folding_keeps_every_total_and_amendments_find_their_bucket)
 {
-    struct fixture f = open_at(file());
+    struct fixture f = open_file();
     const int64_t ages[] = {0, 10 * HOUR, 4 * DAY, 4 * DAY + 2 * HOUR, 190 * DAY, 250 * DAY};
 
     for (int i = 0; i < 6; i++) {
@@ -247,7 +227,7 @@ TEST(unit_ledger, folding_keeps_every_total_and_amendments_find_their_bucket)
     CHECK(stats_equal(&before, &after));
     CHECK_INT(filled_buckets(&f), 4); /* two hours, one day, the opening bucket */
     done(&f);
-    f = open_at(file());
+    f = open_file();
     for (int i = 0; i < 6; i++) {
         struct call c = call_number(i);
         c.revision = 2;
@@ -263,7 +243,7 @@ TEST(unit_ledger, folding_keeps_every_total_and_amendments_find_their_bucket)
 
 TEST(unit_ledger, folding_while_time_passes_equals_a_fresh_fold)
 {
-    struct fixture f = open_at(file());
+    struct fixture f = open_file();
     struct rng rng = rng_seed(3);
     int64_t rows = 0;
 
@@ -278,7 +258,7 @@ TEST(unit_ledger, folding_while_time_passes_equals_a_fresh_fold)
     CHECK_INT(everything(&f).n, rows);
     CHECK(ledger_sums(f.ledger)->borders.opening > NOW / HOUR);
     done(&f);
-    f = open_at(file());
+    f = open_file();
     CHECK_INT(everything(&f).n, rows);
     check_exact(&f, rows);
     done(&f);
@@ -286,7 +266,7 @@ TEST(unit_ledger, folding_while_time_passes_equals_a_fresh_fold)
 
 TEST(unit_ledger, a_call_from_before_the_opening_border_is_learned_while_all_rows_are_kept)
 {
-    struct fixture f = open_at(file());
+    struct fixture f = open_file();
     struct call old = call_number(7);
 
     learn(&f, call_number(1));
@@ -301,7 +281,7 @@ TEST(unit_ledger, a_call_from_before_the_opening_border_is_learned_while_all_row
 
 TEST(unit_ledger, a_clock_that_jumps_ahead_folds_nothing_early)
 {
-    struct fixture f = open_at(file());
+    struct fixture f = open_file();
 
     learn(&f, call_number(1));
     ledger_fold(f.ledger, NOW + 1000 * (int64_t)DAY);
@@ -311,11 +291,11 @@ TEST(unit_ledger, a_clock_that_jumps_ahead_folds_nothing_early)
 
 TEST(unit_ledger, a_restart_knows_how_far_time_has_come)
 {
-    struct fixture f = open_at(file());
+    struct fixture f = open_file();
 
     learn(&f, call_number(1));
     done(&f);
-    f = open_at(file());
+    f = open_file();
     ledger_fold(f.ledger, NOW);
     CHECK_INT(ledger_sums(f.ledger)->borders.day, (NOW / HOUR - HOURS_KEPT) / 24 * 24);
     done(&f);
@@ -325,7 +305,7 @@ TEST(unit_ledger, a_restart_knows_how_far_time_has_come)
 
 TEST(unit_ledger, reset_then_amend_then_rebuild)
 {
-    struct fixture f = open_at(file());
+    struct fixture f = open_file();
     struct call other = call_number(3);
     int64_t removed = -1;
 
@@ -346,7 +326,7 @@ TEST(unit_ledger, reset_then_amend_then_rebuild)
     CHECK_INT(learn(&f, call_number(4)), LEARNED_NEW); /* what comes after the reset counts */
     CHECK_INT(everything(&f).n, 2);
     done(&f);
-    f = open_at(file());
+    f = open_file();
     CHECK_INT(everything(&f).n, 2);
     check_exact(&f, 4);
     done(&f);
@@ -356,7 +336,7 @@ TEST(unit_ledger, reset_then_amend_then_rebuild)
 
 TEST(unit_ledger, rewards_come_sorted_and_filtered)
 {
-    struct fixture f = open_at(file());
+    struct fixture f = open_file();
     struct reward_filter filter = {.version = "v1", .variant = "", .profile = ""};
     int64_t *rewards;
     size_t count;
@@ -400,7 +380,7 @@ static struct ledger_check checked(struct fixture *f)
 /* Old calls have moved into days and into the opening balance meanwhile. */
 TEST(unit_ledger, an_erased_call_leaves_the_sums_as_if_it_had_never_been_however_old_it_is)
 {
-    struct fixture f = open_at(file());
+    struct fixture f = open_file();
     int64_t rows = 0;
 
     for (int i = 0; i < 40; i++) {
@@ -454,7 +434,7 @@ static int64_t give_up(struct fixture *f, int64_t days, int64_t limit)
 
 TEST(unit_ledger, rows_leave_in_chunks_and_the_sums_stay_to_the_bit)
 {
-    struct fixture f = open_at(file());
+    struct fixture f = open_file();
     int64_t oldest = 0;
 
     for (int i = 0; i < 40; i++)
@@ -470,7 +450,7 @@ TEST(unit_ledger, rows_leave_in_chunks_and_the_sums_stay_to_the_bit)
     CHECK_INT(give_up(&f, 90, 10), 9); /* day -99 is the youngest that goes */
     CHECK_INT(give_up(&f, 90, 10), 0);
     done(&f);
-    f = open_at(file());
+    f = open_file();
     check_exact(&f, 11);
     CHECK_INT(checked(&f).given_up, 24); /* 29 less the 5 that were retracted */
     CHECK_INT(ledger_rows(f.ledger), 11);
@@ -488,7 +468,7 @@ TEST(unit_ledger, rows_leave_in_chunks_and_the_sums_stay_to_the_bit)
 
 TEST(unit_ledger, what_comes_of_a_call_whose_row_was_given_up_changes_nothing)
 {
-    struct fixture f = open_at(file());
+    struct fixture f = open_file();
     struct call old = seen_before(7, 100), kept = seen_before(8, 90), late = call_number(9);
 
     learn(&f, old);
@@ -515,7 +495,7 @@ TEST(unit_ledger, what_comes_of_a_call_whose_row_was_given_up_changes_nothing)
 
 TEST(unit_ledger, erasing_a_call_whose_row_was_given_up_leaves_a_tombstone_and_the_sums)
 {
-    struct fixture f = open_at(file());
+    struct fixture f = open_file();
     struct call old = seen_before(7, 100);
     int64_t rows = 0;
 
@@ -535,7 +515,7 @@ TEST(unit_ledger, erasing_a_call_whose_row_was_given_up_leaves_a_tombstone_and_t
 
 TEST(unit_ledger, an_amendment_in_the_batch_in_which_its_row_is_given_up_counts_once)
 {
-    struct fixture f = open_at(file());
+    struct fixture f = open_file();
     struct call old = seen_before(7, 100);
 
     learn(&f, old);
@@ -552,7 +532,7 @@ TEST(unit_ledger, an_amendment_in_the_batch_in_which_its_row_is_given_up_counts_
 
 TEST(unit_ledger, a_reset_takes_out_what_was_given_up_too)
 {
-    struct fixture f = open_at(file());
+    struct fixture f = open_file();
     int64_t removed = 0;
 
     learn(&f, seen_before(7, 100));
@@ -561,7 +541,7 @@ TEST(unit_ledger, a_reset_takes_out_what_was_given_up_too)
     CHECK_INT(ledger_reset(f.ledger, "v1a", &removed), STATUS_OK);
     CHECK_INT(removed, 2);
     done(&f);
-    f = open_at(file());
+    f = open_file();
     CHECK_INT(everything(&f).n, 0);
     check_exact(&f, 1);
     done(&f);
@@ -569,7 +549,7 @@ TEST(unit_ledger, a_reset_takes_out_what_was_given_up_too)
 
 TEST(unit_ledger, the_sums_of_a_version_that_is_learned_no_more_go_with_its_last_row)
 {
-    struct fixture f = open_at(file());
+    struct fixture f = open_file();
     struct call retired = seen_before(7, 100), retired_too = seen_before(8, 50);
 
     retired.version = retired_too.version = "v0";
@@ -583,7 +563,7 @@ TEST(unit_ledger, the_sums_of_a_version_that_is_learned_no_more_go_with_its_last
     CHECK_INT(ledger_drop_versions(f.ledger, "v1", "v0"), 0);
     CHECK_INT(ledger_drop_versions(f.ledger, "v1", ""), 2);
     done(&f);
-    f = open_at(file());
+    f = open_file();
     CHECK_INT(everything(&f).n, 1);
     CHECK_INT(ledger_calls(f.ledger, "v0", ""), 0);
     check_exact(&f, 0);

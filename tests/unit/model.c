@@ -4,6 +4,7 @@
 #include "model.h"
 
 #include "fit_store.h"
+#include "open_ledger.h"
 #include "test.h"
 
 static const struct variant_slot calm[] = {{"tone", "calm"}, {"length", "short"}},
@@ -89,22 +90,19 @@ static void learn(struct ledger *ledger, int number, int64_t ts, double reward)
                      .p_nano = -1,
                      .signals = signals_pack(&SIGNALS_NONE),
                      .reward = reward_to_micro(reward)};
-    enum learned outcome;
 
     memcpy(c.key, &number, sizeof number);
-    CHECK_INT(ledger_learn(ledger, &c, ts, &outcome), STATUS_OK);
+    learn_call(ledger, &c, ts);
 }
 
 TEST(unit_model, a_call_of_one_half_life_counts_half)
 {
     enum { HOUR = 3600, NOW = 489943 };
     struct arena arena = {0};
-    struct reason reason = {0};
     struct store *store;
     struct ledger *ledger;
 
-    CHECK_INT(store_open("file:/forget?vfs=memdb", ledger_migrations, LEDGER_MIGRATIONS, &store, &reason), STATUS_OK);
-    CHECK_INT(ledger_open(store, &ledger), STATUS_OK);
+    open_ledger("file:/forget?vfs=memdb", &store, &ledger);
     CHECK_INT(store_begin(store), STATUS_OK);
     learn(ledger, 1, (int64_t)NOW * HOUR, 0.5);
     learn(ledger, 2, (int64_t)(NOW - 48) * HOUR, -1);

@@ -2,6 +2,7 @@
 /* restarts.c - a change is found once, stays a fact, and what came before it no longer counts. */
 #include "restarts.h"
 
+#include "open_ledger.h"
 #include "test.h"
 
 enum { HOUR = 3600, START = 489000, HOURS = 60, EACH = 12 };
@@ -20,10 +21,8 @@ struct fixture {
 static struct fixture fixture(const char *path)
 {
     struct fixture f = {0};
-    struct reason reason = {0};
 
-    CHECK_INT(store_open(path, ledger_migrations, LEDGER_MIGRATIONS, &f.store, &reason), STATUS_OK);
-    CHECK_INT(ledger_open(f.store, &f.ledger), STATUS_OK);
+    open_ledger(path, &f.store, &f.ledger);
     return f;
 }
 
@@ -53,9 +52,8 @@ static struct call call_of(int number, int64_t hour, const char *cell, const cha
 static void learn(struct fixture *f, int64_t hour, const char *cell, const char *variant, double reward)
 {
     struct call c = call_of(++f->number, hour, cell, variant, reward);
-    enum learned outcome;
 
-    CHECK_INT(ledger_learn(f->ledger, &c, (START + HOURS) * HOUR, &outcome), STATUS_OK);
+    learn_call(f->ledger, &c, (START + HOURS) * HOUR);
 }
 
 /* Two cells, two variants; from hour 40 on v1b loses 0.5 in the first cell, and from hour 50 on v1a gains `gain` in the other.
@@ -300,10 +298,8 @@ TEST(unit_restarts, what_came_after_a_change_counts_to_the_call_when_hours_are_d
 
 static enum learned tell(struct fixture *f, struct call c)
 {
-    enum learned outcome = LEARNED_OUTCOMES;
-
     CHECK_INT(store_begin(f->store), STATUS_OK);
-    CHECK_INT(ledger_learn(f->ledger, &c, (START + HOURS) * HOUR, &outcome), STATUS_OK);
+    enum learned outcome = learn_call(f->ledger, &c, (START + HOURS) * HOUR);
     commit(f);
     return outcome;
 }

@@ -3,6 +3,7 @@
 #include "snapshot.h"
 
 #include "codec.h"
+#include "open_ledger.h"
 #include "test.h"
 
 enum { NOW = 1763800000 };
@@ -22,11 +23,9 @@ struct fixture {
 static struct fixture fixture(const char *path)
 {
     struct fixture f = {.model = {.belief.beta.shrinkage = 20, .explore = EXPLORE_DEFAULTS, .reward_version = "v1"}};
-    struct reason reason = {0};
 
     model_complete(&f.model, &variants);
-    CHECK_INT(store_open(path, ledger_migrations, LEDGER_MIGRATIONS, &f.store, &reason), STATUS_OK);
-    CHECK_INT(ledger_open(f.store, &f.ledger), STATUS_OK);
+    open_ledger(path, &f.store, &f.ledger);
     return f;
 }
 
@@ -41,11 +40,10 @@ static void learn(struct fixture *f, int number, const char *cell, const char *v
 {
     struct call c = {.day = NOW / 86400, .revision = 1, .ts = NOW, .version = "v1", .cell = cell, .variant = variant,
                      .p_nano = -1, .signals = signals_pack(&SIGNALS_NONE), .reward = reward_to_micro(reward)};
-    enum learned outcome;
 
     memcpy(c.key, &number, sizeof number);
     CHECK_INT(store_begin(f->store), STATUS_OK);
-    CHECK_INT(ledger_learn(f->ledger, &c, NOW, &outcome), STATUS_OK);
+    learn_call(f->ledger, &c, NOW);
     CHECK_INT(ledger_flush(f->ledger), STATUS_OK);
     CHECK_INT(store_commit(f->store), STATUS_OK);
 }

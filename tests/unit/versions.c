@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "open_ledger.h"
 #include "rng.h"
 #include "test.h"
 
@@ -19,32 +20,16 @@ struct fixture {
     struct arena arena;
 };
 
-static const char *file(void)
-{
-    static char path[512];
-
-    snprintf(path, sizeof path, "%s/bandit.db", test_dir());
-    return path;
-}
-
 static struct fixture open_file(void)
 {
     struct fixture f = {0};
-    struct reason reason = {0};
 
-    CHECK_INT(store_open(file(), ledger_migrations, LEDGER_MIGRATIONS, &f.store, &reason), STATUS_OK);
-    CHECK_STR(reason.text, "");
-    CHECK_INT(ledger_open(f.store, &f.ledger), STATUS_OK);
+    open_ledger(bandit_file(), &f.store, &f.ledger);
     CHECK_INT(store_begin(f.store), STATUS_OK);
     return f;
 }
 
-static void commit(struct fixture *f)
-{
-    CHECK_INT(ledger_flush(f->ledger), STATUS_OK);
-    CHECK_INT(store_commit(f->store), STATUS_OK);
-    CHECK_INT(store_begin(f->store), STATUS_OK);
-}
+static void commit(struct fixture *f) { commit_ledger(f->store, f->ledger); }
 
 static void done(struct fixture *f)
 {
@@ -65,13 +50,7 @@ static struct call call_number(int number, const char *version, int64_t reward)
     return c;
 }
 
-static enum learned learn(struct fixture *f, struct call call)
-{
-    enum learned outcome = LEARNED_OUTCOMES;
-
-    CHECK_INT(ledger_learn(f->ledger, &call, NOW, &outcome), STATUS_OK);
-    return outcome;
-}
+static enum learned learn(struct fixture *f, struct call call) { return learn_call(f->ledger, &call, NOW); }
 
 static void check_exact(struct fixture *f, int64_t rows)
 {
@@ -225,7 +204,7 @@ TEST(unit_versions, a_database_of_before_keeps_its_rows_and_takes_a_second_versi
     struct fixture f = {0};
     struct reason reason = {0};
 
-    CHECK_INT(store_open(file(), ledger_migrations, 1, &f.store, &reason), STATUS_OK);
+    CHECK_INT(store_open(bandit_file(), ledger_migrations, 1, &f.store, &reason), STATUS_OK);
     CHECK_INT(query_run(store_query(f.store, "INSERT INTO name (id, text) VALUES (1, 'v1'), (2, 'kfz/morning'), (3, 'v1a')"),
                         NULL), STATUS_OK);
     for (int i = 0; i < 3; i++) { /* as the program of before wrote them */
