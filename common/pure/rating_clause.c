@@ -86,8 +86,8 @@ static bool end_of_scale(const struct word *w)
     return ONE_OF(w->text, ends);
 }
 
-/* "If you call me back", "if it is good", "if not 4", "if he is here by 2" is no aside but a condition; "where 5 is best", "if you
- * please" is one. */
+/* "If you call me back", "if it is good", "if not 4", "if he is here by 2" is no aside but a condition; "where 5 is best", "if
+ * you please" is one. */
 static bool bargains(const struct utterance *u, size_t i, size_t end)
 {
     bool number = false, said = false, told = false;
