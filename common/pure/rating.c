@@ -38,7 +38,7 @@ struct rating rating_of_keys(const char *keys)
     return key >= '1' && key <= '5' ? some(key - '0', RATING_DTMF, 1) : none(RATING_OUT_OF_RANGE);
 }
 
-/* ---- claims ------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- claims ---------------------------------------------------------------------------------------------------------------- */
 
 enum { BEYOND = 0, BETWEEN = -1 };
 
@@ -54,7 +54,8 @@ struct claims {
 
 static void claim(struct claims *c, const struct utterance *u, size_t i)
 {
-    int value = word_is(u, i, WORD_NUMBER) && !number_bounded(u, i) ? u->words[i].value : word_is(u, i, WORD_BEYOND) ? BEYOND : BETWEEN;
+    int none = word_is(u, i, WORD_BEYOND) ? BEYOND : BETWEEN;
+    int value = word_is(u, i, WORD_NUMBER) && !number_bounded(u, i) ? u->words[i].value : none;
     bool in_range = c->count && number_joined(u, i);
     bool unheard = c->count == 0 || c->between || c->value == BEYOND;
 
@@ -139,7 +140,8 @@ static bool praise_fits(const struct utterance *u, int value)
         int level = u->words[i].value;
         bool of_scale = word_is(u, i - 1, WORD_IS) && word_is(u, i - 2, CLAIMED); /* "1 is bad" */
         bool apart = abs(level - value) > 2 || (level - 3) * (value - 3) < 0;
-        if (word_is(u, i, WORD_PRAISE) && !word_is(u, i, WORD_SMALL) && !(i > 0 && word_is(u, i - 1, WORD_NOT)) && apart && !of_scale)
+        bool negated = i > 0 && word_is(u, i - 1, WORD_NOT);
+        if (word_is(u, i, WORD_PRAISE) && !word_is(u, i, WORD_SMALL) && !negated && apart && !of_scale)
             return false;
         if (apart_told(u, i, value))
             return false;
@@ -181,7 +183,7 @@ static struct rating conclude(const struct claims *c, const struct utterance *u)
     return some(c->value, c->corrected ? RATING_CORRECTION : c->starred ? RATING_SCALE : RATING_NUMBER, confidence);
 }
 
-/* ---- without a number --------------------------------------------------------------------------------------------------------------------- */
+/* ---- without a number ------------------------------------------------------------------------------------------------------ */
 
 /* "to", "uh for": the only word, or beside a hesitation. */
 static struct rating homophone(const struct utterance *u)
@@ -276,7 +278,7 @@ static bool perhaps_grade(const struct utterance *u)
     return found;
 }
 
-/* ---- all ---------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- all ------------------------------------------------------------------------------------------------------------------- */
 
 static bool any(const struct utterance *u, unsigned kind)
 {

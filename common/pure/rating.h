@@ -1,33 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* rating.h - the number from 1 to 5 in what a caller answered, or none.
  *
- * Text is what a speech recogniser heard, German or English.  Case, Unicode form (NFC, NFD, full width), umlauts written as ae or lost,
- * apostrophes and what stands in brackets do not matter; words count only whole.  A number of the caller's is believed when nothing speaks
- * against it, and "none" is the answer to any doubt:
+ * Text is what a speech recogniser heard, German or English.  Case, Unicode form (NFC, NFD, full width), umlauts written as ae or
+ * lost, apostrophes and what stands in brackets do not matter; words count only whole.  A number of the caller's is believed when
+ * nothing speaks against it, and "none" is the answer to any doubt:
  *
  *     answer     = { aside | rest } claim { correction claim }  all claims after the last correction agree
  *     claim      = NUMBER ["of" 5] ["stars"]                    in a clause of nothing but known words
- *     rest       = one unknown word that is no thing's name, two behind the claim | a clause that tells how the call went ("they helped me right
- *                  away") and, before the claim, speaks of nobody else | a tale: a sentence about the caller or the call ("my", "you"; the
- *                  longer before the claim, the less leads over to it: "so", "but", "I'd say") without numbers, and before the claim
- *                  without things that have numbers or are counted; a question is neither, but for one before "ah yes, 4"
- *     contrast   = another's or an earlier rating, then the caller's own at the very end: "my wife says 5, I say 4", "last time 2, today 4",
- *                  "4 to 5, so 4": the last one counts
- *     unsure     = a claim among any other unknown words that a verb of giving, an article ("eine vier") or stars mark as the caller's, or
- *                  beside a clause that is no rest: a number of confidence 0.5, below the shipped threshold, so asked again
+ *     rest       = one unknown word that is no thing's name, two behind the claim | a clause that tells how the call went ("they
+ *                  helped me right away") and, before the claim, speaks of nobody else | a tale: a sentence about the caller or
+ *                  the call ("my", "you"; the longer before the claim, the less leads over to it: "so", "but", "I'd say") without
+ *                  numbers, and before the claim without things that have numbers or are counted; a question is neither, but for
+ *                  one before "ah yes, 4"
+ *     contrast   = another's or an earlier rating, then the caller's own at the very end: "my wife says 5, I say 4", "last time
+ *                  2, today 4", "4 to 5, so 4": the last one counts
+ *     unsure     = a claim among any other unknown words that a verb of giving, an article ("eine vier") or stars mark as the
+ *                  caller's, or beside a clause that is no rest: a number of confidence 0.5, below the shipped threshold, so
+ *                  asked again
  *     NUMBER     = "1" .. "5" | eins zwei zwo drei vier fuenf | one two three four five
  *     aside      = "from 1 to 5" | "where 5 is best" | "because ..." | polite and hesitating words
  *     correction = "nein" "quatsch" "no" "sorry" ...            takes back what was claimed, also when nothing follows
  *                | "eher" "lieber" "sondern" "rather" ...       takes it back when a claim follows
- *     negated    = ("nicht" | "kein" | "not") {small words} NUMBER | NUMBER {words} "nicht" is no claim; "5, never" is unsure; "not good"
- *                  is no praise
- *     elsewhere  = NUMBER of another time, another person, a question, an order, a condition or what would be, a thing's ("1 call",
- *                  "you 2", "a good one"), is no claim; "I'd say 5, but ..." is held back
- *     doubt      = two claims that differ, or a claim and another thing's rating | a half, a range, "or" | beyond 1 .. 5 | another scale |
- *                  "more than" | a school grade (in Germany 1 is the best: "eine Eins" without a word of blame) | praise and number that
- *                  contradict each other | irony | what recognisers invent from silence
+ *     negated    = ("nicht" | "kein" | "not") {small words} NUMBER | NUMBER {words} "nicht" is no claim; "5, never" is unsure;
+ *                  "not good" is no praise
+ *     elsewhere  = NUMBER of another time, another person, a question, an order, a condition or what would be, a thing's
+ *                  ("1 call", "you 2", "a good one"), is no claim; "I'd say 5, but ..." is held back
+ *     doubt      = two claims that differ, or a claim and another thing's rating | a half, a range, "or" | beyond 1 .. 5 |
+ *                  another scale | "more than" | a school grade (in Germany 1 is the best: "eine Eins" without a word of blame) |
+ *                  praise and number that contradict each other | irony | what recognisers invent from silence
  *     homophone  = to too for won tree ...                      alone or with a hesitation, never in a sentence
- *     praise     = "sehr gut" "not bad" ...                     only where no number is spoken and no word is unknown; low confidence
+ *     praise     = "sehr gut" "not bad" ...                     only where no number is spoken and no word is unknown; low
+ *                  confidence
  *
  * docs/ratings.md has examples, and how often the parser errs on tests/data/rating_utterances.tsv and rating_fresh.tsv. */
 #ifndef RL_RATING_H

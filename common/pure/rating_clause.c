@@ -442,7 +442,8 @@ static bool counts_named(const struct utterance *u, size_t i)
     return pronoun || after == WORD_THING || (!given && (before == WORD_THING || before == WORD_COUNTS));
 }
 
-/* Something else than the rating is counted: "for 2", "bis 5", "3 of 4", "one of the", "Punkt 4", "vier mal", "1 ist schlecht". */
+/* Something else than the rating is counted: "for 2", "bis 5", "3 of 4", "one of the", "Punkt 4", "vier mal",
+ * "1 ist schlecht". */
 static bool counts_else(const struct utterance *u, size_t i)
 {
     size_t after = after_stars(u, i);
@@ -584,7 +585,7 @@ bool number_rivals(const struct utterance *u, size_t i)
     return looks;
 }
 
-/* ---- the rest of the utterance ------------------------------------------------------------------------------------------------------------ */
+/* ---- the rest of the utterance --------------------------------------------------------------------------------------------- */
 
 /* "That is my house", "so alt ist er": may speak of the number before it. */
 static bool points_at_number(const struct utterance *u, size_t i)
@@ -599,8 +600,8 @@ static bool points_at_number(const struct utterance *u, size_t i)
     return ONE_OF(u->words[i].text, alone) || (is && ONE_OF(u->words[i].text, pointing));
 }
 
-/* Tells how the call went, in words that may be unknown: no question, no report.  What stands before a number may be what it belongs to: it
- * must not speak of others or of what could be said, either. */
+/* Tells how the call went, in words that may be unknown: no question, no report.  What stands before a number may be what it
+ * belongs to: it must not speak of others or of what could be said, either. */
 static bool story(const struct utterance *u, size_t i, size_t end, bool before)
 {
     bool told = false, pointing = points_at_number(u, i);
@@ -793,7 +794,7 @@ bool utterance_held_back(const struct utterance *u)
     return held;
 }
 
-/* ---- all ---------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- all ------------------------------------------------------------------------------------------------------------------- */
 
 bool number_of_else(const struct utterance *u, size_t i) { return counts_else(u, i) || reported(u, i) || unreal(u, i); }
 

@@ -23,19 +23,22 @@ bool number_clean(const struct utterance *u, size_t i);
 /* Clean, or marked as the caller's rating in spite of unknown words: "... geb ich mal ne vier", "four stars". */
 bool number_known(const struct utterance *u, size_t i);
 
-/* The rest of the utterance is not understood: unknown words beyond a single one, in clauses that do not tell how the call went. */
+/* The rest of the utterance is not understood: unknown words beyond a single one, in clauses that do not tell how the call
+ * went. */
 bool utterance_unexplained(const struct utterance *u);
 
 /* "I would say 5, but it was slow." */
 bool utterance_held_back(const struct utterance *u);
 
-/* Counts something else, is somebody else's, or is not meant: "for 2", "vier mal", "she says 4", "it would be a 5", "Drueck die 5". */
+/* Counts something else, is somebody else's, or is not meant: "for 2", "vier mal", "she says 4", "it would be a 5",
+ * "Drueck die 5". */
 bool number_of_else(const struct utterance *u, size_t i);
 
 /* "Is 5 good?", "What do you think, 4?" - a scale that is asked about, another who is asked; "3, maybe?" is an answer. */
 bool number_asked_about(const struct utterance *u, size_t i);
 
-/* The last number, clean, and led in by "so", "but", "ach so", "I'd say": it takes the place of what could not count before it. */
+/* The last number, clean, and led in by "so", "but", "ach so", "I'd say": it takes the place of what could not count
+ * before it. */
 bool number_sums_up(const struct utterance *u, size_t i);
 
 /* The same after "but", or the caller's own after another's. */

@@ -18,7 +18,7 @@ static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 static char peek(const struct reader *r, size_t ahead) { return ahead < r->left ? r->at[ahead] : '\0'; }
 
-/* ---- words -------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- words ----------------------------------------------------------------------------------------------------------------- */
 
 static void put(struct reader *r, char c)
 {
@@ -45,7 +45,8 @@ static void end_word(struct reader *r)
         u->too_long = true;
         u->used -= r->length + 1;
     } else
-        u->words[u->count++] = (struct word){.text = u->bytes + u->used - r->length - 1, .begins = r->begins, .sentence = r->sentence};
+        u->words[u->count++] = (struct word){
+            .text = u->bytes + u->used - r->length - 1, .begins = r->begins, .sentence = r->sentence};
     r->length = 0;
     r->begins = r->sentence = r->digits = false;
 }
@@ -76,7 +77,7 @@ static void ask(struct reader *r)
     }
 }
 
-/* ---- characters --------------------------------------------------------------------------------------------------------------------------- */
+/* ---- characters ------------------------------------------------------------------------------------------------------------ */
 
 /* ae oe ue ss of the letters that have them, else the letter without its accent; NULL: none of U+00C0 .. U+00FF. */
 static const char *latin(unsigned c)
@@ -93,8 +94,8 @@ static const char *latin(unsigned c)
 
 static bool invisible(unsigned c)
 {
-    return c == '\'' || c == '`' || c == 0xb4 || c == 0x2018 || c == 0x2019 || c == 0xad || (c >= 0x200b && c <= 0x200f) || c == 0xfeff ||
-           (c >= 0x300 && c <= 0x36f) || (c >= 0x20d0 && c <= 0x20ff) || (c >= 0xfe00 && c <= 0xfe0f);
+    return c == '\'' || c == '`' || c == 0xb4 || c == 0x2018 || c == 0x2019 || c == 0xad || (c >= 0x200b && c <= 0x200f) ||
+           c == 0xfeff || (c >= 0x300 && c <= 0x36f) || (c >= 0x20d0 && c <= 0x20ff) || (c >= 0xfe00 && c <= 0xfe0f);
 }
 
 /* Quotes, spaces and pictures part words and nothing more. */
@@ -189,7 +190,7 @@ static void ascii(struct reader *r, char c)
         end_clause(r, c == '.' || c == '!' || c == '\n');
 }
 
-/* ---- all ---------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- all ------------------------------------------------------------------------------------------------------------------- */
 
 static unsigned take(struct reader *r)
 {

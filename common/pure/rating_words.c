@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rating_words.c - the words and phrases that answers are made of, folded: ae oe ue ss, no accents, no apostrophes, numbers as digits. */
+/* rating_words.c - the words and phrases that answers are made of, folded: ae oe ue ss, no accents, no apostrophes, numbers as
+ * digits. */
 #include "rating_words.h"
 
 #include <string.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rating.c - ratings as people speak them: the grammar in sentences, and every line of tests/data/rating_utterances.tsv and rating_fresh.tsv. */
+/* rating.c - ratings as people speak them: the grammar in sentences, and every line of tests/data/rating_utterances.tsv and
+ * rating_fresh.tsv. */
 #include "rating.h"
 
 #include <stdlib.h>
@@ -39,12 +40,13 @@ static bool split(char *line, struct utterance_line *ret)
     if (!part[2])
         return false;
     *ret = (struct utterance_line){.truth = part[0][0] == '-' ? 0 : atoi(part[0]), .language = part[1], .text = part[2],
-                                   .silent = part[3] && strcmp(part[3], "silent") == 0, .guess = part[3] && strcmp(part[3], "guess") == 0};
+                                   .silent = part[3] && strcmp(part[3], "silent") == 0,
+                                   .guess = part[3] && strcmp(part[3], "guess") == 0};
     return true;
 }
 
-/* Counted is what feedback takes as it is shipped: praise and a number among unknown words are below feedback.rating_min_confidence, a
- * homophone just not. */
+/* Counted is what feedback takes as it is shipped: praise and a number among unknown words are below
+ * feedback.rating_min_confidence, a homophone just not. */
 static void check_line(const struct utterance_line *l, int number, struct section *s)
 {
     struct rating r = parse(l);
@@ -54,8 +56,8 @@ static void check_line(const struct utterance_line *l, int number, struct sectio
     s->truth_said[l->truth][r.confidence >= 0.6 ? r.value : 0]++;
     s->lines++;
     if (heard != expected && !(l->guess && praise))
-        test_fail(__FILE__, __LINE__, "line %d: \"%s\" is %d (%s, %s), not %d", number, l->text, heard, rating_method_text(r.method),
-                  rating_reason_text(r.reason), expected);
+        test_fail(__FILE__, __LINE__, "line %d: \"%s\" is %d (%s, %s), not %d", number, l->text, heard,
+                  rating_method_text(r.method), rating_reason_text(r.reason), expected);
 }
 
 static void add(struct section *all, const struct section *s)
@@ -150,7 +152,7 @@ TEST(unit_rating, the_table_in_the_docs_is_the_one_that_is_measured)
     fclose(in);
 }
 
-/* ---- the grammar in sentences ------------------------------------------------------------------------------------------------------------ */
+/* ---- the grammar in sentences ---------------------------------------------------------------------------------------------- */
 
 static struct rating de(const char *text) { return rating_of_text(text, RATING_GERMAN); }
 static struct rating en(const char *text) { return rating_of_text(text, RATING_ENGLISH); }
@@ -171,8 +173,9 @@ static struct rating en(const char *text) { return rating_of_text(text, RATING_E
 
 TEST(unit_rating, case_and_unicode_form_do_not_matter)
 {
-    static const char *const fives[] = {"fünf", "FÜNF", "fu\xcc\x88nf", "FU\xcc\x88NF", "fuenf", "Funf", "\xef\xbc\x95", "5\xef\xb8\x8f\xe2\x83\xa3",
-                                        "\xe2\x80\x9e"  "Fünf\xe2\x80\x9c", "\xc2\xa0" "fünf\xe2\x80\x8b", "'fünf'"};
+    static const char *const fives[] = {"fünf", "FÜNF", "fu\xcc\x88nf", "FU\xcc\x88NF", "fuenf", "Funf", "\xef\xbc\x95",
+                                        "5\xef\xb8\x8f\xe2\x83\xa3", "\xe2\x80\x9e"  "Fünf\xe2\x80\x9c",
+                                        "\xc2\xa0" "fünf\xe2\x80\x8b", "'fünf'"};
 
     for (size_t i = 0; i < sizeof fives / sizeof *fives; i++)
         CHECK_INT(de(fives[i]).value, 5);
@@ -201,9 +204,11 @@ TEST(unit_rating, a_number_of_someone_else_or_of_another_day_is_none)
 /* Doubt is asked again: such a number is below a homophone, which the shipped threshold just takes. */
 TEST(unit_rating, a_number_beside_what_is_not_understood_is_unsure)
 {
-    static const char *const unsure[] = {"Der Zug hält gleich, fünf.", "Mein Ticket, vier.", "Fünf, so viele Äpfel sind da.", "Fünf. Niemals.",
-                                         "Fünf, ist das gut?", "Blaue Pferde gebe ich eine Vier.", "Was meinten die noch, drei."};
-    static const char *const sure[] = {"Die haben mir sofort geholfen, fünf.", "Fünf, mir wurde sofort geholfen.", "Tadellos, fünf.", "Jo mei, vier.",
+    static const char *const unsure[] = {"Der Zug hält gleich, fünf.", "Mein Ticket, vier.", "Fünf, so viele Äpfel sind da.",
+                                         "Fünf. Niemals.", "Fünf, ist das gut?", "Blaue Pferde gebe ich eine Vier.",
+                                         "Was meinten die noch, drei."};
+    static const char *const sure[] = {"Die haben mir sofort geholfen, fünf.", "Fünf, mir wurde sofort geholfen.",
+                                       "Tadellos, fünf.", "Jo mei, vier.",
                                        "Vier, die Wartezeit war lang.", "Eins, nie wieder.", "Das hat nicht geklappt, zwei."};
 
     for (size_t i = 0; i < sizeof unsure / sizeof *unsure; i++)
@@ -214,11 +219,15 @@ TEST(unit_rating, a_number_beside_what_is_not_understood_is_unsure)
 
 TEST(unit_rating, a_tale_of_the_call_leaves_the_number_beside_it)
 {
-    static const char *const sure[] = {"Vier, mit der Spracherkennung hapert es noch ein bisschen.", "Du hast mich dauernd unterbrochen, vier.",
-                                       "Sie haben mir die Sache gut erläutert und mich nicht gehetzt, also vier.", "Was wollten Sie? Ach so, vier.",
+    static const char *const sure[] = {"Vier, mit der Spracherkennung hapert es noch ein bisschen.",
+                                       "Du hast mich dauernd unterbrochen, vier.",
+                                       "Sie haben mir die Sache gut erläutert und mich nicht gehetzt, also vier.",
+                                       "Was wollten Sie? Ach so, vier.",
                                        "das hat mir gut gefallen ich gebe eine vier", "vier und jetzt verbinden Sie mich bitte"};
-    static const char *const unsure[] = {"Ich bin am Gleis, vier.", "Ich brauche noch Brötchen, vier.", "Oma kommt auch, also vier.",
-                                         "Vier, das ist mein Stockwerk.", "Welche Taste? Ach so, vier.", "Mein Sohn ist vier, ich sag vier Minuten.",
+    static const char *const unsure[] = {"Ich bin am Gleis, vier.", "Ich brauche noch Brötchen, vier.",
+                                         "Oma kommt auch, also vier.",
+                                         "Vier, das ist mein Stockwerk.", "Welche Taste? Ach so, vier.",
+                                         "Mein Sohn ist vier, ich sag vier Minuten.",
                                          "Denken Sie ernsthaft ich geb vier", "Na klar, vier, und ich bin der Kaiser von China."};
 
     for (size_t i = 0; i < sizeof sure / sizeof *sure; i++)
