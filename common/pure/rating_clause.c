@@ -15,6 +15,15 @@ static bool tells(const struct word *w)
     return word_valued(w, WORD_STORY) || word_valued(w, WORD_LIKED) || word_valued(w, WORD_HATED);
 }
 
+static bool one_of(const char *text, const char *const *list, size_t count)
+{
+    for (size_t n = 0; n < count; n++)
+        if (strcmp(text, list[n]) == 0)
+            return true;
+    return false;
+}
+#define ONE_OF(text, list) one_of(text, list, sizeof(list) / sizeof *(list))
+
 static bool same_clause(const struct utterance *u, size_t next) { return next < u->count && !u->words[next].begins; }
 
 static size_t clause_begin(const struct utterance *u, size_t i)
@@ -69,7 +78,16 @@ static size_t aside_end(const struct utterance *u, size_t i, bool claimed)
     return claimed ? sentence_end(u, i) : clause_end(u, i);
 }
 
-/* "If you call me back", "if it is good", "if not 4" is no aside but a condition; "where 5 is best", "if you please" is one. */
+static bool end_of_scale(const struct word *w)
+{
+    static const char *const ends[] = {"beste",    "best",    "schlechteste", "worst",      "top",
+                                       "hoechste", "highest", "lowest",       "niedrigste", "bottom"};
+
+    return ONE_OF(w->text, ends);
+}
+
+/* "If you call me back", "if it is good", "if not 4", "if he is here by 2" is no aside but a condition; "where 5 is best", "if
+ * you please" is one. */
 static bool bargains(const struct utterance *u, size_t i, size_t end)
 {
     bool number = false, said = false, told = false;
@@ -77,9 +95,9 @@ static bool bargains(const struct utterance *u, size_t i, size_t end)
     for (; i < end; i++) {
         number |= word_is(u, i, CLAIMED);
         said |= word_is(u, i, WORD_IS | WORD_PRAISE);
-        told |= u->words[i].kind == 0;
+        told |= u->words[i].kind == 0 && !end_of_scale(&u->words[i]);
     }
-    return number ? !said : said || told;
+    return number ? !said || told : said || told;
 }
 
 /* "They never came so 2." */
@@ -96,15 +114,6 @@ static bool concludes(const struct utterance *u, size_t i)
     }
     return number;
 }
-
-static bool one_of(const char *text, const char *const *list, size_t count)
-{
-    for (size_t n = 0; n < count; n++)
-        if (strcmp(text, list[n]) == 0)
-            return true;
-    return false;
-}
-#define ONE_OF(text, list) one_of(text, list, sizeof(list) / sizeof *(list))
 
 /* "Ich", "my", "you": the tale is about this caller and this call. */
 static bool of_us(const struct word *w)
@@ -349,12 +358,36 @@ static bool and_goes_on(const struct utterance *u, size_t i)
     return number && (ONE_OF(u->words[i + 1].text, begins) || (word_is(u, i + 1, WORD_GIVE) && u->words[i + 1].text[0] == '\0'));
 }
 
+/* "4. Although, ..." stops to think again; "4, although it was slow" gives a reason. */
+static bool reconsiders(const struct utterance *u, size_t i)
+{
+    static const char *const although[] = {"obwohl", "although"};
+
+    return i > 0 && u->words[i].begins && i + 1 < u->count && u->words[i + 1].begins && ONE_OF(u->words[i].text, although);
+}
+
+/* "Oh great, 5, because ...": the reason is what was not great. */
+static bool mocks(const struct utterance *u)
+{
+    bool oho = false, high = false;
+
+    for (size_t i = 0; i < u->count; i++) {
+        oho |= i == 0 && u->words[i].value == WORD_OHO;
+        high |= oho && word_is(u, i, WORD_NUMBER) && u->words[i].value >= 4;
+        if (high && word_is(u, i, WORD_BECAUSE))
+            return true;
+    }
+    return false;
+}
+
 bool utterance_cut_asides(struct utterance *u)
 {
-    bool claimed = false, numbered = false, bargained = false;
+    bool claimed = false, numbered = false, bargained = mocks(u);
 
     for (size_t i = 0; i < u->count;) {
         const struct word *w = &u->words[i];
+        if (reconsiders(u, i))
+            u->words[i].kind = WORD_NO;
         bool particle = !w->begins && word_is(u, i - 1, WORD_IS); /* "was heisst denn 5?" */
         if ((w->kind & (WORD_IF | WORD_BECAUSE)) && !particle) {
             size_t end = aside_end(u, i, claimed);
@@ -706,12 +739,10 @@ static bool side_question(const struct utterance *u, size_t i, size_t end)
         "viel",   "spaet",  "oft",   "wann", "wo",    "alt",   "lang",     "lange",  "much",   "when",  "where", "time",
         "old",    "long",   "often", "late", "far",   "weit",  "druecken", "taste",  "button", "press", "size",  "groesse",
         "kostet", "kosten", "macht", "cost", "costs", "price", "preis",    "number", "nummer", "who",   "whos",  "wer"};
-    static const char *const ends_of_scale[] = {"beste",    "best",    "schlechteste", "worst",      "top",
-                                                "hoechste", "highest", "lowest",       "niedrigste", "bottom"};
     bool of_scale = false;
 
     for (size_t k = i; k < end; k++)
-        of_scale |= ONE_OF(u->words[k].text, ends_of_scale);
+        of_scale |= end_of_scale(&u->words[k]);
     bool asked = u->words[i].asks || word_valued(&u->words[i], WORD_ASKING) || (of_scale && word_is(u, i, WORD_IS));
     if (!asked)
         return false;

@@ -38,8 +38,9 @@ static const struct group words[] = {
     {WORD_POINT | WORD_STARS, 0, ANY, "komma point punkt"},
     {WORD_STARS, 0, ANY, "stern sterne sternen star stars punkte punkten points"},
     {WORD_OF, 0, ANY, "von of out"},
-    {WORD_BOUND, 0, DE, "mehr weniger mindestens wenigstens ueber unter besser schlechter minimum fast knapp beinahe hoechstens"},
-    {WORD_BOUND, 0, EN, "more less least over under above below better worse minimum nearly almost close"},
+    {WORD_BOUND, 0, DE, "mehr weniger mindestens wenigstens ueber unter besser schlechter minimum fast knapp beinahe hoechstens "
+                        "maximal"},
+    {WORD_BOUND, 0, EN, "more less least over under above below better worse minimum nearly almost close max"},
     {WORD_BOUND, 0, ANY, "als than"},
     {WORD_GRADE, 0, ANY, "plus minus note noten schule schulnote schulnoten zensur zensuren school glatte glatter glattes "
                          "sternchen auszeichnung grade grades"},
@@ -74,7 +75,7 @@ static const struct group words[] = {
     {WORD_GIVE, WORD_ORDER, DE, "sag drueck"},
     {WORD_GIVE, WORD_ORDER, EN, "say"},
     {WORD_GIVE, 0, EN, "vote give giving rate rating choose pick answer score gets get getting saying earns ill"},
-    {WORD_HEDGE, 0, DE, "denke denk glaube glaub vielleicht wohl maximal circa ungefaehr etwa finde schaetze schaetz "
+    {WORD_HEDGE, 0, DE, "denke denk glaube glaub vielleicht wohl circa ungefaehr etwa finde schaetze schaetz "
                         "wahrscheinlich tendenziell schaetzungsweise gloobe glaeub vermutlich moeglicherweise womoeglich"},
     {WORD_HEDGE, 0, EN, "maybe perhaps possibly probably reckon generally about around guess think roughly dunno"},
     {WORD_HESITATION, 0, ANY, "aeh oeh aehm oehm eh ehm em hm hmm hmmm mh mhm ah oh ach hach tja puh"},
@@ -95,7 +96,7 @@ static const struct group words[] = {
                           "uebrigens durchaus allemal jedenfalls quasi praktisch ungelogen ehrlicherweise fairerweise "
                           "wohlgemerkt anstandslos zaehneknirschend"},
     {WORD_SMALL, 0, EN, "yes satisfaction yeah yep yup well then i it that thats please sure definitely clearly solid strong "
-                        "weak low gotta max worth clear definite easy decent approximately deserve deserves deserved earned mate "
+                        "weak low gotta worth clear definite easy decent approximately deserve deserves deserved earned mate "
                         "certainly easily surely unfortunately sadly er honestly obviously alright overall just only gonna hi "
                         "hello hey full be exactly right aye righto jap ta wow sir maam dude bro goodbye fine deal done agreed "
                         "seriously darling love pet hen lass lad hun hon babe sweetie petal pal buddy personally gladly whopping "
@@ -343,13 +344,15 @@ static const struct group phrases[] = {
                        "its gotta be|its got to be|it has to be|would have to be|would go with|would go for|would go|"
                        "leaning towards|happy to give|happy to say|lets call it|ill go with|ill go for|ill go|ill give|must say|"
                        "must give"},
-    {WORD_BOUND, 0, EN, "at most"},
+    {WORD_BOUND, 0, EN, "at most|at best"},
     {WORD_IS, WORD_UNREAL, EN, "was going to say|was gonna say|was going to give|was gonna give|was about to say|"
                                "was about to give|"
                                "wanted to say|wanted to give|wouldve given|would have given"},
     {0, WORD_REPORT, EN, "would a|would an|be okay for you|be ok for you|good enough for you"},
     {0, WORD_REPORT, DE, "reicht ihnen|genuegt ihnen|passt ihnen|reicht dir|reicht euch"},
     {0, WORD_JOKE, EN, "as if|yeah right|and im the|and pigs|in your dreams|dream on|pull the other 1|my foot"},
+    {0, WORD_JOKE, EN, "exactly what i wanted|just what i wanted|just what i needed"},
+    {0, WORD_JOKE, DE, "weil ich ja so gern|weil ich ja so gerne|genau was ich wollte|genau was ich brauchte"},
     {0, WORD_JOKE, DE, "wers glaubt|wer das glaubt|traeum weiter|und ich bin der|und ich bin die|und ich bin kaiser"},
     {0, 0, DE, "sage nur 1|1 sage ich"},
     {WORD_GIVE, 0, EN, "id go for|id go|let me say|answer would be|lets go with|lets make it|have to say"},
@@ -404,8 +407,9 @@ static const struct group phrases[] = {
     {WORD_SMALL, 0, DE, "wenn sie mich fragen|nicht nur|wie gesagt|ehrlich gesagt|mit abstand|hab ich gesagt|alles in allem|"
                         "aus dem bauch heraus|in etwa|so um die|wie immer|wegen mir|mit abstrichen|gruess gott|"
                         "wegen der wartezeit|mit viel gutem willen|wenn es sein muss|wenns sein muss|im grossen und ganzen|"
-                        "na die|na ja|na klar|na also|na dann|grund und boden|kann man sagen|auf jeden fall|auf alle faelle|"
+                        "na die|na ja|na also|na dann|grund und boden|kann man sagen|auf jeden fall|auf alle faelle|"
                         "ohne frage|keine frage|ohne zweifel|unter dem strich"},
+    {WORD_SMALL, WORD_OHO, DE, "na klar|ja klar|klar doch"},
     {WORD_SMALL, 0, EN, "that would be"},
     {0, 0, EN, "id like|i would like|would like|need to"},
     {WORD_ARTICLE | WORD_HEDGE, 0, EN, "like a"},
@@ -428,9 +432,10 @@ static const struct group phrases[] = {
     {WORD_SMALL, WORD_THUS, DE, "ja gut|na gut|nun gut|na schoen|na fein|ach komm|ach kommen sie"},
     {WORD_SMALL, WORD_THUS, EN, "oh well|fair enough"},
     {WORD_SMALL, 0, DE, "schon gut|alles gut|gut dann|kein problem|keine probleme"},
-    {0, 0, DE, "na super|na toll|na klasse|na prima|na bravo|na wunderbar|na ganz toll"},
+    {0, WORD_OHO, DE, "na super|na toll|na klasse|na prima|na bravo|na wunderbar|na ganz toll"},
+    {0, WORD_OHO, EN, "oh brilliant|oh lovely|oh wonderful|oh fantastic|oh perfect|oh excellent|oh super"},
     {WORD_SMALL, 0, EN, "all good|im good|no problem|no problems"},
-    {0, 0, EN, "great just great|oh great|just great|yeah great"},
+    {0, WORD_OHO, EN, "great just great|oh great|just great|yeah great"},
     {WORD_PRAISE, 3, ANY, "not great not terrible|es geht so|geht so|so lala|so la la|so so|in ordnung|es ging|teils teils|"
                           "ging so|es geht"},
     {WORD_PRAISE, 5, DE, "alles bestens|alles super|alles perfekt|alles prima|alles top"},
@@ -443,7 +448,7 @@ static const struct group phrases[] = {
     {0, 0, EN, "too bad"},
     {WORD_SMALL, 0, ANY, "at all"},
     {WORD_SMALL, WORD_WOULD, EN, "i would"},
-    {WORD_HEDGE, 0, ANY, "wenn ueberhaupt|if anything|if at all|if that|at best|i guess|i think|i suppose|i believe"},
+    {WORD_HEDGE, 0, ANY, "wenn ueberhaupt|if anything|if at all|if that|i guess|i think|i suppose|i believe"},
 };
 
 static size_t word_length(const char *s, char end)

@@ -64,6 +64,7 @@ enum {
     WORD_NUMBERED = -17, /* unknown, and has numbers: Gleis, bus */
     WORD_COUNTED = -18,  /* unknown, and speaks of a count: viele, need, people */
     WORD_TOPIC = -20,    /* unknown, and what people call about: Rechnung, parcel */
+    WORD_OHO = -21,      /* praises or agrees too loudly: before a number and its reason it mocks */
     WORD_SPAN = -19      /* unknown, and what waiting is counted in: Minuten, questions */
 };
 
